@@ -1,0 +1,11 @@
+# One layer, one target: funcgate::NAME, linked exactly to the layers of its row in docs/architecture.md.
+function(funcgate_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;LAYERS;LIBRARIES" ${ARGN})
+  add_library(funcgate_${name} STATIC ${LAYER_SOURCES})
+  add_library(funcgate::${name} ALIAS funcgate_${name})
+  target_include_directories(funcgate_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
+  foreach(layer IN LISTS LAYER_LAYERS)
+    target_link_libraries(funcgate_${name} PUBLIC funcgate::${layer})
+  endforeach()
+  target_link_libraries(funcgate_${name} PUBLIC ${LAYER_LIBRARIES})
+endfunction()
