@@ -19,6 +19,10 @@ foreach(row "OpenSSL|OpenSSL 3|libssl-dev" "fmt|fmt|libfmt-dev" "spdlog|spdlog|l
     funcgate_missing("${title}" "${package}")
   endif()
 endforeach()
+find_package(ICU QUIET COMPONENTS uc)
+if(NOT ICU_FOUND)
+  funcgate_missing("ICU" "libicu-dev")
+endif()
 find_package(PkgConfig REQUIRED)
 foreach(row "SODIUM|libsodium|libsodium-dev" "SQLITE3|sqlite3|libsqlite3-dev" "SECCOMP|libseccomp|libseccomp-dev"
             "ZLIB|zlib|zlib1g-dev")

@@ -37,10 +37,9 @@ std::string encode(std::string_view bytes, std::string_view alphabet, bool paddi
 }
 
 // `text` without padding. A single left-over character or set trailing bits are not canonical.
-std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& table) {
-  if (text.size() % 4 == 1) return std::nullopt;
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
+std::optional<std::size_t> decode_to(std::string_view text, const std::array<std::int8_t, 256>& table, char* out, std::size_t capacity) {
+  if (text.size() % 4 == 1 || text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > capacity) return std::nullopt;
+  char* end = out;
   std::uint32_t buffer = 0;
   int bits = 0;
   for (char c : text) {
@@ -50,11 +49,26 @@ std::optional<std::string> decode(std::string_view text, const std::array<std::i
     bits += 6;
     if (bits >= 8) {
       bits -= 8;
-      out.push_back(static_cast<char>((buffer >> bits) & 255));
+      *end++ = static_cast<char>((buffer >> bits) & 255);
     }
   }
   if ((buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
+  return static_cast<std::size_t>(end - out);
+}
+
+std::optional<std::string> decode(std::string_view text, const std::array<std::int8_t, 256>& table) {
+  std::string out(text.size() / 4 * 3 + 3, '\0');
+  const auto size = decode_to(text, table, out.data(), out.size());
+  if (!size) return std::nullopt;
+  out.resize(*size);
   return out;
+}
+
+// False: wrong length. Otherwise `text` has lost its padding.
+bool strip_padding(std::string_view& text) {
+  if (text.size() % 4 != 0) return false;
+  for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
+  return true;
 }
 
 bool unreserved(char c) {
@@ -96,13 +110,19 @@ std::optional<std::string> hex_decode(std::string_view text) {
 std::string base64_encode(std::string_view bytes) { return encode(bytes, kStandard, true); }
 
 std::optional<std::string> base64_decode(std::string_view text) {
-  if (text.size() % 4 != 0) return std::nullopt;
-  for (int i = 0; i < 2 && !text.empty() && text.back() == '='; ++i) text.remove_suffix(1);
+  if (!strip_padding(text)) return std::nullopt;
   return decode(text, kStandardInverse);
+}
+std::optional<std::size_t> base64_decode_to(std::string_view text, char* out, std::size_t capacity) {
+  if (!strip_padding(text)) return std::nullopt;
+  return decode_to(text, kStandardInverse, out, capacity);
 }
 
 std::string base64url_encode(std::string_view bytes) { return encode(bytes, kUrl, false); }
 std::optional<std::string> base64url_decode(std::string_view text) { return decode(text, kUrlInverse); }
+std::optional<std::size_t> base64url_decode_to(std::string_view text, char* out, std::size_t capacity) {
+  return decode_to(text, kUrlInverse, out, capacity);
+}
 
 std::string percent_encode(std::string_view text) {
   static constexpr char kHex[] = "0123456789ABCDEF";

@@ -24,6 +24,10 @@ std::string base64url_encode(std::string_view bytes);
 // Refuses padding and non-zero trailing bits.
 std::optional<std::string> base64url_decode(std::string_view text);
 
+// The same into `out` without allocation: number of bytes written; nullopt also if they do not fit into `capacity`.
+std::optional<std::size_t> base64_decode_to(std::string_view text, char* out, std::size_t capacity);
+std::optional<std::size_t> base64url_decode_to(std::string_view text, char* out, std::size_t capacity);
+
 // RFC 3986 percent-encoding of everything but unreserved characters.
 std::string percent_encode(std::string_view text);
 // %XX only; '+' stays. nullopt on a broken escape.

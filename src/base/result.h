@@ -83,5 +83,6 @@ inline const Unit kDone{};
 #define TRY(declaration, ...) FUNCGATE_TRY(FUNCGATE_JOIN(try_result_, __LINE__), declaration, return, __VA_ARGS__)
 #define CO_TRY(declaration, ...) FUNCGATE_TRY(FUNCGATE_JOIN(try_result_, __LINE__), declaration, co_return, __VA_ARGS__)
 // TRY_DONE(save(row));   the same for a Status.
-#define TRY_DONE(...)                                                        \
-  if (auto status = (__VA_ARGS__); !status.ok()) return std::move(status).error()
+#define TRY_DONE(...)                                                                                          \
+  if (auto FUNCGATE_JOIN(try_status_, __LINE__) = (__VA_ARGS__); !FUNCGATE_JOIN(try_status_, __LINE__).ok()) \
+  return std::move(FUNCGATE_JOIN(try_status_, __LINE__)).error()

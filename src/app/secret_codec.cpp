@@ -1,0 +1,81 @@
+#include "app/secret_codec.h"
+
+#include <fmt/format.h>
+
+#include "auth/fixed_field.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "crypto/keyed_hash.h"
+#include "crypto/seal.h"
+
+namespace funcgate::app {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::SecretString;
+using keystore::Purpose;
+
+Result<std::string> KeystoreSecretCodec::field_hash(std::string_view config_id, const domain::FieldReference& field, std::string_view value) {
+  TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  return auth::fixed_field_hash(crypto::KeyedHash(pepper), config_id, field, value);
+}
+
+Result<std::string> KeystoreSecretCodec::hash_password(std::string_view password) {
+  TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  return crypto::hash_password(pepper, password, cost_);
+}
+
+Result<bool> KeystoreSecretCodec::verify_password(std::string_view password, std::string_view phc) {
+  TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  return crypto::verify_password(pepper, password, phc);
+}
+
+SecretString KeystoreSecretCodec::digest_ha1(domain::DigestAlgorithm algorithm, std::string_view username, std::string_view realm,
+                                             std::string_view password) {
+  crypto::HashAlgorithm hash = crypto::HashAlgorithm::Sha256;
+  switch (algorithm) {
+    case domain::DigestAlgorithm::Sha256: hash = crypto::HashAlgorithm::Sha256; break;
+    case domain::DigestAlgorithm::Sha512_256: hash = crypto::HashAlgorithm::Sha512_256; break;
+    case domain::DigestAlgorithm::Md5: hash = crypto::HashAlgorithm::Md5; break;
+  }
+  crypto::Hasher hasher(hash);
+  hasher.update(username).update(":").update(realm).update(":").update(password);
+  return SecretString(std::string(hasher.finish_hex().view()));
+}
+
+std::string KeystoreSecretCodec::sha256_hex(std::string_view text) { return crypto::sha256_hex(text); }
+
+Result<std::string> KeystoreSecretVault::seal(std::string_view plain, std::initializer_list<std::string_view> bound_to) {
+  TRY(const SecretString secret, keystore_.content()->usable(Purpose::Sealing));
+  return crypto::SealingKey(secret, random_).seal(plain, bound_to);
+}
+
+Result<SecretString> KeystoreSecretVault::open(std::string_view sealed, std::initializer_list<std::string_view> bound_to) {
+  const auto content = keystore_.content();
+  TRY(const SecretString secret, content->usable(Purpose::Sealing));
+  const crypto::SealingKey current(secret, random_);
+  const auto kid = crypto::sealed_kid(sealed);
+  if (kid && *kid != current.kid()) {
+    for (const keystore::PreviousSecret& previous : content->previous(Purpose::Sealing)) {
+      if (previous.kid == *kid) return crypto::SealingKey(previous.value, random_).open(sealed, bound_to);
+    }
+  }
+  return current.open(sealed, bound_to);
+}
+
+Result<SecretString> KeystoreSecretVault::look_up(std::string_view alias) {
+  const auto content = keystore_.content();
+  const keystore::Aliases& own = content->aliases();
+  const std::string wanted = base::to_lower(alias);
+  for (const std::string& reserved : {own.pepper, own.api_key, own.sealing}) {
+    const std::string name = base::to_lower(reserved);
+    if (wanted == name || wanted.starts_with(name + ".prev.")) {
+      return Error{Code::PermissionDenied, fmt::format("keystore alias \"{}\" belongs to the server itself", base::printable(alias)), {}};
+    }
+  }
+  if (auto value = content->get(alias)) return std::move(*value);
+  return Error{Code::NotFound, fmt::format("the keystore has no alias \"{}\"", base::printable(alias)), {}};
+}
+
+}  // namespace funcgate::app

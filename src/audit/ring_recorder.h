@@ -1,0 +1,46 @@
+// RingRecorder: the places of one io thread for the records of its calls, and a share of its own for refusals.
+//
+// Refusals never take places of accepted calls, nor the other way round: whoever floods the server with refused calls cannot keep
+// others from being recorded (and so from being run), and busy callers cannot hide refusals.
+// Thread-safety: the Recorder methods on the io thread, the consume methods on the journal thread, used() on any.
+#pragma once
+
+#include "audit/wake_signal.h"
+#include "base/metrics.h"
+#include "base/spsc_ring.h"
+#include "domain/ports/recorder.h"
+
+namespace funcgate::audit {
+
+class RingRecorder final : public domain::Recorder {
+ public:
+  struct Counters {
+    base::Counter& places_refused;   // reserve() said no
+    base::Counter& refusals_counted_only;
+  };
+
+  // `wake_at` published calls ring the journal thread before its time. The signal outlives this object.
+  RingRecorder(std::size_t call_places, std::size_t refusal_places, std::size_t wake_at, WakeSignal& wake, Counters counters)
+      : calls_(call_places), refusals_(refusal_places), wake_at_(wake_at), wake_(wake), counters_(counters) {}
+
+  [[nodiscard]] bool reserve() override;
+  void record(domain::CallRecord record) override;
+  void record_refusal(domain::CallRecord record) override;
+
+  template <class Take>
+  std::size_t consume_calls(std::size_t count_max, Take&& take) { return calls_.consume(count_max, std::forward<Take>(take)); }
+  template <class Take>
+  std::size_t consume_refusals(std::size_t count_max, Take&& take) { return refusals_.consume(count_max, std::forward<Take>(take)); }
+  std::size_t calls_waiting() const { return calls_.size(); }
+  std::size_t refusals_waiting() const { return refusals_.size(); }
+
+ private:
+  base::SpscRing<domain::CallRecord> calls_;
+  base::SpscRing<domain::CallRecord> refusals_;
+  // constant after construction
+  const std::size_t wake_at_;
+  WakeSignal& wake_;
+  const Counters counters_;
+};
+
+}  // namespace funcgate::audit

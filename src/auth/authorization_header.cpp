@@ -1,0 +1,171 @@
+#include "auth/authorization_header.h"
+
+#include "base/encoding.h"
+#include "base/text.h"
+
+namespace funcgate::auth {
+namespace {
+
+constexpr std::size_t kDigestBytesMax = 8192;
+
+bool is_blank(char c) { return c == ' ' || c == '\t'; }
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
+
+// Reads name=value pairs from left to right; every byte is looked at once.
+class ParameterReader {
+ public:
+  ParameterReader(std::string_view text, DigestParameters& out) : text_(text), out_(out) {}
+
+  // False at the end of the list or when it is malformed; failed() tells which.
+  bool next(std::string_view& name, std::string_view& value) {
+    while (at_ < text_.size() && (is_blank(text_[at_]) || text_[at_] == ',')) ++at_;
+    if (at_ == text_.size()) return false;
+    const std::size_t begin = at_;
+    while (at_ < text_.size() && text_[at_] != '=' && text_[at_] != ',' && !is_blank(text_[at_])) ++at_;
+    name = text_.substr(begin, at_ - begin);
+    blanks();
+    if (!base::is_token(name) || at_ == text_.size() || text_[at_] != '=') return fail();
+    ++at_;
+    blanks();
+    if (!(at_ < text_.size() && text_[at_] == '"' ? quoted_value(value) : bare_value(value))) return fail();
+    blanks();
+    return at_ == text_.size() || text_[at_] == ',' || fail();
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  bool fail() {
+    failed_ = true;
+    return false;
+  }
+  void blanks() {
+    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
+  }
+
+  // Lenient where clients are: a bare uri has slashes and equal signs. A comma or a blank ends it.
+  bool bare_value(std::string_view& value) {
+    const std::size_t begin = at_;
+    for (; at_ < text_.size() && text_[at_] != ',' && !is_blank(text_[at_]); ++at_) {
+      if (text_[at_] == '"' || text_[at_] == '\\' || is_control(text_[at_])) return false;
+    }
+    value = text_.substr(begin, at_ - begin);
+    return !value.empty();
+  }
+
+  bool quoted_value(std::string_view& value) {
+    const std::size_t begin = ++at_;
+    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && (!is_control(text_[at_]) || text_[at_] == '\t')) ++at_;
+    if (at_ < text_.size() && text_[at_] == '"') {
+      value = text_.substr(begin, at_++ - begin);
+      return true;
+    }
+    at_ = begin;
+    return escaped_value(value);
+  }
+
+  bool escaped_value(std::string_view& value) {
+    char* const start = out_.scratch.data() + out_.scratch_used;
+    char* end = start;
+    for (; at_ < text_.size() && text_[at_] != '"'; ++at_) {
+      if (text_[at_] == '\\' && ++at_ == text_.size()) return false;
+      if (is_control(text_[at_]) && text_[at_] != '\t') return false;
+      *end++ = text_[at_];  // fits: all values together are shorter than the header
+    }
+    if (at_ == text_.size()) return false;
+    ++at_;
+    value = {start, static_cast<std::size_t>(end - start)};
+    out_.scratch_used += value.size();
+    return true;
+  }
+
+  std::string_view text_;
+  DigestParameters& out_;
+  std::size_t at_ = 0;
+  bool failed_ = false;
+};
+
+std::optional<std::string_view>* slot(DigestParameters& parameters, std::string_view name) {
+  struct Row {
+    std::string_view name;
+    std::optional<std::string_view> DigestParameters::*member;
+  };
+  static constexpr Row kRows[] = {
+      {"username", &DigestParameters::username}, {"username*", &DigestParameters::username_extended},
+      {"realm", &DigestParameters::realm},       {"nonce", &DigestParameters::nonce},
+      {"uri", &DigestParameters::uri},           {"response", &DigestParameters::response},
+      {"algorithm", &DigestParameters::algorithm}, {"cnonce", &DigestParameters::cnonce},
+      {"opaque", &DigestParameters::opaque},     {"qop", &DigestParameters::qop},
+      {"nc", &DigestParameters::nc},             {"userhash", &DigestParameters::userhash},
+  };
+  for (const Row& row : kRows) {
+    if (base::equals_ignore_case(name, row.name)) return &(parameters.*row.member);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+AuthorizationParts split_authorization(std::string_view authorization) {
+  const std::size_t end = authorization.find(' ');
+  if (end == std::string_view::npos) return {authorization, {}};
+  const std::size_t rest = authorization.find_first_not_of(' ', end);
+  return {authorization.substr(0, end), rest == std::string_view::npos ? std::string_view() : authorization.substr(rest)};
+}
+
+bool is_scheme(std::string_view authorization, std::string_view scheme) {
+  return base::equals_ignore_case(split_authorization(authorization).scheme, scheme);
+}
+
+bool parse_digest_parameters(std::string_view rest, DigestParameters& out) {
+  if (rest.size() > kDigestBytesMax) return false;
+  ParameterReader reader(rest, out);
+  std::string_view name, value;
+  while (reader.next(name, value)) {
+    auto* target = slot(out, name);
+    if (target == nullptr) continue;
+    if (target->has_value()) return false;
+    *target = value;
+  }
+  return !reader.failed();
+}
+
+std::optional<std::string> decode_extended_value(std::string_view value) {
+  const std::size_t charset_end = value.find('\'');
+  if (charset_end == std::string_view::npos || !base::equals_ignore_case(value.substr(0, charset_end), "UTF-8")) return std::nullopt;
+  const std::size_t language_end = value.find('\'', charset_end + 1);
+  if (language_end == std::string_view::npos) return std::nullopt;
+  auto text = base::percent_decode(value.substr(language_end + 1));
+  if (!text || !base::is_valid_utf8(*text)) return std::nullopt;
+  return text;
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (is_control(c)) continue;
+    if (c == '"' || c == '\\') out.push_back('\\');
+    out.push_back(c);
+  }
+  out.push_back('"');
+  return out;
+}
+
+std::string basic_challenge(std::string_view realm) { return "Basic realm=" + quoted(realm) + ", charset=\"UTF-8\""; }
+
+std::string plain_challenge(std::string_view scheme, std::string_view realm) {
+  return std::string(scheme) + " realm=" + quoted(realm);
+}
+
+std::string digest_challenge(const DigestChallenge& challenge) {
+  // `realm` first and `auth` before `auth-int`: some clients merge lines, or take the first word of qop.
+  std::string out = "Digest realm=" + quoted(challenge.realm);
+  out += challenge.auth_int ? ", qop=\"auth, auth-int\"" : ", qop=\"auth\"";
+  out += ", algorithm=";
+  out += challenge.algorithm;
+  out += ", nonce=" + quoted(challenge.nonce) + ", opaque=" + quoted(challenge.opaque) + ", charset=UTF-8";
+  if (challenge.userhash) out += ", userhash=true";
+  if (challenge.stale) out += ", stale=true";
+  return out;
+}
+
+}  // namespace funcgate::auth

@@ -1,0 +1,287 @@
+#include "auth/chain.h"
+
+#include <algorithm>
+#include <limits>
+#include <tuple>
+
+#include "auth/builtin.h"
+#include "auth/principal_issuer.h"
+#include "base/log.h"
+
+namespace funcgate::auth {
+namespace {
+
+using domain::Fault;
+using domain::Reason;
+using State = ChainResult::State;
+
+constexpr std::int64_t kUnavailableRetryS = 5;
+
+Outcome blocked(Reason reason, std::int64_t seconds) {
+  return {.verdict = Verdict::Blocked, .reason = reason, .fault = Fault::AuthThrottling, .retry_after_s = seconds};
+}
+
+// Stands for an entry that was neither evaluated nor challenged.
+Outcome closed() { return Outcome::absent(Reason::AuthPlainHttp); }
+bool is_closed(const Outcome& outcome) { return outcome.verdict == Verdict::Absent && outcome.reason == Reason::AuthPlainHttp; }
+
+// The strongest answer decides. A body too large to look into is stronger than a wrong credential: nobody knows what it holds.
+int strength(const Outcome& outcome) {
+  switch (outcome.verdict) {
+    case Verdict::Accepted:
+    case Verdict::Undecided:  // neither reaches the decision: a bug, and undecidable
+    case Verdict::Unavailable: return 6;
+    case Verdict::Blocked: return 5;
+    case Verdict::Forbidden: return 4;
+    case Verdict::Rejected: return outcome.fault == Fault::BodyTooLarge ? 3 : 2;
+    case Verdict::Absent: return is_closed(outcome) ? 0 : 1;
+  }
+  return 6;
+}
+
+// What a check says must hang together; a contradiction inside it is a fault of ours and denies.
+Outcome checked(Outcome outcome) {
+  if ((outcome.verdict == Verdict::Accepted) == (outcome.principal != nullptr)) return outcome;
+  return Outcome::unavailable(Reason::AuthInternal);
+}
+
+std::vector<std::string> challenges(const Chain& chain, const std::vector<Outcome>& outcomes, AuthThread& thread) {
+  struct Line {
+    int rank;
+    std::size_t place;
+    std::string text;
+  };
+  std::vector<Line> lines;
+  for (std::size_t i = 0; i < chain.entries.size(); ++i) {
+    const Scheme* scheme = chain.entries[i].scheme.get();
+    if (scheme == nullptr || is_closed(outcomes[i])) continue;
+    for (std::string& text : scheme->challenges(thread, outcomes[i].stale)) lines.push_back({scheme->challenge_rank(), lines.size(), std::move(text)});
+  }
+  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return std::tie(a.rank, a.place) < std::tie(b.rank, b.place); });
+  std::vector<std::string> out;
+  for (Line& line : lines) out.push_back(std::move(line.text));
+  return out;
+}
+
+// The answer made of one outcome; challenges are added by the caller.
+domain::Refusal refusal_of(const Outcome& outcome, const Scheme* scheme) {
+  domain::Refusal refusal{.reason = outcome.reason};
+  switch (outcome.verdict) {
+    case Verdict::Blocked:
+      refusal.fault = Fault::AuthThrottling;
+      refusal.message = "Too many failed attempts";
+      refusal.retry_after_s = outcome.retry_after_s;
+      break;
+    case Verdict::Forbidden:
+      refusal.fault = outcome.fault;
+      refusal.message = outcome.message;
+      break;
+    case Verdict::Rejected:
+      refusal.fault = outcome.fault;
+      refusal.message = outcome.message;
+      refusal.detail = outcome.detail;
+      break;
+    case Verdict::Absent:
+      if (is_closed(outcome)) {
+        refusal.fault = Fault::PlainHttp;
+        refusal.message = "HTTPS is required";
+      } else {
+        refusal.fault = Fault::Unauthenticated;
+        refusal.message = scheme == nullptr ? "" : std::string(scheme->refusal_message());
+      }
+      break;
+    case Verdict::Accepted:
+    case Verdict::Undecided:
+    case Verdict::Unavailable:
+      refusal.fault = Fault::AuthUnavailable;
+      refusal.message = "Authentication is not available";
+      refusal.retry_after_s = outcome.retry_after_s > 0 ? outcome.retry_after_s : kUnavailableRetryS;
+      break;
+  }
+  return refusal;
+}
+
+ChainResult decide(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult result) {
+  result.state = State::Refused;
+  std::size_t decisive = 0;
+  for (std::size_t i = 1; i < result.so_far.size(); ++i) {
+    if (strength(result.so_far[i]) > strength(result.so_far[decisive])) decisive = i;
+  }
+  result.config_id = chain.entries[decisive].config_id;
+  result.refusal = refusal_of(result.so_far[decisive], chain.entries[decisive].scheme.get());
+  if (result.refusal.fault == Fault::AuthThrottling) {
+    // The caller may come back as soon as any of the blocked entries opens.
+    for (const Outcome& outcome : result.so_far) {
+      if (outcome.verdict == Verdict::Blocked) result.refusal.retry_after_s = std::min(result.refusal.retry_after_s, outcome.retry_after_s);
+    }
+  }
+  if (result.refusal.fault == Fault::Unauthenticated) result.refusal.challenges = challenges(chain, result.so_far, thread);
+  if (result.refusal.fault == Fault::Unauthenticated || result.refusal.fault == Fault::BadRequest) {
+    for (std::size_t i = 0; i < result.so_far.size(); ++i) {
+      const Outcome& outcome = result.so_far[i];
+      if (!outcome.counts || outcome.verdict != Verdict::Rejected) continue;
+      if (throttle.failed(chain.entries[i].config_id, outcome.account, call.call.peer)) result.block_began = true;
+    }
+  }
+  return result;
+}
+
+ChainResult refused(Fault fault, Reason reason, std::string message, std::int64_t retry_after_s = 0) {
+  ChainResult result;
+  result.state = State::Refused;
+  result.refusal = {.fault = fault, .reason = reason, .message = std::move(message), .retry_after_s = retry_after_s};
+  return result;
+}
+
+// True: the entry accepted and `result` says so. False: its answer was added.
+bool settle(const ChainEntry& entry, Outcome outcome, const AuthCall& call, Throttle& throttle, std::size_t entries,
+            ChainResult& result) {
+  outcome = checked(std::move(outcome));
+  if (outcome.verdict != Verdict::Accepted) {
+    result.so_far.reserve(entries);
+    result.so_far.push_back(std::move(outcome));
+    return false;
+  }
+  if (entry.scheme->has_accounts()) throttle.succeeded(entry.config_id, outcome.principal->fields().name, call.call.peer);
+  result.state = State::Accepted;
+  result.config_id = entry.config_id;
+  result.scheme = entry.scheme.get();
+  result.outcome = std::move(outcome);
+  return true;
+}
+
+// Why the entry is not even looked at, if so. Takes an attempt from the throttle otherwise.
+std::optional<Outcome> stopped_before(const ChainEntry& entry, const AuthCall& call, Throttle& throttle) {
+  if (entry.scheme == nullptr) return Outcome::unavailable(entry.broken);
+  const Scheme& scheme = *entry.scheme;
+  if (scheme.require_tls && !call.call.tls) return closed();
+  if (const auto seconds = throttle.address_blocked_s(entry.config_id, call.call.peer); seconds > 0) {
+    return blocked(Reason::AuthBlockedAddress, seconds);
+  }
+  if (!throttle.counts_accounts() || !scheme.has_accounts()) return std::nullopt;
+  const std::string account = scheme.account_name(call);
+  const auto seconds = throttle.account_blocked_s(entry.config_id, account, call.call.peer);
+  if (seconds > 0) return blocked(Reason::AuthBlockedAccount, seconds);
+  return std::nullopt;
+}
+
+// Bytes of the body that must still be read before the entry can answer: 0 = none, else how many are enough.
+constexpr std::size_t kWholeBody = std::numeric_limits<std::size_t>::max();
+std::size_t body_missing(Needs needs, const AuthCall& call, bool start_read, bool all_read) {
+  if (!call.call.has_body || call.call.body_complete || all_read) return 0;
+  switch (needs) {
+    case Needs::Head: return 0;
+    case Needs::HeadAndBodyStart: return start_read || call.call.body.size() >= kBodyStartBytes ? 0 : kBodyStartBytes;
+    case Needs::HeadAndBody: return kWholeBody;
+  }
+  return kWholeBody;
+}
+
+// Asks the entries from result.resume_at on. `looked_at`: the throttle has already let the first of them pass.
+ChainResult advance(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult result,
+                    bool start_read, bool looked_at) {
+  for (std::size_t i = result.resume_at; i < chain.entries.size(); ++i, looked_at = false) {
+    const ChainEntry& entry = chain.entries[i];
+    Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
+    // Whatever is thrown inside a check, out of memory included, means that it could not be decided.
+    try {
+      std::optional<Outcome> stopped;
+      if (!looked_at) stopped = stopped_before(entry, call, throttle);
+      if (stopped) {
+        outcome = std::move(*stopped);
+      } else if (const std::size_t missing = body_missing(entry.scheme->needs(call, thread), call, start_read, result.body_read);
+                 missing > 0) {
+        result.state = State::NeedsBody;
+        result.resume_at = i;
+        result.body_bytes_wanted = missing == kWholeBody ? 0 : missing;
+        return result;
+      } else {
+        outcome = entry.scheme->try_now(call, thread);
+      }
+    } catch (...) {
+      base::log::error("auth.check_threw", {{"config", entry.config_id}});
+      outcome = Outcome::unavailable(Reason::AuthInternal);
+    }
+    if (outcome.verdict == Verdict::Undecided) {
+      result.state = State::Undecided;
+      result.resume_at = i;
+      return result;
+    }
+    if (settle(entry, std::move(outcome), call, throttle, chain.entries.size(), result)) return result;
+  }
+  return decide(chain, call, thread, throttle, std::move(result));
+}
+
+}  // namespace
+
+Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization) {
+  Chain chain;
+  // An API that lists anybody but the built-in entry is not anonymous, whatever else it says.
+  const auto is_builtin = [](const ChainEntry& entry) { return entry.config_id == kBuiltinKeyId; };
+  chain.anonymous = anonymous && std::all_of(listed.begin(), listed.end(), is_builtin);
+  chain.pass_authorization = chain.anonymous && pass_authorization;
+  if (chain.anonymous) chain.anonymous_principal = PrincipalIssuer::issue({.type = "anonymous", .name = "system"});
+  if (chain.anonymous && listed.empty()) {
+    listed.push_back({.config_id = std::string(kBuiltinKeyId), .scheme = builtin_key_scheme()});
+  }
+  // Functions last: whoever can be decided without Python is.
+  for (const bool functions : {false, true}) {
+    for (ChainEntry& entry : listed) {
+      const bool is_function = entry.scheme != nullptr && entry.scheme->type == "func";
+      if (is_function == functions) chain.entries.push_back(entry);
+    }
+  }
+  return chain;
+}
+
+ChainResult try_chain(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, bool body_read,
+                      ChainResult* resumed) {
+  const int authorizations = call.call.header_count("authorization");
+  if (authorizations > 1) {
+    return refused(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
+  }
+  if (chain.anonymous && (chain.pass_authorization || (authorizations == 0 && call.authorization.empty()))) {
+    ChainResult result;
+    result.state = State::Accepted;
+    result.outcome = Outcome::accepted(chain.anonymous_principal);
+    result.outcome.reason = Reason::Anonymous;
+    return result;
+  }
+  if (chain.entries.empty()) {
+    return refused(Fault::AuthUnavailable, Reason::AuthNoneConfigured, "Authentication is not available", kUnavailableRetryS);
+  }
+  ChainResult result;
+  bool start_read = false;
+  const bool looked_at = resumed != nullptr;
+  if (resumed != nullptr) {
+    result.resume_at = resumed->resume_at;
+    result.so_far = std::move(resumed->so_far);
+    result.body_read = resumed->body_read;
+    start_read = body_read;
+    if (body_read && resumed->body_bytes_wanted == 0) result.body_read = true;
+  } else {
+    result.body_read = body_read;
+  }
+  return advance(chain, call, thread, throttle, std::move(result), start_read, looked_at);
+}
+
+base::Async<ChainResult> finish_chain(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
+                                      ChainResult stopped) {
+  while (stopped.state == State::Undecided) {
+    const ChainEntry& entry = chain.entries[stopped.resume_at];
+    Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
+    try {
+      outcome = co_await entry.scheme->authenticate(call, thread);
+    } catch (...) {
+      base::log::error("auth.check_threw", {{"config", entry.config_id}});
+      outcome = Outcome::unavailable(Reason::AuthInternal);
+    }
+    if (outcome.verdict == Verdict::Undecided) outcome = Outcome::unavailable(Reason::AuthInternal);
+    if (settle(entry, std::move(outcome), call, throttle, chain.entries.size(), stopped)) break;
+    ++stopped.resume_at;
+    stopped = advance(chain, call, thread, throttle, std::move(stopped), false, false);
+  }
+  co_return stopped;
+}
+
+}  // namespace funcgate::auth

@@ -1,0 +1,106 @@
+// HTTP Digest (RFC 7616) against the accounts of a configuration: SHA-256, SHA-512-256, MD5; qop auth and auth-int; userhash.
+//
+// Not accepted although the RFC has them: requests without qop, the -sess algorithms. Everything is decided in stage 1; a body
+// is asked for by auth-int only, after nonce tag, uri and user are known to be right. Thread-safety: immutable; use counts of
+// nonces are in NonceCounters.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "auth/digest_nonce.h"
+#include "auth/digest_request.h"
+#include "auth/scheme.h"
+#include "base/result.h"
+#include "crypto/hash.h"
+#include "crypto/seal.h"
+#include "domain/invocation.h"
+
+namespace funcgate::auth {
+
+crypto::HashAlgorithm hash_algorithm(domain::DigestAlgorithm algorithm);
+
+// The parts of a response, unquoted, as sent.
+struct DigestResponseParts {
+  std::string_view ha1, nonce, nc, cnonce, qop, method, uri;
+  std::optional<std::string_view> body_hash;  // lower-case hex of H(body) for auth-int
+};
+// RFC 7616, 3.4.1: H(HA1 : nonce : nc : cnonce : qop : H(A2)); rspauth (3.5) is the same with an empty method. Lower-case hex.
+crypto::HexDigest digest_response(crypto::HashAlgorithm algorithm, const DigestResponseParts& parts);
+// H(name : realm : password), and H(name : realm) for userhash; lower-case hex.
+std::string digest_ha1(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm, std::string_view password);
+std::string digest_userhash(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm);
+
+// What is stored instead of a password, per algorithm: the sealed HA1. `realm` is the one of the challenge (default: the id).
+base::Result<std::string> seal_digest_ha1(const crypto::SealingKey& sealing, std::string_view config_id, std::string_view name,
+                                          domain::DigestAlgorithm algorithm, std::string_view realm, std::string_view password);
+
+struct DigestSecrets {
+  const crypto::SealingKey& sealing;
+  const NonceSigner& nonces;
+  const base::SecretString& opaque_key;
+};
+
+class DigestScheme final : public Scheme {
+ public:
+  // Opens every HA1. An error if one cannot be opened, or if users and algorithms do not fit together.
+  static base::Result<SchemePtr> make(const domain::ApiAuthentication& authentication, const domain::DigestConfig& config,
+                                      const DigestSecrets& secrets, base::Random& random);
+
+  bool has_accounts() const override { return true; }
+  std::string account_name(const AuthCall& call) const override;
+  Needs needs(const AuthCall& call, AuthThread& thread) const override;
+  Outcome try_now(const AuthCall& call, AuthThread& thread) const override;
+  std::vector<std::string> challenges(AuthThread& thread, bool stale) const override;
+  int challenge_rank() const override { return 0; }
+  std::string_view refusal_message() const override { return "HTTP Digest Auth failed"; }
+  std::optional<std::string> authentication_info(const Outcome& accepted, std::optional<std::string_view> body,
+                                                 AuthThread& thread) const override;
+  bool needs_answer_body(const Outcome& accepted) const override;
+
+ private:
+  static constexpr std::size_t kAlgorithms = 3;  // indexed by domain::DigestAlgorithm
+  struct Account {
+    std::string name;
+    std::array<base::SecretString, kAlgorithms> ha1;  // lower-case hex; empty: admits nobody
+    std::int64_t not_after_ms = 0;
+    bool disabled = false;
+    domain::PrincipalPtr principal;
+  };
+  // What is known once everything but response, age and count is checked.
+  struct Subject {
+    const Account* account = nullptr;  // null: unknown
+    bool usable = false;
+    Nonce nonce;
+  };
+
+  DigestScheme(const domain::ApiAuthentication& authentication, const domain::DigestConfig& config, const DigestSecrets& secrets);
+  base::Status add_accounts(const domain::DigestConfig& config, const DigestSecrets& secrets, base::Random& random);
+  // The steps up to the user. nullopt: go on with `subject`.
+  std::optional<Outcome> check(const DigestRequest& request, const AuthCall& call, AuthThread& thread, Subject& subject) const;
+  std::optional<Outcome> judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject) const;
+  Outcome judge_use(const DigestRequest& request, const Subject& subject, AuthThread& thread) const;
+  Outcome accepted(const DigestRequest& request, const Account& account) const;
+  const Account* find(const DigestRequest& request) const;
+  bool offers(domain::DigestAlgorithm algorithm) const;
+  bool offers_qop(std::string_view qop) const;
+  Outcome rejected(domain::Reason reason, bool counts, std::string_view account = {}) const;
+  Outcome malformed(domain::Reason reason, std::string_view account = {}) const;
+  Outcome stale(domain::Reason reason) const;
+
+  // constant after construction
+  const NonceSigner nonces_;
+  std::vector<domain::DigestAlgorithm> algorithms_;  // strongest first
+  const bool auth_int_, userhash_;
+  const std::int64_t nonce_ttl_ms_;
+  std::string opaque_;
+  std::vector<Account> accounts_;
+  domain::TextMap<std::size_t> by_name_;
+  std::array<domain::TextMap<std::size_t>, kAlgorithms> by_userhash_;
+  std::array<base::SecretString, kAlgorithms> dummy_ha1_;  // of a password nobody knows
+};
+
+}  // namespace funcgate::auth

@@ -1,0 +1,85 @@
+// Throttle: counts wrong credentials and blocks guessing, per address, per account and address, and per account everywhere.
+//
+// Thread-safety: any thread; 64 shards with a mutex each, held for a look-up. Bounded: what was not used the longest goes
+// first. Names are kept as keyed hashes only: people type passwords there. As long as nothing has failed, nothing is locked.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/lru_cache.h"
+#include "crypto/keyed_hash.h"
+#include "domain/address.h"
+
+namespace funcgate::auth {
+
+struct ThrottleSettings {
+  std::int64_t address_failures = 10, address_window_s = 60;
+  std::int64_t account_failures = 5;
+  std::int64_t block_s = 60, block_max_s = 900, forget_s = 3600;
+  std::int64_t everywhere_failures = 100, everywhere_window_s = 600;
+  std::int64_t known_address_s = 86'400;
+  std::size_t entries_max = 200'000;  // of all shards together
+  std::vector<domain::Network> exempt;
+};
+
+class Throttle {
+ public:
+  Throttle(ThrottleSettings settings, const base::Clock& clock);
+
+  // Seconds until `address` may try `config_id` again; 0 = now.
+  std::int64_t address_blocked_s(std::string_view config_id, const domain::Address& address);
+  // The same for the account; `name` in any case. 0 takes the attempt: a name that is guessed at everywhere admits one per
+  // second of all addresses that have no success within known_address_s.
+  std::int64_t account_blocked_s(std::string_view config_id, std::string_view name, const domain::Address& address);
+  // One wrong credential. `name` empty: no account was named. True if a block began with it.
+  bool failed(std::string_view config_id, std::string_view name, const domain::Address& address);
+  void succeeded(std::string_view config_id, std::string_view name, const domain::Address& address);
+  void clear();
+  // False: no account has a failure, so account_blocked_s() is 0 for all of them.
+  bool counts_accounts() const { return any_account_.load(std::memory_order_relaxed); }
+
+ private:
+  // One counter: of an address, an account at an address, or an account everywhere.
+  struct Cell {
+    std::vector<std::int64_t> recent_ms;  // failures within the window, oldest first
+    std::int64_t in_a_row = 0, blocked_until_ms = 0, last_failure_ms = 0, repeats = 0, last_attempt_ms = 0;
+  };
+  using Key = crypto::Digest128;
+  struct Shard {
+    explicit Shard(std::size_t entries_max) : cells(entries_max), known(entries_max) {}
+    std::mutex mutex;
+    // guarded by mutex
+    base::LruCache<Key, Cell, crypto::Digest128Hash> cells;
+    base::LruCache<Key, std::int64_t, crypto::Digest128Hash> known;  // account at an address → last success
+  };
+  static constexpr std::size_t kShards = 64;
+
+  std::int64_t now_ms() const { return clock_.steady_ns() / base::kNsPerMs; }
+  Key key(std::string_view kind, std::string_view config_id, std::string_view name, const domain::Address* address) const;
+  Shard& shard(const Key& key);
+  bool exempt(const domain::Address& address) const;
+  bool known(const Key& pair, std::int64_t now);
+  std::int64_t blocked_s(const Key& key, std::int64_t now);
+  // True: a block began.
+  bool fail_in_window(const Key& key, std::int64_t failures_max, std::int64_t window_ms, bool blocks, std::int64_t now);
+  bool fail_in_a_row(const Key& key, std::int64_t now);
+  void forget_if_quiet(Cell& cell, std::int64_t now) const;
+  void block(Cell& cell, std::int64_t now) const;
+
+  // constant after construction
+  const ThrottleSettings settings_;
+  const base::Clock& clock_;
+  const crypto::KeyedHash hash_;
+  // any thread
+  std::array<std::unique_ptr<Shard>, kShards> shards_;
+  std::atomic<bool> any_address_{false}, any_account_{false};
+};
+
+}  // namespace funcgate::auth

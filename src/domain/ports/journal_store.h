@@ -1,0 +1,43 @@
+// JournalStore: blocks of call records, one row each, and the searchable records made from them. Blocking; journal thread only.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace funcgate::domain {
+
+struct JournalBlock {
+  std::int64_t sequence = 0;  // 1, 2, …
+  std::int64_t first_ms = 0, last_ms = 0;
+  std::int64_t count = 0;
+  std::string previous_hash, hash;  // hex SHA-256; the first previous hash is 64 zeros
+  std::string records;              // bytes
+};
+
+// One row of call records; `document` is the JSON of function-apis' call record.
+struct StoredCallRecord {
+  std::string id, api_id, caller, trace_id, document;
+  std::int64_t trigger_time_ms = 0;
+  int status = 0;
+  std::int64_t kept_max = 100;
+};
+
+class JournalStore {
+ public:
+  virtual ~JournalStore() = default;
+  // Durable on return, in one transaction: the block, then `records` with the oldest beyond each API's kept_max removed.
+  virtual base::Status append(const JournalBlock& block, const std::vector<StoredCallRecord>& records) = 0;
+  // Newest block without its records, or sequence 0.
+  virtual base::Result<JournalBlock> newest() = 0;
+  // Blocks from `sequence` on, at most `count`.
+  virtual base::Result<std::vector<JournalBlock>> read(std::int64_t sequence, std::size_t count) = 0;
+  // Removes blocks older than `blocks_before_ms` (keeping the newest) and records older than `records_before_ms`.
+  virtual base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) = 0;
+  // Newest first; empty texts and 0 match everything.
+  virtual base::Result<std::vector<StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
+                                                            std::int64_t from_ms, std::int64_t to_ms, std::size_t count) = 0;
+};
+
+}  // namespace funcgate::domain

@@ -1,0 +1,34 @@
+// TaskStore: the durable queue of asynchronous runs. Blocking; called on pool threads only. Every method is durable on return.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "domain/task.h"
+
+namespace funcgate::domain {
+
+class TaskStore {
+ public:
+  virtual ~TaskStore() = default;
+  virtual base::Status insert(const Task& task) = 0;
+  // NotFound for unknown and outdated ids.
+  virtual base::Result<Task> get(const std::string& id) = 0;
+  // At most `count` waiting tasks with earliest_ms <= now, oldest first; they are Running with start time `now_ms` on return.
+  // Waiting ones past expires_at_ms become Expire and are not returned.
+  virtual base::Result<std::vector<Task>> claim(std::int64_t now_ms, std::size_t count) = 0;
+  // Ends a task if it is not ended yet (Conflict otherwise): status, end time, result members of `task`.
+  virtual base::Status finish(const Task& task) = 0;
+  // Waiting → Cancelled: true. Running: false (the runner must stop it). Ended: Conflict.
+  virtual base::Result<bool> cancel_waiting(const std::string& id, std::int64_t now_ms) = 0;
+  // After a start: Running tasks go back to Waiting once if retry_on_crash, else they end as Failure with `failure`.
+  virtual base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) = 0;
+  // Removes ended tasks whose result_ttl_s is over; returns their folders.
+  virtual base::Result<std::vector<std::string>> prune(std::int64_t now_ms) = 0;
+  virtual base::Result<std::size_t> count_waiting(const std::string& api_id) = 0;
+  // Earliest time a waiting task may start, or nullopt.
+  virtual base::Result<std::optional<std::int64_t>> next_start_ms() = 0;
+};
+
+}  // namespace funcgate::domain

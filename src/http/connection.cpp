@@ -1,0 +1,278 @@
+#include "http/connection.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "http/proxy.h"
+#include "http/task_routes.h"
+#include "service/fault_text.h"
+
+namespace funcgate::http {
+namespace {
+
+// An idle connection keeps this much; a request that needs more gets it for its duration.
+constexpr std::size_t kIdleBytes = 2048;
+constexpr std::size_t kBlockBytes = 64 << 10;
+// Answers of pipelined requests are gathered up to here before they are written.
+constexpr std::size_t kGatherBytes = 64 << 10;
+
+bool may_echo(std::string_view text) {
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+}
+
+bool is_trace_id(std::string_view text) {
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' || c == '-';
+  });
+}
+
+}  // namespace
+
+Connection::Connection(Edge& edge, std::unique_ptr<Transport> transport, domain::Address peer, Entrance entrance)
+    : edge_(edge), transport_(std::move(transport)), peer_(peer), entrance_(entrance) {
+  edge_.connections.push_front(this);
+  place_ = edge_.connections.begin();
+  edge_.open_connections.fetch_add(1, std::memory_order_relaxed);
+  edge_.metrics.connections.add();
+  timer_.set_callback([this] {
+    timed_out_ = true;
+    transport_->cancel();
+  });
+}
+
+Connection::~Connection() {
+  edge_.connections.erase(place_);
+  edge_.open_connections.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Connection::arm(std::int64_t ms) { edge_.io.timers().arm(timer_, edge_.io.turn_steady_ns() + ms * base::kNsPerMs); }
+
+void Connection::stop() {
+  closing_ = true;
+  if (waiting_for_request_) transport_->cancel();
+}
+
+base::Async<void> Connection::run(std::unique_ptr<Connection> connection) {
+  Connection& self = *connection;
+  self.arm(self.edge_.settings.limits.header_read_ms);
+  Handshake handshake(*self.transport_);
+  const IoResult shaken = co_await handshake;
+  if (shaken.error) co_return;
+  try {
+    co_await self.serve_all();
+  } catch (const std::exception& error) {
+    // Nothing below throws on purpose; memory may run out. The connection goes, the server stays.
+    base::log::error("connection.exception", {{"what", base::printable(error.what())}});
+  }
+  self.timer_.cancel();
+  self.transport_->close();
+}
+
+base::Async<void> Connection::serve_all() {
+  while (true) {
+    const HeadResult head = co_await read_head();
+    if (head == HeadResult::Closed) break;
+    co_await serve_one();
+    const bool more_waits = in_end_ > in_begin_ && !closing_;
+    if (more_waits && out_.size() < kGatherBytes) continue;
+    if (!co_await flush() || closing_) break;
+  }
+  co_await flush();
+  // What the peer still sends is not read; a reset could overtake the answer, so the sending side ends first.
+  transport_->shutdown_send();
+}
+
+base::Async<Connection::HeadResult> Connection::read_head() {
+  std::size_t scanned = 0;
+  head_bytes_ = 0;
+  head_refusal_.reset();
+  call_ = domain::Call{};
+  head_ = ParsedHead{};
+  bool begun = false;
+  while (true) {
+    // An empty line before the request line is allowed (RFC 9112, 2.2).
+    while (in_end_ - in_begin_ >= 2 && scanned == 0 && std::memcmp(in_.data() + in_begin_, "\r\n", 2) == 0) in_begin_ += 2;
+    const std::string_view buffered(in_.data() + in_begin_, in_end_ - in_begin_);
+    const HeadState state = find_head(buffered, scanned, head_bytes_, edge_.settings.limits, head_refusal_);
+    if (state == HeadState::Refused) break;
+    if (state == HeadState::Complete) {
+      head_refusal_ = parse_head(in_.data() + in_begin_, head_bytes_, edge_.settings.limits, call_, head_);
+      break;
+    }
+    if (closing_ || (edge_.stopping && buffered.empty())) co_return HeadResult::Closed;
+    if (!out_.empty() && !co_await flush()) co_return HeadResult::Closed;
+    if (in_begin_ > 0) {
+      std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
+      in_end_ -= in_begin_;
+      in_begin_ = 0;
+    }
+    if (in_.size() < in_end_ + kIdleBytes / 2) in_.resize(std::max(in_.size() * 2, kIdleBytes));
+    const bool idle = in_end_ == 0;
+    if (idle) {
+      arm(edge_.settings.limits.idle_ms);
+    } else if (!begun) {
+      arm(edge_.settings.limits.header_read_ms);
+      begun = true;
+    }
+    waiting_for_request_ = idle;
+    ReadSome reading(*transport_, boost::asio::buffer(in_.data() + in_end_, in_.size() - in_end_));
+    const IoResult got = co_await reading;
+    waiting_for_request_ = false;
+    if (got.error && timed_out_ && !idle) {
+      head_refusal_ = domain::Refusal{
+          .fault = domain::Fault::Timeout, .reason = domain::Reason::HttpSlow, .message = "The request head came too slowly", .close = true};
+      break;
+    }
+    if (got.error) co_return HeadResult::Closed;
+    in_end_ += got.bytes;
+  }
+  timer_.cancel();
+  timed_out_ = false;
+  prepare_call();
+  co_return head_refusal_ ? HeadResult::Refused : HeadResult::Parsed;
+}
+
+void Connection::prepare_call() {
+  edge_.metrics.requests.add();
+  call_.arrival_ms = edge_.io.turn_wall_ms();
+  call_.arrival_ns = edge_.io.turn_steady_ns();
+  call_.peer = peer_;
+  call_.tls = transport_->is_tls();
+  bool repeated = false;
+  const auto* trace = call_.header("x-trace-id", &repeated);
+  if (trace != nullptr && !repeated && is_trace_id(*trace)) {
+    trace_id_ = *trace;
+  } else {
+    trace_id_ = "TRACE-" + edge_.random.uuid_upper();
+  }
+  call_.trace_id = trace_id_;
+  const auto* client_time = call_.header("x-client-time", &repeated);
+  if (client_time != nullptr && !repeated && may_echo(*client_time)) call_.client_time = *client_time;
+  apply_forwarding(call_, edge_.settings);
+  body_left_ = std::max<std::int64_t>(call_.content_length, 0);
+  chunks_ = ChunkDecoder();
+  body_state_ = call_.has_body ? BodyState::Reading : BodyState::Complete;
+  continue_sent_ = false;
+  body_deadline_ns_ = 0;
+  body_.clear();
+  inflated_.clear();
+  in_begin_ += head_bytes_;
+}
+
+service::Answer Connection::refused(domain::Refusal refusal) const {
+  service::Answer answer;
+  answer.refusal = std::move(refusal);
+  return answer;
+}
+
+base::Async<service::Answer> Connection::answer() {
+  if (head_refusal_) {
+    edge_.metrics.malformed.add();
+    closing_ = closing_ || head_refusal_->close;
+    co_return refused(std::move(*head_refusal_));
+  }
+  if (entrance_ == Entrance::Public) {
+    if (const auto route = service::parse_api_route(call_.path)) co_return co_await edge_.gateway.serve(call_, *this, *route);
+    if (call_.path.starts_with(kTaskPrefix)) co_return co_await serve_task(edge_.gateway, call_, *this);
+  } else if (call_.has_body) {
+    constexpr std::size_t kControlBytesMax = 64 << 20;
+    if (co_await read(kControlBytesMax, false) != service::BodyResult::Complete) {
+      co_return refused({.fault = domain::Fault::BodyTooLarge, .reason = domain::Reason::BodyTooLarge, .message = "The body cannot be read"});
+    }
+  }
+  auto local = co_await edge_.local.serve(call_, entrance_);
+  if (local) co_return std::move(*local);
+  co_return refused({.fault = domain::Fault::NotFound, .reason = domain::Reason::RouteUnknown, .message = "No such address"});
+}
+
+base::Async<void> Connection::serve_one() {
+  service::Answer answer = co_await this->answer();
+  // A body that nobody read is still on its way: the next request cannot be found behind it.
+  if (body_state_ != BodyState::Complete) closing_ = true;
+  if (!head_.keep_alive || edge_.stopping) closing_ = true;
+  ResponseContext context{.call = call_, .keep_alive = !closing_, .http_1_0 = head_.http_1_0};
+  const bool plain_404 = answer.refusal && (answer.refusal->fault == domain::Fault::NotFound || answer.refusal->close);
+  if (answer.refusal || edge_.access_log.enabled()) {
+    // Of unknown addresses and malformed requests nothing tells which part is a credential: the query goes.
+    context.masked_target = plain_404 ? std::string(call_.target.substr(0, call_.target.find('?')))
+                                      : edge_.gateway.masked_target(call_, call_.api_id);
+    if (context.masked_target.empty()) context.masked_target = "/";
+  }
+  const std::size_t before = out_.size();
+  edge_.writer.write(out_, answer, context);
+  if (edge_.access_log.enabled()) {
+    const int status = answer.refusal ? service::fault_identity(answer.refusal->fault, edge_.settings.compat_dataflux).status : answer.status;
+    edge_.access_log.write(call_, context.masked_target, status, static_cast<std::int64_t>(out_.size() - before) + answer.file_bytes,
+                           edge_.io.clock().wall_ms(), (edge_.io.clock().steady_ns() - call_.arrival_ns) / 1000);
+  }
+  if (answer.file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = true;
+  finish_request();
+}
+
+void Connection::finish_request() {
+  call_.headers.clear();
+  if (!overflow_.empty()) {
+    in_.resize(std::max(in_.size(), overflow_.size() + in_end_ - in_begin_));
+    std::string rest = overflow_ + in_.substr(in_begin_, in_end_ - in_begin_);
+    std::memcpy(in_.data(), rest.data(), rest.size());
+    in_begin_ = 0;
+    in_end_ = rest.size();
+    overflow_.clear();
+  }
+  if (in_begin_ == in_end_) {
+    in_begin_ = in_end_ = 0;
+    if (in_.capacity() > 2 * kIdleBytes) std::string(kIdleBytes, '\0').swap(in_);
+  }
+  if (body_.capacity() > 2 * kIdleBytes) std::string().swap(body_);
+  if (inflated_.capacity() > 2 * kIdleBytes) std::string().swap(inflated_);
+}
+
+base::Async<bool> Connection::flush() {
+  if (out_.empty()) co_return true;
+  arm(edge_.settings.limits.write_ms);
+  WriteAll writing(*transport_, out_);
+  const IoResult written = co_await writing;
+  timer_.cancel();
+  out_.clear();
+  if (out_.capacity() > 4 * kGatherBytes) std::string().swap(out_);
+  co_return !written.error;
+}
+
+base::Async<bool> Connection::send_file(service::Answer& answer) {
+  if (!co_await flush()) co_return false;
+  std::int64_t left = answer.file_bytes;
+  std::string block;
+  while (left > 0) {
+    arm(edge_.settings.limits.write_ms);
+    const std::size_t wanted = static_cast<std::size_t>(std::min<std::int64_t>(left, 1 << 20));
+    if (transport_->can_send_file()) {
+      const long sent = transport_->send_file(answer.file.get(), wanted);
+      if (sent == 0 || (sent < 0 && errno != EAGAIN)) co_return false;  // the file shrank, or the peer has gone
+      if (sent > 0) {
+        left -= sent;
+        continue;
+      }
+      WaitWritable waiting(*transport_);
+      const IoResult ready = co_await waiting;
+      if (ready.error) co_return false;
+    } else {
+      block.resize(std::min(wanted, kBlockBytes));
+      const ssize_t got = ::read(answer.file.get(), block.data(), block.size());
+      if (got <= 0) co_return false;
+      WriteAll writing(*transport_, std::string_view(block).substr(0, static_cast<std::size_t>(got)));
+      const IoResult written = co_await writing;
+      if (written.error) co_return false;
+      left -= got;
+    }
+  }
+  timer_.cancel();
+  co_return true;
+}
+
+}  // namespace funcgate::http

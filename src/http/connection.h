@@ -1,0 +1,78 @@
+// Connection: one client from accept to close, as one coroutine: head, answer, next. It is the body source of its requests.
+//
+// Not thread-safe: lives on one io thread, owned by its coroutine.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/async.h"
+#include "base/timer_wheel.h"
+#include "domain/call.h"
+#include "http/chunk_decoder.h"
+#include "http/edge.h"
+#include "http/request_parser.h"
+#include "http/transport.h"
+#include "service/body_source.h"
+
+namespace funcgate::http {
+
+class Connection final : public service::BodySource {
+ public:
+  Connection(Edge& edge, std::unique_ptr<Transport> transport, domain::Address peer, Entrance entrance);
+  ~Connection() override;
+
+  // Runs until the connection has ended; keeps itself alive.
+  static base::Async<void> run(std::unique_ptr<Connection> connection);
+  // Graceful stop: an idle connection ends now, a busy one after its answer.
+  void stop();
+
+  base::Async<service::BodyResult> read(std::size_t bytes_max, bool prefix_is_enough) override;
+  base::Async<service::MultipartResult> read_multipart(service::Multipart& out, const std::string& folder, bool accept_files,
+                                                       std::int64_t text_bytes_max, std::int64_t upload_bytes_max) override;
+  service::BodyResult inflate(std::size_t bytes_max) override;
+
+ private:
+  enum class HeadResult { Parsed, Refused, Closed };
+  base::Async<void> serve_all();
+  base::Async<HeadResult> read_head();
+  base::Async<void> serve_one();
+  base::Async<service::Answer> answer();
+  base::Async<bool> flush();
+  base::Async<bool> send_file(service::Answer& answer);
+  void prepare_call();
+  void finish_request();
+  service::Answer refused(domain::Refusal refusal) const;
+  void arm(std::int64_t ms);
+  // Body bytes from the buffer or the socket; empty result: end, error or time-out (see body_state_).
+  base::Async<bool> next_body_block(std::string& block, std::size_t bytes_max);
+  base::Async<void> send_continue();
+  service::BodyResult body_problem() const;
+
+  Edge& edge_;
+  std::unique_ptr<Transport> transport_;
+  const domain::Address peer_;
+  const Entrance entrance_;
+  std::list<Connection*>::iterator place_;
+  base::Timer timer_;
+  bool timed_out_ = false, waiting_for_request_ = false, closing_ = false;
+
+  // input: bytes [begin, end) are not consumed yet
+  std::string in_;
+  std::size_t in_begin_ = 0, in_end_ = 0;
+  std::string out_;
+
+  // the request
+  domain::Call call_;
+  ParsedHead head_;
+  std::size_t head_bytes_ = 0;
+  std::optional<domain::Refusal> head_refusal_;
+  std::string trace_id_, body_, inflated_, overflow_;
+  std::int64_t body_left_ = 0;  // of Content-Length
+  ChunkDecoder chunks_;
+  enum class BodyState { None, Reading, Complete, Malformed, TimedOut, Gone } body_state_ = BodyState::None;
+  bool continue_sent_ = false;
+  base::SteadyNs body_deadline_ns_ = 0;
+};
+
+}  // namespace funcgate::http

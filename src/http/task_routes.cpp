@@ -1,0 +1,161 @@
+#include "http/task_routes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+
+namespace funcgate::http {
+namespace {
+
+using domain::Fault;
+using domain::Reason;
+using service::Answer;
+
+constexpr std::int64_t kWaitMaxS = 30;
+
+Answer refused(Fault fault, Reason reason, std::string message) {
+  Answer answer;
+  answer.refusal = domain::Refusal{.fault = fault, .reason = reason, .message = std::move(message)};
+  return answer;
+}
+
+// The same for ids that never were, are outdated, or belong to somebody else.
+Answer unknown() { return refused(Fault::NotFound, Reason::TaskUnknown, "No such task"); }
+
+bool is_task_id(std::string_view id) {
+  return id.size() == 27 && id.starts_with("task-") && std::all_of(id.begin() + 5, id.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+  });
+}
+
+std::string seconds(const std::optional<std::int64_t>& ms) {
+  return ms ? fmt::format("{}.{:03}", *ms / 1000, *ms % 1000) : std::string("null");
+}
+
+std::string result_json(const domain::Task& task) {
+  if (task.status != domain::TaskStatus::Success) return "null";
+  if (domain::media_type_is(task.content_type, "application/json")) return task.result.empty() ? "null" : task.result;
+  if (base::is_valid_utf8(task.result)) return base::json_string(task.result);
+  return "null";
+}
+
+std::string describe(const domain::Task& task) {
+  return fmt::format(R"({{"id":"{}","apiId":{},"status":"{}","triggerTime":{},"startTime":{},"endTime":{},"result":{},"failure":{}}})",
+                     task.id, base::json_string(task.api_id), domain::task_status_name(task.status), seconds(task.trigger_time_ms),
+                     seconds(task.start_time_ms), seconds(task.end_time_ms), result_json(task),
+                     task.failure.empty() ? "null" : task.failure);
+}
+
+Answer result_answer(const domain::Task& task) {
+  Answer answer;
+  if (!task.end_time_ms) {
+    answer.status = 202;
+    answer.envelope = true;
+    answer.owned_body = describe(task);
+    answer.retry_after_s = 1;
+    return answer;
+  }
+  if (task.status != domain::TaskStatus::Success) {
+    answer.envelope = true;
+    answer.owned_body = describe(task);
+    return answer;
+  }
+  answer.status = task.status_code;
+  answer.content_type = task.content_type;
+  answer.owned_body = task.result;
+  answer.envelope = !task.unbox && domain::media_type_is(task.content_type, "application/json");
+  const auto headers = base::parse_json(task.headers.empty() ? "[]" : task.headers);
+  if (headers.ok() && headers->is_array()) {
+    for (const base::json::value& pair : headers->get_array()) {
+      const auto* both = pair.if_array();
+      if (both == nullptr || both->size() != 2 || !both->at(0).is_string() || !both->at(1).is_string()) continue;
+      answer.own_headers.emplace_back(std::string(both->at(0).get_string()), std::string(both->at(1).get_string()));
+    }
+  }
+  return answer;
+}
+
+std::optional<std::int64_t> wait_seconds(std::string_view query, bool& valid) {
+  valid = true;
+  if (query.empty()) return std::nullopt;
+  if (query.starts_with("wait=")) {
+    const auto value = base::parse_digits(query.substr(5));
+    if (value && *value <= kWaitMaxS) return value;
+  }
+  valid = false;
+  return std::nullopt;
+}
+
+// The caller must be who made the task, by the list of the API that made it; for an anonymous API the id is the proof.
+base::Async<std::optional<Answer>> check_caller(service::Gateway& gateway, domain::Call& call, service::BodySource& body,
+                                                const domain::Task& task) {
+  service::Passage passage{.call = call, .body_source = body, .route = {task.api_id, true}};
+  passage.catalog = gateway.catalog();
+  const auto found = passage.catalog->endpoints.find(task.api_id);
+  if (found == passage.catalog->endpoints.end()) co_return unknown();
+  passage.endpoint = found->second.get();
+  call.api_id = *passage.endpoint->id;
+  auto refusal = co_await gateway.authenticate(passage);
+  if (refusal) {
+    Answer answer;
+    answer.refusal = std::move(*refusal);
+    co_return answer;
+  }
+  if (!passage.principal->same_caller(task.caller)) co_return unknown();
+  co_return std::nullopt;
+}
+
+}  // namespace
+
+base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, service::BodySource& body) {
+  std::string_view rest = call.path.substr(kTaskPrefix.size());
+  const bool wants_result = rest.ends_with("/result");
+  if (wants_result) rest.remove_suffix(7);
+  if (!is_task_id(rest)) co_return unknown();
+  const std::string id(rest);
+  const bool is_delete = call.method == domain::Method::Delete && !wants_result;
+  if (!is_delete && call.method != domain::Method::Get && call.method != domain::Method::Head) {
+    Answer answer = refused(Fault::MethodNotAllowed, Reason::MethodNotAllowed, "Method not allowed");
+    answer.refusal->allow = wants_result ? "GET, HEAD" : "GET, HEAD, DELETE";
+    co_return answer;
+  }
+  service::Tasks& tasks = gateway.shared().tasks;
+  base::Result<domain::Task> task = co_await tasks.get(gateway.io(), id);
+  if (!task.ok() && task.error().code != base::Code::NotFound) {
+    co_return refused(Fault::LimitReached, Reason::CapacityTasks, "The task cannot be read now");
+  }
+  if (!task.ok()) co_return unknown();
+  auto stranger = co_await check_caller(gateway, call, body, *task);
+  if (stranger) co_return std::move(*stranger);
+  const domain::ThrottleRule rule{"bySecond", 1, gateway.shared().settings.limits.task_polls_per_second};
+  const std::vector<domain::ThrottleRule> rules{rule};
+  if (gateway.shared().rates.take("task/" + id, rules, call.arrival_ms)) {
+    Answer answer = refused(Fault::ApiThrottling, Reason::TaskPolling, "This task is polled too often");
+    answer.refusal->retry_after_s = 1;
+    co_return answer;
+  }
+  if (is_delete) {
+    base::Status cancelled = co_await tasks.cancel(gateway.io(), id);
+    if (!cancelled.ok()) co_return refused(Fault::Conflict, Reason::TaskFinished, "The task has already ended");
+  } else {
+    bool valid = true;
+    const auto wait_s = wait_seconds(call.query, valid);
+    if (!valid) co_return refused(Fault::BadRequest, Reason::ArgumentsInvalid, "The only parameter is wait, 0 to 30 seconds");
+    if (wait_s && !task->end_time_ms) {
+      co_await tasks.wait_for_end(gateway.io(), id, gateway.io().clock().steady_ns() + *wait_s * 1000 * base::kNsPerMs);
+    }
+  }
+  base::Result<domain::Task> now = co_await tasks.get(gateway.io(), id);
+  if (!now.ok()) co_return unknown();
+  if (wants_result) co_return result_answer(*now);
+  Answer answer;
+  answer.envelope = true;
+  answer.owned_body = describe(*now);
+  if (!now->end_time_ms) answer.retry_after_s = 1;
+  co_return answer;
+}
+
+}  // namespace funcgate::http

@@ -1,0 +1,405 @@
+#include "runtime/bench.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "runtime/python_host.h"
+
+namespace funcgate::runtime {
+namespace {
+
+constexpr std::size_t kSingleSlot = ~std::size_t{0};
+
+std::shared_ptr<const RuntimeGeneration> runtime_generation(const PendingCall& call) {
+  return std::static_pointer_cast<const RuntimeGeneration>(call.invocation->generation);
+}
+
+}  // namespace
+
+Bench::Bench(Pool& pool, base::IoThread& io, bool has_slots, domain::ScriptServices* services)
+    : pool_(pool), io_(io), has_slots_(has_slots), services_(services), watch_timer_([this] { watch(); }) {}
+
+Bench::~Bench() = default;
+
+std::uint64_t Bench::generation_of(const PendingCall& call) { return call.invocation->generation->number; }
+Bench::Crew& Bench::crew_of(const PendingCall& call) { return crews_[generation_of(call)]; }
+
+Bench::Crew* Bench::crew_with(const Worker& worker) {
+  for (auto& [number, crew] : crews_) {
+    for (const auto& member : crew.workers) {
+      if (member.get() == &worker) return &crew;
+    }
+  }
+  return nullptr;
+}
+
+void Bench::submit(PendingCall& call) {
+  call.queued_ns = io_.turn_steady_ns();
+  if (call.invocation->function->isolated_calls && call.invocation->kind != domain::RunKind::Validate) {
+    run_alone(call);
+    return;
+  }
+  if (!pool_.active()) pool_.ensure_started(runtime_generation(call));
+  if (has_slots_ && try_send(crew_of(call), call)) return;
+  // An idle worker of another thread, else the least loaded bench: ours, unless it has no workers at all.
+  Bench* target = has_slots_ ? this : nullptr;
+  for (std::size_t i = 0; i < pool_.threads(); ++i) {
+    Bench& other = pool_.bench(i);
+    if (&other == this || !other.has_slots()) continue;
+    if (other.idle() > 0) {
+      target = &other;
+      break;
+    }
+    if (target == nullptr || (!has_slots_ && other.busy() + other.waiting() < target->busy() + target->waiting())) target = &other;
+  }
+  if (target == nullptr || target == this) {
+    enqueue(crew_of(call), call, false);
+  } else {
+    target->io().post([target, &call] { target->accept(call); });
+  }
+}
+
+void Bench::accept(PendingCall& call) {
+  Crew& crew = crew_of(call);
+  if (!try_send(crew, call)) enqueue(crew, call, false);
+}
+
+bool Bench::try_send(Crew& crew, PendingCall& call) {
+  const Speed& speed = crew.speeds[call.invocation->function];
+  const bool fast = speed.fast();
+  Worker* best = nullptr;
+  for (const auto& worker : crew.workers) {
+    if (worker->in_flight() == 0) {
+      best = worker.get();
+      break;
+    }
+    if (fast && worker->in_flight() < Worker::kPipeMax && worker->expected_ns() + speed.expected_ns() <= kPipeWorkNs &&
+        (best == nullptr || worker->in_flight() < best->in_flight())) {
+      best = worker.get();
+    }
+  }
+  if (best == nullptr) return false;
+  // Slow calls take a worker for themselves: behind one nothing waits, before one nothing may have been put.
+  if (best->in_flight() > 0 && !crew.speeds[best->front()->invocation->function].fast()) return false;
+  const std::string_view share = call.invocation->share_key;
+  if (!share.empty() && !call.has_share) {
+    if (!pool_.take_share(share)) return false;
+    call.has_share = true;
+  }
+  call.queue_timer.cancel();
+  call.expected_ns = speed.expected_ns();
+  best->send(call);
+  if (best->in_flight() == 2 && !watch_timer_.armed()) io_.timers().arm(watch_timer_, io_.turn_steady_ns() + kRecallAfterNs);
+  count();
+  return true;
+}
+
+void Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
+  if (!call.waiting) {
+    if (!pool_.enter_queue()) {
+      domain::RunResult full;
+      full.status = domain::RunStatus::QueueFull;
+      finish(call, std::move(full));
+      return;
+    }
+    call.waiting = true;
+  }
+  if (front) {
+    crew.waiting.push_front(&call);
+  } else {
+    crew.waiting.push_back(&call);
+  }
+  call.queue_timer.set_callback([this, &call] {
+    auto& waiting = crew_of(call).waiting;
+    std::erase(waiting, &call);
+    domain::RunResult expired;
+    expired.status = domain::RunStatus::QueueExpired;
+    finish(call, std::move(expired));
+    count();
+  });
+  io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
+  count();
+}
+
+void Bench::dispatch(Crew& crew) {
+  for (std::size_t i = 0; i < crew.waiting.size();) {
+    PendingCall* call = crew.waiting[i];
+    if (try_send(crew, *call)) {
+      crew.waiting.erase(crew.waiting.begin() + static_cast<std::ptrdiff_t>(i));
+      continue;
+    }
+    // Only a call whose share is used up may be overtaken.
+    if (call->invocation->share_key.empty() || call->has_share) break;
+    ++i;
+  }
+  count();
+}
+
+void Bench::dispatch_all() {
+  for (auto& [number, crew] : crews_) dispatch(crew);
+}
+
+void Bench::cancel(const std::string& task_id) {
+  std::vector<std::shared_ptr<Worker>> all = singles_;
+  for (auto& [number, crew] : crews_) {
+    for (PendingCall* call : crew.waiting) {
+      if (call->invocation->task_id != task_id) continue;
+      std::erase(crew.waiting, call);
+      domain::RunResult cancelled;
+      cancelled.status = domain::RunStatus::Cancelled;
+      finish(*call, std::move(cancelled));
+      count();
+      return;
+    }
+    all.insert(all.end(), crew.workers.begin(), crew.workers.end());
+  }
+  for (const auto& worker : all) {
+    if (worker->front() == nullptr || worker->front()->invocation->task_id != task_id) continue;
+    worker->front()->cancelled = true;
+    worker->fail();
+    return;
+  }
+}
+
+void Bench::finish(PendingCall& call, domain::RunResult result) {
+  call.queue_timer.cancel();
+  if (call.waiting) {
+    call.waiting = false;
+    pool_.leave_queue();
+  }
+  if (call.has_share) {
+    call.has_share = false;
+    pool_.give_share_back(call.invocation->share_key);
+  }
+  if (call.sent_ns != 0) result.queue_ns = call.sent_ns - call.queued_ns;
+  result.end_time_ms = io_.turn_wall_ms();
+  if (call.home == &io_) {
+    call.done.complete(std::move(result));
+    return;
+  }
+  call.home->post([&call, result = std::move(result)]() mutable { call.done.complete(std::move(result)); });
+}
+
+void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply reply) {
+  const bool single = worker.slot() == kSingleSlot;
+  const bool retires = reply.worker_retires;
+  Crew* crew = single ? nullptr : crew_with(worker);
+  if (crew != nullptr) crew->speeds[call.invocation->function].ran(reply.run_ns);
+  const auto generation = runtime_generation(call);
+  domain::RunResult result;
+  result.status = domain::RunStatus::Replied;
+  result.start_time_ms = reply.start_time_ms;
+  result.reply = std::move(reply);
+  if (call.waiting) {
+    call.waiting = false;
+    pool_.leave_queue();
+  }
+  if (retires && !worker.retiring && crew != nullptr) {
+    worker.retiring = true;
+    pool_.start_slot(generation, worker.slot());
+  }
+  const std::uint64_t number = generation->number;
+  if (single) {
+    const auto self = worker.shared_from_this();
+    std::erase(singles_, self);
+    worker.discard();
+    pool_.singles.fetch_sub(1);
+  }
+  finish(call, std::move(result));
+  // finish() resumed the caller, who may have changed anything: look the crew up again.
+  if (const auto found = crews_.find(number); found != crews_.end()) {
+    dispatch(found->second);
+    help_siblings();
+  }
+}
+
+void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out, std::deque<PendingCall*> unclaimed) {
+  const auto self = worker.shared_from_this();
+  const bool single = worker.slot() == kSingleSlot;
+  std::weak_ptr<const RuntimeGeneration> generation;
+  if (single) {
+    std::erase(singles_, self);
+    pool_.singles.fetch_sub(1);
+  }
+  for (auto& [number, crew] : crews_) {
+    if (std::erase(crew.workers, self) > 0) generation = crew.generation;
+  }
+  if (!timed_out) base::log::warning("worker.lost", {{"pool", pool_.settings().name}, {"pid", worker.pid()}});
+  if (const auto alive = generation.lock(); alive && !worker.retiring) pool_.start_slot(alive, worker.slot());
+  // In front of the queue, in their order: they have waited longest.
+  for (auto call = unclaimed.rbegin(); call != unclaimed.rend(); ++call) enqueue(crew_of(**call), **call, true);
+  bool first = true;
+  for (PendingCall* call : begun) {
+    domain::RunResult result;
+    result.status = call->cancelled ? domain::RunStatus::Cancelled : timed_out && first ? domain::RunStatus::TimedOut : domain::RunStatus::WorkerLost;
+    result.start_time_ms = io_.turn_wall_ms() - (io_.turn_steady_ns() - call->sent_ns) / base::kNsPerMs;
+    first = false;
+    finish(*call, std::move(result));
+  }
+  dispatch_all();
+  count();
+}
+
+void Bench::adopt(const std::weak_ptr<const RuntimeGeneration>& generation, StartedWorker started, std::size_t slot) {
+  const auto alive = generation.lock();
+  if (!alive) {
+    kill_worker(started.process.pidfd);
+    return;
+  }
+  Crew& crew = crews_[alive->number];
+  crew.generation = generation;
+  auto worker = std::make_shared<Worker>(*this, io_, std::move(started), slot);
+  worker->start();
+  // Its predecessor, if it is retiring, finishes what it has and goes.
+  std::vector<std::shared_ptr<Worker>> kept;
+  for (auto& other : crew.workers) {
+    if (other->retiring && other->slot() == slot) {
+      for (PendingCall* call : other->recall()) enqueue(crew, *call, true);
+      if (other->in_flight() == 0) {
+        other->discard();
+        continue;
+      }
+    }
+    kept.push_back(other);
+  }
+  crew.workers = std::move(kept);
+  crew.workers.insert(crew.workers.begin(), worker);
+  dispatch(crew);
+  help_siblings();
+}
+
+void Bench::start_failed(const std::weak_ptr<const RuntimeGeneration>& generation, std::size_t slot) {
+  const auto alive = generation.lock();
+  if (!alive) return;
+  Crew& crew = crews_[alive->number];
+  auto timer = std::make_unique<base::Timer>([this, generation, slot] {
+    if (const auto still = generation.lock()) pool_.start_slot(still, slot);
+  });
+  io_.timers().arm(*timer, io_.turn_steady_ns() + kRestartDelayMs * base::kNsPerMs);
+  std::erase_if(crew.restarts, [](const auto& old) { return !old->armed(); });
+  crew.restarts.push_back(std::move(timer));
+}
+
+void Bench::retire(std::uint64_t generation) {
+  const auto found = crews_.find(generation);
+  if (found == crews_.end()) return;
+  // Every call holds its generation: when it has gone there is none left here.
+  for (const auto& worker : found->second.workers) worker->discard();
+  crews_.erase(found);
+  count();
+}
+
+void Bench::give_to(Bench& sibling) {
+  for (auto& [number, crew] : crews_) {
+    if (crew.waiting.empty()) continue;
+    PendingCall* call = crew.waiting.front();
+    crew.waiting.pop_front();
+    call->queue_timer.cancel();
+    count();
+    sibling.io().post([&sibling, call] { sibling.accept(*call); });
+    return;
+  }
+}
+
+void Bench::help_siblings() {
+  if (idle() == 0) return;
+  for (std::size_t i = 0; i < pool_.threads(); ++i) {
+    Bench& other = pool_.bench(i);
+    if (&other == this || other.waiting() == 0) continue;
+    other.io().post([this, &other] { other.give_to(*this); });
+    return;
+  }
+}
+
+void Bench::watch() {
+  // Calls behind one that turned out to be slow go to other workers; the first stays where it runs.
+  bool any = false;
+  const base::SteadyNs now = io_.turn_steady_ns();
+  for (auto& [number, crew] : crews_) {
+    for (const auto& worker : crew.workers) {
+      if (worker->in_flight() < 2) continue;
+      any = true;
+      if (now - worker->front_since_ns() < kRecallAfterNs) continue;
+      crew.speeds[worker->front()->invocation->function].ran(now - worker->front_since_ns());
+      auto back = worker->recall();
+      for (auto call = back.rbegin(); call != back.rend(); ++call) enqueue(crew, **call, true);
+    }
+    dispatch(crew);
+  }
+  if (any) io_.timers().arm(watch_timer_, now + kRecallAfterNs);
+}
+
+void Bench::count() {
+  std::int64_t idle = 0, waiting = 0, busy = 0, alive = 0;
+  for (const auto& [number, crew] : crews_) {
+    waiting += static_cast<std::int64_t>(crew.waiting.size());
+    for (const auto& worker : crew.workers) {
+      ++alive;
+      busy += static_cast<std::int64_t>(worker->in_flight());
+      if (worker->in_flight() == 0) ++idle;
+    }
+  }
+  idle_.store(idle, std::memory_order_relaxed);
+  waiting_.store(waiting, std::memory_order_relaxed);
+  busy_.store(busy, std::memory_order_relaxed);
+  alive_.store(alive, std::memory_order_relaxed);
+}
+
+void Bench::run_alone(PendingCall& call) {
+  const auto limit = static_cast<std::int64_t>(pool_.settings().workers * 4);
+  domain::RunResult full;
+  full.status = domain::RunStatus::QueueFull;
+  if (pool_.singles.fetch_add(1) >= limit) {
+    pool_.singles.fetch_sub(1);
+    finish(call, std::move(full));
+    return;
+  }
+  const bool started = pool_.start_single(runtime_generation(call), io_, [this, &call](base::Result<StartedWorker> result) {
+    if (!result.ok()) {
+      base::log::error("worker.start_failed", {{"pool", pool_.settings().name}, {"error", result.error().message}});
+      pool_.singles.fetch_sub(1);
+      domain::RunResult lost;
+      lost.status = domain::RunStatus::WorkerLost;
+      finish(call, std::move(lost));
+      return;
+    }
+    auto worker = std::make_shared<Worker>(*this, io_, std::move(*result), kSingleSlot);
+    singles_.push_back(worker);
+    worker->start();
+    worker->send(call);
+  });
+  if (!started) {
+    pool_.singles.fetch_sub(1);
+    finish(call, std::move(full));
+  }
+}
+
+void Bench::asked(Worker& worker, PendingCall& call, const wire::Ask& ask) {
+  const domain::Invocation& invocation = *call.invocation;
+  domain::ScriptContext context{.generation = invocation.generation,
+                                .function_id = invocation.function->id,
+                                .set_id = invocation.function->set_id,
+                                .trace_id = std::string(invocation.trace_id),
+                                .task_id = std::string(invocation.task_id),
+                                .root_task_id = std::string(invocation.root_task_id),
+                                .function_chain = std::string(invocation.function_chain),
+                                .caller_json = std::string(invocation.caller ? invocation.caller->caller_json() : invocation.caller_json),
+                                .caller = invocation.caller,
+                                .authentication = invocation.kind == domain::RunKind::Auth};
+  const auto question = static_cast<domain::ScriptQuestion>(static_cast<int>(ask.kind) - 1);
+  base::spawn(answer(worker.weak_from_this(), call.number, question, std::move(context), std::string(ask.request)));
+}
+
+base::Async<void> Bench::answer(std::weak_ptr<Worker> worker, std::uint64_t number, domain::ScriptQuestion question,
+                                domain::ScriptContext context, std::string request) {
+  domain::ScriptAnswer result;
+  if (services_ == nullptr) {
+    result.value = "not available here";
+  } else {
+    result = co_await services_->ask(question, std::move(context), std::move(request));
+  }
+  const wire::Answer reply{result.ok, result.value};
+  if (const auto alive = worker.lock()) alive->answer(number, reply);
+}
+
+}  // namespace funcgate::runtime

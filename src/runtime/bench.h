@@ -1,0 +1,91 @@
+// Bench: one io thread's workers of one pool, and the calls that wait for them.
+//
+// Not thread-safe unless said otherwise: everything on its own io thread. Atomics let other benches see how busy it is.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "base/io_thread.h"
+#include "domain/ports/script_services.h"
+#include "runtime/pool.h"
+#include "runtime/speed.h"
+#include "runtime/worker.h"
+
+namespace funcgate::runtime {
+
+class Bench final : public WorkerOwner {
+ public:
+  // A front call that runs longer gives up those behind it.
+  static constexpr std::int64_t kRecallAfterNs = 5'000'000;
+  // Predicted work that may wait in one pipe.
+  static constexpr std::int64_t kPipeWorkNs = 2'000'000;
+  static constexpr std::int64_t kRestartDelayMs = 200;
+
+  Bench(Pool& pool, base::IoThread& io, bool has_slots, domain::ScriptServices* services);
+  ~Bench() override;
+
+  // A call of this thread. Completes call.done sooner or later.
+  void submit(PendingCall& call);
+  // A call of any thread, handed over by its bench: runs or waits here.
+  void accept(PendingCall& call);
+  // A new worker for `generation`; dropped if the generation has gone.
+  void adopt(const std::weak_ptr<const RuntimeGeneration>& generation, StartedWorker started, std::size_t slot);
+  // Starting a slot failed: tried again after kRestartDelayMs.
+  void start_failed(const std::weak_ptr<const RuntimeGeneration>& generation, std::size_t slot);
+  void retire(std::uint64_t generation);
+  // A sibling has an idle worker: hand it the oldest waiting call.
+  void give_to(Bench& sibling);
+  void dispatch_all();
+  // Drops the waiting call of this task, or kills the worker that runs it.
+  void cancel(const std::string& task_id);
+
+  // Any thread.
+  base::IoThread& io() { return io_; }
+  bool has_slots() const { return has_slots_; }
+  std::int64_t idle() const { return idle_.load(std::memory_order_relaxed); }
+  std::int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  std::int64_t busy() const { return busy_.load(std::memory_order_relaxed); }
+  std::int64_t alive() const { return alive_.load(std::memory_order_relaxed); }
+
+  void replied(Worker& worker, PendingCall& call, domain::FunctionReply reply) override;
+  void gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out, std::deque<PendingCall*> unclaimed) override;
+  void asked(Worker& worker, PendingCall& call, const wire::Ask& ask) override;
+
+ private:
+  struct Crew {  // one generation's workers here
+    std::weak_ptr<const RuntimeGeneration> generation;
+    std::vector<std::shared_ptr<Worker>> workers;
+    std::deque<PendingCall*> waiting;
+    std::unordered_map<const domain::FunctionInfo*, Speed> speeds;
+    std::vector<std::unique_ptr<base::Timer>> restarts;
+  };
+  static std::uint64_t generation_of(const PendingCall& call);
+  Crew& crew_of(const PendingCall& call);
+  Crew* crew_with(const Worker& worker);
+  bool try_send(Crew& crew, PendingCall& call);
+  void enqueue(Crew& crew, PendingCall& call, bool front);
+  void dispatch(Crew& crew);
+  void finish(PendingCall& call, domain::RunResult result);
+  void run_alone(PendingCall& call);
+  void help_siblings();
+  void watch();
+  void count();
+  base::Async<void> answer(std::weak_ptr<Worker> worker, std::uint64_t number, domain::ScriptQuestion question,
+                           domain::ScriptContext context, std::string request);
+
+  Pool& pool_;
+  base::IoThread& io_;
+  const bool has_slots_;
+  domain::ScriptServices* services_;
+  std::map<std::uint64_t, Crew> crews_;
+  std::vector<std::shared_ptr<Worker>> singles_;
+  base::Timer watch_timer_;
+  std::atomic<std::int64_t> idle_{0}, waiting_{0}, busy_{0}, alive_{0};
+};
+
+}  // namespace funcgate::runtime

@@ -1,0 +1,132 @@
+#include "runtime/call_frames.h"
+
+#include "base/json.h"
+
+namespace funcgate::runtime {
+namespace {
+
+wire::InvokeMode mode_of(domain::RunKind kind) {
+  switch (kind) {
+    case domain::RunKind::Call: return wire::InvokeMode::Call;
+    case domain::RunKind::Validate: return wire::InvokeMode::Validate;
+    case domain::RunKind::Auth: return wire::InvokeMode::Auth;
+  }
+  return wire::InvokeMode::Call;
+}
+
+wire::ArgumentForm form_of(domain::ArgumentForm form) {
+  switch (form) {
+    case domain::ArgumentForm::Kwargs: return wire::ArgumentForm::Kwargs;
+    case domain::ArgumentForm::PostStandard: return wire::ArgumentForm::PostStandard;
+    case domain::ArgumentForm::PostSimplified: return wire::ArgumentForm::PostSimplified;
+    case domain::ArgumentForm::GetStandard: return wire::ArgumentForm::GetStandard;
+    case domain::ArgumentForm::GetSimplified: return wire::ArgumentForm::GetSimplified;
+    case domain::ArgumentForm::None: return wire::ArgumentForm::None;
+  }
+  return wire::ArgumentForm::None;
+}
+
+void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, std::string& ip) {
+  const domain::Call& call = *invocation.call;
+  invoke.flags |= wire::kIsHttp;
+  invoke.method = call.method_text;
+  invoke.path = call.path;
+  invoke.host = call.host;
+  invoke.hostname = call.host.substr(0, call.host.rfind(':') == std::string_view::npos || call.host.back() == ']'
+                                            ? call.host.size()
+                                            : call.host.rfind(':'));
+  invoke.protocol = call.tls ? "https" : "http";
+  ip = call.peer.text();
+  invoke.ip = ip;
+  if (invocation.request == nullptr) return;
+  invoke.query = invocation.request->query;
+  invoke.content_type = invocation.request->content_type;
+  invoke.body = invocation.request->body;
+  if (invocation.request->raw_body_intact) invoke.flags |= wire::kRawBodyIntact;
+  for (const domain::Header& header : invocation.request->headers) invoke.headers.push_back({header.name, header.value});
+}
+
+}  // namespace
+
+void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, std::uint16_t slot,
+                   const domain::Invocation& invocation) {
+  wire::Invoke& invoke = scratch;
+  invoke.headers.clear();
+  invoke.parts.clear();
+  invoke.function_id = invocation.function->id;
+  invoke.mode = mode_of(invocation.kind);
+  invoke.form = form_of(invocation.form);
+  invoke.flags = static_cast<std::uint8_t>((invocation.strict_validation ? wire::kStrictValidation : 0) |
+                                           (invocation.unbox ? wire::kUnbox : 0) | (invocation.json_dumps ? wire::kJsonDumps : 0) |
+                                           (invocation.async_api ? wire::kAsyncApi : 0) |
+                                           (invocation.restricted ? wire::kRestricted : 0));
+  invoke.fixed_kwargs = invocation.fixed_kwargs;
+  invoke.timeout_ms = static_cast<std::uint32_t>(invocation.timeout_ms);
+  invoke.result_bytes_max = static_cast<std::uint32_t>(invocation.result_bytes_max);
+  invoke.large_result_bytes_max = static_cast<std::uint32_t>(invocation.large_result_bytes_max);
+  invoke.api_id = invocation.api_id;
+  invoke.trace_id = invocation.trace_id;
+  invoke.task_id = invocation.task_id;
+  invoke.root_task_id = invocation.root_task_id;
+  invoke.origin = invocation.origin;
+  invoke.origin_id = invocation.origin_id;
+  std::string chain;
+  if (invocation.function_chain.empty()) {
+    chain = "[" + base::json_string(invocation.function->id) + "]";
+    invoke.function_chain = chain;
+  } else {
+    invoke.function_chain = invocation.function_chain;
+  }
+  invoke.trigger_time_ms = invocation.trigger_time_ms;
+  invoke.queue = invocation.queue;
+  invoke.eta = invocation.eta;
+  invoke.delay = invocation.delay;
+  invoke.caller = invocation.caller ? invocation.caller->caller_json() : invocation.caller_json;
+  for (std::string_view* text : {&invoke.method, &invoke.path, &invoke.query, &invoke.host, &invoke.hostname, &invoke.protocol,
+                                 &invoke.ip, &invoke.ips, &invoke.content_type}) {
+    *text = {};
+  }
+  invoke.body = invocation.body;
+  std::string ip;
+  if (invocation.call != nullptr) set_request(invoke, invocation, ip);
+  if (invocation.form == domain::ArgumentForm::Kwargs) invoke.body = invocation.body;
+  for (const domain::FormPart& part : invocation.parts) invoke.parts.push_back({part.name, part.value});
+  invoke.files = invocation.files;
+  invoke.folder = invocation.folder;
+  invoke.readable = invocation.readable;
+  wire::encode_invoke(out, call, slot, invoke);
+}
+
+std::optional<domain::FunctionReply> read_reply(std::string_view payload) {
+  domain::FunctionReply reply;
+  reply.buffer = std::make_unique<std::string>(payload);
+  const auto decoded = wire::decode_reply(*reply.buffer);
+  if (!decoded) return std::nullopt;
+  reply.outcome = static_cast<domain::ReplyOutcome>(decoded->outcome);
+  reply.status = decoded->status;
+  reply.body_kind = static_cast<domain::ReplyBody>(decoded->body_kind);
+  reply.cacheable = (decoded->flags & wire::kCacheable) != 0;
+  reply.allow_304 = (decoded->flags & wire::kAllow304) != 0;
+  reply.auto_delete = (decoded->flags & wire::kAutoDelete) != 0;
+  reply.worker_retires = (decoded->flags & wire::kRetire) != 0;
+  reply.custom = (decoded->flags & wire::kCustom) != 0;
+  if (decoded->flags & wire::kAuthTrue) reply.auth = domain::AuthAnswer::True;
+  if (decoded->flags & wire::kAuthFalse) reply.auth = domain::AuthAnswer::False;
+  if (decoded->flags & wire::kAuthValue) reply.auth = domain::AuthAnswer::Value;
+  // Several answers at once are none.
+  if (decoded->flags & wire::kAuthOther) reply.auth = domain::AuthAnswer::Other;
+  reply.content_type = decoded->content_type;
+  reply.body = decoded->body;
+  reply.problem = decoded->problem;
+  reply.kwargs = decoded->kwargs;
+  reply.print_log = decoded->print_log;
+  reply.caller_name = decoded->caller_name;
+  reply.caller_attributes = decoded->caller_attributes;
+  reply.options = decoded->options;
+  for (const wire::HeaderField& field : decoded->headers) reply.headers.push_back({field.name, field.value});
+  reply.start_time_ms = decoded->start_time_ms;
+  reply.run_ns = decoded->run_ns;
+  return reply;
+}
+
+}  // namespace funcgate::runtime

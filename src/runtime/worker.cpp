@@ -1,0 +1,195 @@
+#include "runtime/worker.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <cerrno>
+
+#include "base/log.h"
+#include "runtime/call_frames.h"
+
+namespace funcgate::runtime {
+namespace {
+constexpr std::size_t kReadBytes = 64 << 10;
+}
+
+Worker::Worker(WorkerOwner& owner, base::IoThread& io, StartedWorker started, std::size_t slot)
+    : owner_(&owner), io_(io), process_(std::move(started.process)), socket_(io.context()), board_(std::move(started.board)),
+      slot_(slot) {
+  socket_.assign(boost::asio::local::stream_protocol(), started.socket.release());
+  socket_.non_blocking(true);
+  run_timer_.set_callback([this] {
+    // The deadline of the call in front. Killing is all there is: nothing inside Python can be trusted to stop.
+    timed_out_ = true;
+    fail();
+  });
+  in_.resize(kReadBytes);
+}
+
+Worker::~Worker() { kill_worker(process_.pidfd); }
+
+void Worker::start() { read(); }
+
+void Worker::send(PendingCall& call) {
+  call.number = next_number_++;
+  call.sent_ns = io_.turn_steady_ns();
+  const auto slot = static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots);
+  board_.offer(slot, call.number);
+  append_invoke(out_, scratch_, call.number, slot, *call.invocation);
+  calls_.push_back(&call);
+  expected_ns_ += call.expected_ns;
+  if (calls_.size() == 1) next_front();
+  schedule_flush();
+}
+
+void Worker::next_front() {
+  if (calls_.empty()) {
+    run_timer_.cancel();
+    return;
+  }
+  front_since_ns_ = io_.turn_steady_ns();
+  const domain::Invocation& invocation = *calls_.front()->invocation;
+  base::SteadyNs deadline = front_since_ns_ + invocation.timeout_ms * base::kNsPerMs;
+  if (invocation.total_deadline_ns != 0) deadline = std::min(deadline, invocation.total_deadline_ns);
+  io_.timers().arm(run_timer_, deadline);
+}
+
+std::deque<PendingCall*> Worker::recall() {
+  std::deque<PendingCall*> back;
+  for (std::size_t i = 1; i < calls_.size();) {
+    PendingCall* call = calls_[i];
+    if (board_.recall(static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots), call->number)) {
+      back.push_back(call);
+      expected_ns_ -= call->expected_ns;
+      calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      ++i;
+    }
+  }
+  return back;
+}
+
+void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
+  if (dead_ || calls_.empty() || calls_.front()->number != call) return;
+  wire::encode_answer(out_, call, answer);
+  schedule_flush();
+}
+
+void Worker::schedule_flush() {
+  if (flush_scheduled_ || write_waits_ || dead_) return;
+  flush_scheduled_ = true;
+  io_.at_turn_end([self = shared_from_this()] {
+    self->flush_scheduled_ = false;
+    self->flush();
+  });
+}
+
+void Worker::flush() {
+  if (dead_ || out_.empty()) return;
+  const ssize_t put = ::send(socket_.native_handle(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (put < 0 && errno != EAGAIN && errno != EINTR) {
+    fail();
+    return;
+  }
+  if (put > 0) out_.erase(0, static_cast<std::size_t>(put));
+  if (out_.empty()) {
+    if (out_.capacity() > 4 * kReadBytes) std::string().swap(out_);
+    return;
+  }
+  write_waits_ = true;
+  socket_.async_wait(socket_.wait_write, [self = shared_from_this()](boost::system::error_code error) {
+    self->write_waits_ = false;
+    if (!error) self->flush();
+  });
+}
+
+void Worker::read() {
+  if (in_.size() - in_used_ < kReadBytes / 4) in_.resize(std::max(in_.size() * 2, in_used_ + kReadBytes));
+  socket_.async_read_some(boost::asio::buffer(in_.data() + in_used_, in_.size() - in_used_),
+                          [self = shared_from_this()](boost::system::error_code error, std::size_t bytes) {
+                            if (self->dead_) return;
+                            if (error) {
+                              self->fail();
+                            } else {
+                              self->received(bytes);
+                            }
+                          });
+}
+
+void Worker::received(std::size_t bytes) {
+  in_used_ += bytes;
+  std::size_t at = 0;
+  while (!dead_) {
+    wire::Frame frame;
+    std::size_t used = 0;
+    const auto state = wire::next_frame(std::string_view(in_.data() + at, in_used_ - at), frame, used);
+    if (state == wire::FrameState::NeedMore) {
+      if (used > in_.size()) in_.resize(used + kReadBytes);
+      break;
+    }
+    if (state == wire::FrameState::Broken || !handle(frame)) {
+      base::log::error("worker.protocol", {{"pid", process_.pid}, {"action", "killed"}});
+      fail();
+      return;
+    }
+    at += used;
+  }
+  if (dead_) return;
+  if (at > 0) {
+    std::memmove(in_.data(), in_.data() + at, in_used_ - at);
+    in_used_ -= at;
+    if (in_used_ == 0 && in_.size() > 16 * kReadBytes) {
+      in_.resize(kReadBytes);
+      in_.shrink_to_fit();
+    }
+  }
+  read();
+}
+
+bool Worker::handle(const wire::Frame& frame) {
+  // Replies come in the order of the pipe: anything else is a forged frame.
+  if (calls_.empty() || frame.head.call != calls_.front()->number) return false;
+  PendingCall* call = calls_.front();
+  if (frame.head.type == wire::MessageType::Ask) {
+    const auto ask = wire::decode_ask(frame.payload);
+    if (!ask) return false;
+    owner_->asked(*this, *call, *ask);
+    return true;
+  }
+  if (frame.head.type != wire::MessageType::Reply) return false;
+  auto reply = read_reply(frame.payload);
+  if (!reply) return false;
+  calls_.pop_front();
+  expected_ns_ -= call->expected_ns;
+  next_front();
+  owner_->replied(*this, *call, std::move(*reply));
+  return true;
+}
+
+void Worker::fail() {
+  if (dead_) return;
+  const auto self = shared_from_this();
+  dead_ = true;
+  run_timer_.cancel();
+  kill_worker(process_.pidfd);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  std::deque<PendingCall*> begun, unclaimed;
+  for (PendingCall* call : calls_) {
+    // The process is dead or dying: whoever wins this exchange decides for good whether the call had begun.
+    const auto slot = static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots);
+    (board_.recall(slot, call->number) ? unclaimed : begun).push_back(call);
+  }
+  calls_.clear();
+  expected_ns_ = 0;
+  if (owner_ != nullptr) owner_->gone(*this, std::move(begun), timed_out_, std::move(unclaimed));
+}
+
+void Worker::discard() {
+  owner_ = nullptr;
+  CHECK(calls_.empty());
+  fail();
+}
+
+}  // namespace funcgate::runtime

@@ -1,0 +1,109 @@
+// Worker: the server's end of one worker process: its socket, its claim board, the calls in its pipe.
+//
+// Not thread-safe: lives on one io thread. Whatever the process sends is hostile until checked; nonsense gets it killed.
+#pragma once
+
+#include <boost/asio/local/stream_protocol.hpp>
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "base/async.h"
+#include "base/io_thread.h"
+#include "domain/invocation.h"
+#include "runtime/zygote_client.h"
+#include "wire/claim_board.h"
+#include "wire/messages.h"
+
+namespace funcgate::runtime {
+
+// One run() that has not ended. Lives in that coroutine's frame on thread `home`; the bench that serves it may be another
+// thread's, and nobody else touches it meanwhile.
+struct PendingCall {
+  const domain::Invocation* invocation = nullptr;
+  base::IoThread* home = nullptr;
+  base::OneShot<domain::RunResult> done;  // completed on `home`
+  base::SteadyNs queued_ns = 0, sent_ns = 0;
+  std::uint64_t number = 0;   // on its worker
+  std::int64_t expected_ns = 0;
+  bool waiting = false;       // counted in the pool's queue
+  bool cancelled = false;     // its worker was killed on purpose
+  bool has_share = false;     // holds a part of its share_key
+  base::Timer queue_timer;    // armed on the bench's thread while it waits
+};
+
+// What fork and load produced; handed to an io thread.
+struct StartedWorker {
+  ForkedWorker process;
+  base::FileDescriptor socket;
+  wire::ClaimBoard board;
+  std::string report;  // payload of Ready
+};
+
+class Worker;
+
+// What a worker tells its owner. All on the worker's thread.
+class WorkerOwner {
+ public:
+  virtual ~WorkerOwner() = default;
+  virtual void replied(Worker& worker, PendingCall& call, domain::FunctionReply reply) = 0;
+  // The process has gone. `begun`: the call it was executing (more than one only if user code wrote to the claim board);
+  // `timed_out`: because its run time was over. `unclaimed`: those it never began.
+  virtual void gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out, std::deque<PendingCall*> unclaimed) = 0;
+  virtual void asked(Worker& worker, PendingCall& call, const wire::Ask& ask) = 0;
+};
+
+class Worker : public std::enable_shared_from_this<Worker> {
+ public:
+  static constexpr std::size_t kPipeMax = 16;
+
+  Worker(WorkerOwner& owner, base::IoThread& io, StartedWorker started, std::size_t slot);
+  ~Worker();
+
+  void start();
+  // Puts the call into the pipe; written at the end of the turn.
+  void send(PendingCall& call);
+  // Takes back every unclaimed call behind the first, in order.
+  std::deque<PendingCall*> recall();
+  void answer(std::uint64_t call, const wire::Answer& answer);
+  // Kills the process; the owner hears of it by gone().
+  void fail();
+  // Kills the process and forgets the owner: no callback any more. Its calls must have ended.
+  void discard();
+
+  std::size_t in_flight() const { return calls_.size(); }
+  PendingCall* front() { return calls_.empty() ? nullptr : calls_.front(); }
+  base::SteadyNs front_since_ns() const { return front_since_ns_; }
+  std::int64_t expected_ns() const { return expected_ns_; }
+  std::size_t slot() const { return slot_; }
+  int pid() const { return process_.pid; }
+
+  bool retiring = false;  // kept by the owner: a replacement was asked for
+
+ private:
+  void read();
+  void received(std::size_t bytes);
+  bool handle(const wire::Frame& frame);
+  void flush();
+  void schedule_flush();
+  void next_front();
+
+  WorkerOwner* owner_;
+  base::IoThread& io_;
+  ForkedWorker process_;
+  boost::asio::local::stream_protocol::socket socket_;
+  wire::ClaimBoard board_;
+  const std::size_t slot_;
+  std::deque<PendingCall*> calls_;
+  std::uint64_t next_number_ = 1;
+  base::SteadyNs front_since_ns_ = 0;
+  std::int64_t expected_ns_ = 0;
+  bool timed_out_ = false, dead_ = false, flush_scheduled_ = false, write_waits_ = false;
+  base::Timer run_timer_;
+  std::string in_, out_;
+  std::size_t in_used_ = 0;
+  wire::Invoke scratch_;
+};
+
+}  // namespace funcgate::runtime

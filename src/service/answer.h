@@ -1,0 +1,43 @@
+// Answer: what a call ends with, as values. Only http/ turns it into bytes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "domain/invocation.h"
+#include "domain/reason.h"
+
+namespace funcgate::service {
+
+struct Answer {
+  std::optional<domain::Refusal> refusal;  // set: everything below but the last group is unused
+
+  int status = 200;
+  std::string content_type;
+  // Exactly one body: `owned_body` if not empty, else `body` (a view into `reply`), or `file`.
+  std::string_view body;
+  std::string owned_body;
+  std::string_view body_bytes() const { return owned_body.empty() ? body : std::string_view(owned_body); }
+  domain::FunctionReply reply;
+  base::FileDescriptor file;
+  std::int64_t file_bytes = 0;
+  std::string delete_after;             // path of a file to remove when it was sent
+  bool envelope = false;                // `body` is the JSON of `data` in a success envelope
+  std::vector<domain::Header> headers;  // of the function; views into `reply`
+  std::vector<std::pair<std::string, std::string>> own_headers;
+  std::int64_t retry_after_s = 0;
+  bool cached = false;
+  bool authenticated = false;  // Cache-Control: private, no-store unless the function set its own
+
+  // For every answer.
+  std::string cors_origin;          // Access-Control-Allow-Origin; empty = none
+  bool cors_vary = false;           // Vary: Origin
+  bool cors_credentials_allowed = false;
+  std::string cors_methods, cors_headers;  // preflight
+  std::string authentication_info;
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,152 @@
+#include "service/catalog_builder.h"
+
+#include <algorithm>
+
+#include "auth/principal_issuer.h"
+#include "base/json.h"
+#include "base/json_scan.h"
+#include "base/log.h"
+#include "service/openapi.h"
+
+namespace funcgate::service {
+namespace {
+
+// The key of the built-in entry and of what anonymous APIs judge a presented Authorization by.
+constexpr std::string_view kApiKeyId = "api-key";
+
+void strip_field(StripRules& rules, const domain::FieldReference& field) {
+  auto add = [](std::vector<std::string>& list, const std::string& name) {
+    if (std::find(list.begin(), list.end(), name) == list.end()) list.push_back(name);
+  };
+  switch (field.location) {
+    case domain::FieldLocation::Header: add(rules.headers, field.name); break;
+    case domain::FieldLocation::Query: add(rules.query_names, field.name); break;
+    case domain::FieldLocation::Body:
+      add(rules.body_names, field.name);
+      rules.body_paths.push_back(base::parse_member_path(field.name));
+      break;
+  }
+}
+
+// "header:x-a" … for the worker: what a function with cached results may read.
+std::string readable_list(const std::vector<std::string>& vary) {
+  base::json::array list;
+  for (const std::string& part : vary) list.push_back(base::json::string(part));
+  return base::to_json(list);
+}
+
+}  // namespace
+
+CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, domain::GenerationPtr generation,
+                                 const CatalogPtr& previous) {
+  auto catalog = std::make_shared<Catalog>();
+  catalog->sequence = configuration.sequence;
+  catalog->generation = std::move(generation);
+  broken_.clear();
+  for (const auto& [id, stored] : configuration.api_authentications) {
+    auth::SchemePtr scheme;
+    const auto old = previous ? previous->schemes.find(id) : domain::TextMap<auth::SchemePtr>::const_iterator{};
+    if (previous && old != previous->schemes.end() && old->second->version == stored.value.version) {
+      scheme = old->second;
+    } else {
+      domain::Reason broken = domain::Reason::AuthConfigBroken;
+      scheme = make_scheme_(stored.value, broken);
+      if (!scheme) {
+        base::log::error("auth.config_unusable", {{"config", id}, {"reason", domain::reason_token(broken)}});
+        broken_.emplace(id, broken);
+      }
+    }
+    if (scheme) catalog->schemes.emplace(id, std::move(scheme));
+  }
+  domain::ApiAuthentication built_in;
+  built_in.id = kApiKeyId;
+  built_in.title = "API keys";
+  built_in.realm = "funcgate";
+  built_in.config = domain::ApiKeyConfig{};
+  domain::Reason broken = domain::Reason::AuthConfigBroken;
+  if (auto scheme = make_scheme_(built_in, broken)) catalog->schemes.emplace(kApiKeyId, std::move(scheme));
+  for (const auto& [id, stored] : configuration.env_variables) catalog->env_variables.emplace(id, stored.value);
+  for (const auto& [id, stored] : configuration.function_apis) {
+    domain::FunctionApi api = stored.value;
+    api.version = stored.meta.version;
+    catalog->endpoints.emplace(id, compile(api, *catalog, previous));
+  }
+  make_openapi(*catalog, settings_);
+  return catalog;
+}
+
+std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionApi& api, const Catalog& catalog,
+                                                        const CatalogPtr& previous) {
+  auto endpoint = std::make_shared<Endpoint>();
+  endpoint->api = api;
+  endpoint->id = std::make_shared<const std::string>(api.id);
+  endpoint->func_id = std::make_shared<const std::string>(api.func_id);
+  if (catalog.generation) endpoint->function = catalog.generation->function(api.func_id);
+  if (endpoint->function == nullptr) endpoint->unavailable_reason = "the function is not published";
+  compile_chain(*endpoint, catalog);
+  compile_limits(*endpoint);
+  for (domain::Method method : api.methods) {
+    if (!endpoint->allow.empty()) endpoint->allow += ", ";
+    endpoint->allow += domain::method_name(method);
+  }
+  if (api.func_call_kwargs != "{}") endpoint->fixed_kwargs = api.func_call_kwargs;
+  if (endpoint->function != nullptr && api.exec_mode == domain::ExecMode::Sync && endpoint->function->cache_result_s > 0) {
+    endpoint->cache_ttl_s = endpoint->function->cache_result_s;
+    endpoint->cache_vary = endpoint->function->cache_vary;
+    endpoint->readable = readable_list(endpoint->cache_vary);
+  }
+  if (previous) {
+    if (const auto old = previous->endpoints.find(api.id); old != previous->endpoints.end()) endpoint->state = old->second->state;
+  }
+  if (!endpoint->state) endpoint->state = std::make_shared<EndpointState>();
+  static constexpr std::string_view kCallsHelp = "Calls of a published API by outcome.";
+  endpoint->calls_ok = &metrics_.counter("funcgate_calls_total", kCallsHelp, {{"api", api.id}, {"outcome", "ok"}});
+  endpoint->calls_failed = &metrics_.counter("funcgate_calls_total", kCallsHelp, {{"api", api.id}, {"outcome", "failed"}});
+  endpoint->duration = &metrics_.histogram("funcgate_call_duration_seconds", "Time from the head of a call to its answer.", {{"api", api.id}});
+  return endpoint;
+}
+
+void CatalogBuilder::compile_chain(Endpoint& endpoint, const Catalog& catalog) {
+  const domain::FunctionApi& api = endpoint.api;
+  const bool anonymous = api.anonymous && api.api_auth_ids.empty();
+  std::vector<auth::ChainEntry> entries;
+  auto add = [&](const std::string& id) {
+    auth::ChainEntry entry;
+    entry.config_id = id;
+    if (const auto found = catalog.schemes.find(id); found != catalog.schemes.end()) {
+      entry.scheme = found->second;
+      for (const auto& field : found->second->credential_fields()) strip_field(endpoint.strip, field);
+    } else if (const auto broken = broken_.find(id); broken != broken_.end()) {
+      entry.broken = broken->second;
+    }
+    entries.push_back(std::move(entry));
+  };
+  for (const std::string& id : api.api_auth_ids) add(id);
+  // A presented Authorization is judged even where nobody must present one: a wrong credential never becomes anonymous.
+  if (anonymous && !api.pass_authorization) add(std::string(kApiKeyId));
+  endpoint.denies = api.api_auth_ids.empty() && !anonymous;
+  if (!(anonymous && api.pass_authorization)) {
+    endpoint.strip.headers.emplace_back("authorization");
+    endpoint.strip.headers.emplace_back("proxy-authorization");
+  }
+  endpoint.chain = auth::compile_chain(std::move(entries), anonymous, api.pass_authorization);
+  endpoint.chain.anonymous_principal = auth::PrincipalIssuer::issue({.type = "anonymous", .name = "system"});
+}
+
+void CatalogBuilder::compile_limits(Endpoint& endpoint) {
+  const domain::FunctionApi& api = endpoint.api;
+  const domain::Limits& limits = settings_.limits;
+  const domain::FunctionInfo* function = endpoint.function;
+  const bool is_async = api.exec_mode == domain::ExecMode::Async;
+  const std::int64_t default_ms = is_async ? limits.async_function_timeout_ms : limits.function_timeout_ms;
+  const auto timeout_s = api.timeout_s ? api.timeout_s : function != nullptr ? function->timeout_s : std::nullopt;
+  const auto expires_s = api.expires_s ? api.expires_s : function != nullptr ? function->expires_s : std::nullopt;
+  endpoint.timeout_ms = timeout_s ? *timeout_s * 1000 : default_ms;
+  endpoint.expires_ms = expires_s ? *expires_s * 1000 : endpoint.timeout_ms;
+  endpoint.queue = static_cast<std::uint16_t>(function != nullptr && function->queue ? *function->queue : is_async ? 3 : 1);
+  endpoint.body_bytes_max = api.max_body_bytes.value_or(limits.body_bytes);
+  endpoint.upload_bytes_max = api.max_upload_bytes.value_or(limits.upload_bytes);
+  endpoint.pre_auth_body_bytes_max = api.pre_auth_body_bytes.value_or(limits.pre_auth_body_bytes);
+}
+
+}  // namespace funcgate::service

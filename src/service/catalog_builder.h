@@ -1,0 +1,37 @@
+// CatalogBuilder: compiles the configuration and a generation into a catalog. What cannot be compiled denies; nothing is open.
+//
+// Thread-safety: one thread at a time (the management plane's).
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "base/metrics.h"
+#include "service/catalog.h"
+#include "service/settings.h"
+
+namespace funcgate::service {
+
+// Makes the scheme of a configuration, or says why not.
+using SchemeMaker = std::function<auth::SchemePtr(const domain::ApiAuthentication&, domain::Reason& broken)>;
+
+class CatalogBuilder {
+ public:
+  CatalogBuilder(const ServerSettings& settings, SchemeMaker make_scheme, base::Metrics& metrics)
+      : settings_(settings), make_scheme_(std::move(make_scheme)), metrics_(metrics) {}
+
+  // Schemes and endpoint states of unchanged objects are taken over from `previous` (may be null).
+  CatalogPtr build(const domain::Configuration& configuration, domain::GenerationPtr generation, const CatalogPtr& previous);
+
+ private:
+  std::shared_ptr<const Endpoint> compile(const domain::FunctionApi& api, const Catalog& catalog, const CatalogPtr& previous);
+  void compile_chain(Endpoint& endpoint, const Catalog& catalog);
+  void compile_limits(Endpoint& endpoint);
+
+  const ServerSettings& settings_;
+  const SchemeMaker make_scheme_;
+  base::Metrics& metrics_;
+  domain::TextMap<domain::Reason> broken_;  // of the catalog being built
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,461 @@
+#include "service/gateway.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/json.h"
+#include "base/json_scan.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "service/fault_text.h"
+#include "service/run_answer.h"
+
+namespace funcgate::service {
+namespace {
+
+using domain::Fault;
+using domain::Reason;
+using domain::Refusal;
+
+// The whole of authentication, waiting included: longer than any single scheme may take.
+constexpr std::int64_t kAuthenticationMs = 15'000;
+
+bool has_body_form(domain::Method method) {
+  return method == domain::Method::Post || method == domain::Method::Put || method == domain::Method::Patch;
+}
+
+domain::ArgumentForm form_of(domain::Method method, bool simplified) {
+  if (has_body_form(method)) return simplified ? domain::ArgumentForm::PostSimplified : domain::ArgumentForm::PostStandard;
+  return simplified ? domain::ArgumentForm::GetSimplified : domain::ArgumentForm::GetStandard;
+}
+
+Refusal refuse(Fault fault, Reason reason, std::string message, std::string detail = {}) {
+  return Refusal{.fault = fault, .reason = reason, .message = std::move(message), .detail = std::move(detail)};
+}
+
+Answer answer_of(Refusal refusal) {
+  Answer answer;
+  answer.refusal = std::move(refusal);
+  return answer;
+}
+
+Refusal bad_request(std::string message) { return refuse(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message)); }
+
+std::optional<std::int64_t> positive_seconds(const base::JsonMember& member, std::string_view text) {
+  if (!member.found) return std::nullopt;
+  const auto seconds = base::parse_digits(text.substr(member.value_begin, member.value_end - member.value_begin));
+  return seconds && *seconds >= 1 ? seconds : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ApiRoute> parse_api_route(std::string_view path) {
+  constexpr std::string_view kPrefix = "/api/v1/";
+  if (!path.starts_with(kPrefix)) return std::nullopt;
+  const auto parts = base::split(path.substr(kPrefix.size()), '/');
+  if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
+  if (parts[0] != "func-api" && parts[0] != "al" && parts[0] != "sync" && parts[0] != "async") return std::nullopt;
+  if (!base::is_object_id(parts[1])) return std::nullopt;
+  ApiRoute route{parts[1], false};
+  if (parts.size() == 3) {
+    if (parts[2] != "normal" && parts[2] != "s" && parts[2] != "simplified") return std::nullopt;
+    route.simplified = parts[2] != "normal";
+  }
+  return route;
+}
+
+Gateway::Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThread& auth_thread, domain::FunctionRunner& runner,
+                 domain::Recorder& recorder)
+    : shared_(shared), pin_(shared.catalog), io_(io), auth_thread_(auth_thread), runner_(runner), recorder_(recorder) {}
+
+std::string Gateway::masked_target(const domain::Call& call, std::string_view api_id) {
+  const auto found = pin_.get()->endpoints.find(api_id);
+  return found == pin_.get()->endpoints.end() ? std::string(call.path) : service::masked_target(call, found->second->strip);
+}
+
+base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRoute route) {
+  Passage passage{.call = call, .body_source = body, .route = route};
+  passage.catalog = pin_.get();
+  call.api_id = route.api_id;
+  Answer answer = co_await decide_and_run(passage);
+  finish(passage, answer);
+  co_return answer;
+}
+
+// The order of checks. Each step stands where it does for the reason beside it; docs/functions.md shows the same list.
+base::Async<Answer> Gateway::decide_and_run(Passage& passage) {
+  // Route and API: costs nothing, needs no secret; every unknown id looks alike.
+  if (auto refused = find(passage)) co_return answer_of(std::move(*refused));
+  // Preflight: browsers send it without credentials; it consults corsOrigins only.
+  Answer early;
+  if (preflight(passage, early)) co_return early;
+  // Method: no work for a request that can never succeed.
+  const domain::FunctionApi& api = passage.endpoint->api;
+  if (std::find(api.methods.begin(), api.methods.end(), passage.call.method) == api.methods.end()) {
+    Refusal refusal = refuse(Fault::MethodNotAllowed, Reason::MethodNotAllowed, "Method not allowed");
+    refusal.allow = passage.endpoint->allow;
+    co_return answer_of(std::move(refusal));
+  }
+  // Blocked addresses, credentials, authorisation: before any state, body or quota of the API shows.
+  if (auto refused = co_await authenticate(passage)) co_return answer_of(std::move(*refused));
+  // Disabled, expired: state is told to callers only.
+  if (auto refused = check_state(passage)) co_return answer_of(std::move(*refused));
+  // Throttling counts verified callers, so that a stranger cannot use up the quota.
+  if (auto refused = check_rate(passage)) co_return answer_of(std::move(*refused));
+  passage.task_id = "task-" + auth_thread_.random.alphanumeric(22);
+  passage.folder = shared_.settings.call_folder + "/" + passage.task_id;
+  // The rest of the body: first point where large input is worth reading.
+  if (auto refused = co_await read_body(passage)) co_return answer_of(std::move(*refused));
+  if (auto refused = check_body(passage)) co_return answer_of(std::move(*refused));
+  if (passage.endpoint->function == nullptr) {
+    co_return answer_of(refuse(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
+  }
+  read_shortened_times(passage);
+  if (api.exec_mode == domain::ExecMode::Async) co_return co_await submit_task(passage);
+  // The result cache: only for those who may have the answer.
+  if (passage.endpoint->cache_ttl_s > 0) co_return co_await run_cached(passage);
+  co_return co_await run(passage);
+}
+
+Gateway::Refused Gateway::find(Passage& passage) {
+  const auto found = passage.catalog->endpoints.find(passage.route.api_id);
+  if (found == passage.catalog->endpoints.end()) return refuse(Fault::NotFound, Reason::ApiUnknown, "No such API");
+  passage.endpoint = found->second.get();
+  passage.form = form_of(passage.call.method, passage.route.simplified);
+  return std::nullopt;
+}
+
+bool Gateway::preflight(const Passage& passage, Answer& answer) const {
+  const domain::Call& call = passage.call;
+  const auto* origin = call.header("origin");
+  const auto* method = call.header("access-control-request-method");
+  if (call.method != domain::Method::Options || origin == nullptr || method == nullptr) return false;
+  answer.status = 204;
+  add_cors(passage, answer);
+  if (!answer.cors_origin.empty()) {
+    answer.cors_methods = passage.endpoint->allow;
+    if (const auto* headers = call.header("access-control-request-headers"); headers != nullptr && !base::has_control(*headers)) {
+      answer.cors_headers = *headers;
+    }
+  }
+  return true;
+}
+
+void Gateway::add_cors(const Passage& passage, Answer& answer) const {
+  if (passage.endpoint == nullptr || passage.endpoint->api.cors_origins.empty()) return;
+  answer.cors_vary = true;
+  bool repeated = false;
+  const auto* origin = passage.call.header("origin", &repeated);
+  if (origin == nullptr || repeated || *origin == "null") return;
+  for (const std::string& listed : passage.endpoint->api.cors_origins) {
+    if (listed == *origin || (listed == "*" && passage.endpoint->api.anonymous)) answer.cors_origin = listed;
+  }
+}
+
+base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
+  domain::Call& call = passage.call;
+  const Endpoint& endpoint = *passage.endpoint;
+  bool repeated = false;
+  const auto* authorization = call.header("authorization", &repeated);
+  if (repeated) {
+    co_return refuse(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
+  }
+  if (endpoint.denies) {
+    Refusal refusal = refuse(Fault::AuthUnavailable, Reason::AuthNoneConfigured, "Authentication is not available");
+    refusal.retry_after_s = 5;
+    co_return refusal;
+  }
+  auth::AuthCall auth_call{.call = call,
+                           .authorization = authorization == nullptr ? std::string_view() : *authorization,
+                           .api_id = passage.route.api_id,
+                           .generation = passage.catalog->generation,
+                           .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs};
+  auth::ChainResult result =
+      auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, !call.has_body || call.body_complete);
+  while (result.state == auth::ChainResult::State::NeedsBody || result.state == auth::ChainResult::State::Undecided) {
+    if (result.state == auth::ChainResult::State::NeedsBody) {
+      // Of a multipart body only the text parts before the first file count, within 64 KiB: no file byte is read for a stranger.
+      const bool multipart = domain::media_type_is(call.content_type(), "multipart/form-data");
+      constexpr std::size_t kMultipartPrefixBytes = 64 << 10;
+      const auto limit = static_cast<std::size_t>(endpoint.pre_auth_body_bytes_max);
+      const std::size_t wanted = multipart ? std::min(kMultipartPrefixBytes, limit) : limit;
+      const BodyResult body = co_await passage.body_source.read(wanted, multipart);
+      if (body == BodyResult::TimedOut) co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
+      if (body == BodyResult::Malformed) co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
+      if (body == BodyResult::Gone) co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+      auth::ChainResult next = auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, true, &result);
+      result = std::move(next);
+    } else {
+      auth::ChainResult next =
+          co_await auth::finish_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, std::move(result));
+      result = std::move(next);
+    }
+  }
+  if (result.state == auth::ChainResult::State::Refused) co_return std::move(result.refusal);
+  CHECK(result.outcome.verdict == auth::Verdict::Accepted && result.outcome.principal != nullptr);
+  passage.principal = result.outcome.principal;
+  passage.scheme = result.scheme;
+  passage.outcome = std::move(result.outcome);
+  co_return std::nullopt;
+}
+
+Gateway::Refused Gateway::check_state(const Passage& passage) const {
+  const domain::FunctionApi& api = passage.endpoint->api;
+  const std::string detail = fmt::format("{{\"id\":{}}}", base::json_string(api.id));
+  if (api.is_disabled) return refuse(Fault::ApiDisabled, Reason::ApiDisabled, "This API is disabled", detail);
+  if (api.expire_time_ms && passage.call.arrival_ms >= *api.expire_time_ms) {
+    return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail);
+  }
+  if (passage.principal->fields().type == "anonymous" && api.anonymous_until_ms && passage.call.arrival_ms >= *api.anonymous_until_ms) {
+    return refuse(Fault::Unauthenticated, Reason::AuthNoneConfigured, "API Key Auth failed");
+  }
+  return std::nullopt;
+}
+
+Gateway::Refused Gateway::check_rate(const Passage& passage) {
+  const domain::FunctionApi& api = passage.endpoint->api;
+  if (api.throttling.empty()) return std::nullopt;
+  // Length-prefixed: no caller can choose a name that counts as somebody else.
+  std::string subject = fmt::format("{}:{}", api.id.size(), api.id);
+  if (api.throttle_per == domain::ThrottlePer::Caller) {
+    const auto& who = passage.principal->fields();
+    for (const std::string* part : {&who.type, &who.auth_id, &who.name, &who.key_id}) subject += fmt::format("/{}:{}", part->size(), *part);
+  } else if (api.throttle_per == domain::ThrottlePer::Address) {
+    subject += "@" + passage.call.peer.network().text();
+  }
+  const auto excess = shared_.rates.take(subject, api.throttling, passage.call.arrival_ms);
+  if (!excess) return std::nullopt;
+  Refusal refusal = refuse(Fault::ApiThrottling, Reason::ApiThrottled, "Too many calls");
+  refusal.retry_after_s = std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(excess->wait_seconds)));
+  refusal.detail = fmt::format("{{\"rule\":\"{}\",\"limit\":{},\"currentCount\":{},\"waitSeconds\":{:.3f}}}", excess->rule.rule,
+                               excess->rule.limit, excess->current, excess->wait_seconds);
+  return refusal;
+}
+
+base::Async<Gateway::Refused> Gateway::read_body(Passage& passage) {
+  domain::Call& call = passage.call;
+  if (!call.has_body) co_return std::nullopt;
+  if (!has_body_form(call.method)) co_return bad_request("A body is not allowed with this method");
+  if (domain::media_type_is(call.content_type(), "multipart/form-data") && passage.form == domain::ArgumentForm::PostSimplified) {
+    co_return co_await read_multipart(passage);
+  }
+  const auto limit = static_cast<std::size_t>(passage.endpoint->body_bytes_max);
+  BodyResult result = BodyResult::Complete;
+  if (!call.body_complete) result = co_await passage.body_source.read(limit, false);
+  const auto* encoding = call.header("content-encoding");
+  if (result == BodyResult::Complete && encoding != nullptr && !base::equals_ignore_case(*encoding, "identity")) {
+    if (!base::equals_ignore_case(*encoding, "gzip") || call.header_count("content-encoding") > 1) {
+      co_return refuse(Fault::MediaType, Reason::BodyMediaType, "Content-Encoding must be identity or gzip");
+    }
+    result = passage.body_source.inflate(limit);
+  }
+  switch (result) {
+    case BodyResult::Complete: co_return std::nullopt;
+    case BodyResult::Prefix:
+    case BodyResult::TooLarge:
+      co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, fmt::format("The body is larger than {} bytes", limit));
+    case BodyResult::TimedOut: co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
+    case BodyResult::Malformed: co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
+    case BodyResult::Gone: co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+  }
+  co_return std::nullopt;
+}
+
+base::Async<Gateway::Refused> Gateway::read_multipart(Passage& passage) {
+  const Endpoint& endpoint = *passage.endpoint;
+  passage.has_folder = true;
+  const MultipartResult result = co_await passage.body_source.read_multipart(
+      passage.multipart, passage.folder, endpoint.api.accept_files, endpoint.body_bytes_max, endpoint.upload_bytes_max);
+  for (const UploadedFile& file : passage.multipart.files) passage.upload_bytes += file.bytes;
+  switch (result) {
+    case MultipartResult::Complete: break;
+    case MultipartResult::TooLarge: co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, "The upload is too large");
+    case MultipartResult::TooManyFields: co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, "Too many files or form fields");
+    case MultipartResult::FilesNotAccepted:
+      co_return refuse(Fault::MediaType, Reason::BodyMediaType, "This API does not accept files");
+    case MultipartResult::TimedOut: co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
+    case MultipartResult::Malformed: co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The multipart body is malformed");
+    case MultipartResult::Gone: co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+    case MultipartResult::DiskQuota: {
+      Refusal full = refuse(Fault::LimitReached, Reason::UploadQuota, "The space for uploads is used up");
+      full.retry_after_s = 1;
+      co_return full;
+    }
+  }
+  const auto& names = endpoint.strip.body_names;
+  std::erase_if(passage.multipart.parts,
+                [&](const domain::FormPart& part) { return std::find(names.begin(), names.end(), part.name) != names.end(); });
+  base::json::array files;
+  for (const UploadedFile& file : passage.multipart.files) {
+    files.push_back(base::json::object{{"filePath", file.path},
+                                       {"originalname", file.original_name},
+                                       {"encoding", file.encoding},
+                                       {"mimetype", file.media_type},
+                                       {"size", file.bytes}});
+  }
+  if (!files.empty()) passage.files_json = base::to_json(files);
+  co_return std::nullopt;
+}
+
+Gateway::Refused Gateway::check_body(Passage& passage) {
+  // Behind this line nothing can leak a credential: neither function nor record, cache key nor task sees the original.
+  const bool multipart = passage.call.has_body && domain::media_type_is(passage.call.content_type(), "multipart/form-data");
+  const std::string_view body = passage.call.body;
+  if (multipart) passage.call.body = {};
+  passage.visible = strip(passage.call, passage.endpoint->strip, passage.storage);
+  passage.call.body = body;
+  if (!passage.visible) return bad_request("The body is not valid JSON");
+  if (multipart) passage.visible->raw_body_intact = false;
+  return std::nullopt;
+}
+
+void Gateway::read_shortened_times(Passage& passage) const {
+  passage.timeout_ms = passage.endpoint->timeout_ms;
+  passage.expires_ms = passage.endpoint->expires_ms;
+  // The worker judges `options`; only these two decide something before it sees them. The word must stand somewhere.
+  static const std::vector<std::vector<std::string>> kBodyPaths{{"options", "timeout"}, {"options", "expires"}};
+  static const std::vector<std::vector<std::string>> kQueryPaths{{"timeout"}, {"expires"}};
+  std::string options;
+  const auto* paths = &kBodyPaths;
+  if (passage.form == domain::ArgumentForm::PostStandard && passage.visible->body.find("\"options\"") != std::string_view::npos) {
+    options = passage.visible->body;
+  } else if (passage.form == domain::ArgumentForm::GetStandard && passage.visible->query.find("options=") != std::string_view::npos) {
+    paths = &kQueryPaths;
+    const auto fields = base::split_query(passage.visible->query, static_cast<std::size_t>(shared_.settings.limits.query_fields));
+    if (fields) {
+      for (const base::QueryField& field : *fields) {
+        if (field.raw_name == "options") options = base::decode_form(field.raw_value).value_or("");
+      }
+    }
+  }
+  if (options.empty()) return;
+  const auto members = base::find_members(options, *paths);
+  if (!members) return;
+  if (const auto seconds = positive_seconds((*members)[0], options)) passage.timeout_ms = std::min(passage.timeout_ms, *seconds * 1000);
+  if (const auto seconds = positive_seconds((*members)[1], options)) passage.expires_ms = std::min(passage.expires_ms, *seconds * 1000);
+}
+
+Gateway::Refused Gateway::reserve(Passage& passage) {
+  const Endpoint& endpoint = *passage.endpoint;
+  Refusal full = refuse(Fault::LimitReached, Reason::CapacityConcurrency, "The server is at its limit");
+  full.retry_after_s = 1;
+  if (endpoint.state->running.fetch_add(1, std::memory_order_relaxed) >= endpoint.api.max_concurrent && endpoint.api.max_concurrent > 0) {
+    endpoint.state->running.fetch_sub(1, std::memory_order_relaxed);
+    return full;
+  }
+  passage.running_counted = true;
+  // What cannot be recorded is not run.
+  if (!recorder_.reserve()) {
+    full.reason = Reason::CapacityRecord;
+    return full;
+  }
+  passage.slot_reserved = true;
+  return std::nullopt;
+}
+
+domain::Invocation Gateway::invocation(Passage& passage, domain::RunKind kind) const {
+  const Endpoint& endpoint = *passage.endpoint;
+  const domain::Limits& limits = shared_.settings.limits;
+  domain::Invocation out;
+  out.kind = kind;
+  out.generation = passage.catalog->generation;
+  out.function = endpoint.function;
+  out.form = passage.form;
+  out.queue = kind == domain::RunKind::Validate ? 1 : endpoint.queue;
+  out.queue_deadline_ns = io_.clock().steady_ns() + passage.expires_ms * base::kNsPerMs;
+  out.timeout_ms = passage.timeout_ms;
+  out.strict_validation = endpoint.api.strict_validation;
+  out.unbox = endpoint.api.unbox;
+  out.json_dumps = endpoint.api.return_type == domain::ReturnType::JsonDumps;
+  out.async_api = endpoint.api.exec_mode == domain::ExecMode::Async;
+  out.restricted = endpoint.cache_ttl_s > 0;
+  out.readable = endpoint.readable;
+  out.fixed_kwargs = endpoint.fixed_kwargs;
+  out.api_id = endpoint.api.id;
+  out.trace_id = passage.call.trace_id;
+  out.task_id = passage.task_id;
+  out.root_task_id = "ROOT";
+  out.origin = "funcAPI";
+  out.origin_id = endpoint.api.id;
+  out.trigger_time_ms = passage.call.arrival_ms;
+  out.caller = passage.principal;
+  out.call = &passage.call;
+  out.request = &*passage.visible;
+  out.parts = std::move(passage.multipart.parts);
+  out.files = passage.files_json;
+  out.folder = passage.folder;
+  out.result_bytes_max = limits.result_bytes;
+  out.large_result_bytes_max = limits.large_result_bytes;
+  return out;
+}
+
+base::Async<Answer> Gateway::run(Passage& passage) {
+  if (auto refused = reserve(passage)) co_return answer_of(std::move(*refused));
+  const domain::Invocation work = invocation(passage, domain::RunKind::Call);
+  passage.run = co_await runner_.run(work);
+  co_return make_answer({passage.run, *passage.endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
+                         shared_.settings});
+}
+
+void Gateway::add_authentication_info(const Passage& passage, Answer& answer) {
+  if (passage.scheme == nullptr || passage.outcome.authentication_info_state.empty() || answer.refusal) return;
+  std::optional<std::string_view> body;
+  constexpr std::size_t kBufferedMax = 8 << 20;
+  // Enveloped and streamed bodies are not known here as bytes: the header goes without their hash.
+  if (!answer.file && !answer.envelope && answer.body_bytes().size() <= kBufferedMax) body = answer.body_bytes();
+  if (auto info = passage.scheme->authentication_info(passage.outcome, body, auth_thread_)) answer.authentication_info = std::move(*info);
+}
+
+void Gateway::finish(Passage& passage, Answer& answer) {
+  add_cors(passage, answer);
+  add_authentication_info(passage, answer);
+  answer.authenticated = passage.principal != nullptr && passage.principal->fields().type != "anonymous";
+  answer.cached = passage.cached;
+  const Endpoint* endpoint = passage.endpoint;
+  if (passage.running_counted) endpoint->state->running.fetch_sub(1, std::memory_order_relaxed);
+  if (passage.has_folder || passage.run.reply.body_kind == domain::ReplyBody::CallFile) {
+    shared_.uploads.remove(passage.folder, passage.upload_bytes);
+  }
+  domain::CallRecord record;
+  record.trigger_time_ms = passage.call.arrival_ms;
+  record.start_time_ms = passage.run.start_time_ms;
+  record.end_time_ms = io_.clock().wall_ms();
+  record.queue_us = passage.run.queue_ns / 1000;
+  record.run_us = passage.run.reply.run_ns / 1000;
+  record.trace_id = passage.call.trace_id;
+  record.task_id = passage.task_id;
+  record.address = passage.call.peer;
+  record.method = passage.call.method;
+  record.caller = passage.principal;
+  record.cached = passage.cached;
+  record.status = answer.status;
+  if (answer.refusal) {
+    const FaultIdentity identity = fault_identity(answer.refusal->fault, shared_.settings.compat_dataflux);
+    record.status = identity.status;
+    record.error = identity.error;
+    record.reason = answer.refusal->reason;
+  }
+  if (endpoint != nullptr) {
+    record.api_id = endpoint->id;
+    record.func_id = endpoint->func_id;
+    record.api_version = endpoint->api.version;
+    record.publish_version = endpoint->function != nullptr ? endpoint->function->publish_version : 0;
+    record.records_kept_max = endpoint->api.task_record_limit;
+    (answer.refusal ? endpoint->calls_failed : endpoint->calls_ok)->add();
+    endpoint->duration->observe_ns(io_.clock().steady_ns() - passage.call.arrival_ns);
+  }
+  fill_record_texts(record, answer, passage.endpoint);
+  if (passage.slot_reserved) {
+    recorder_.record(std::move(record));
+  } else {
+    recorder_.record_refusal(std::move(record));
+  }
+  if (answer.refusal && base::log::enabled(base::log::Level::Debug)) {
+    base::log::debug("call.refused", {{"traceId", passage.call.trace_id}, {"api", passage.route.api_id},
+                                      {"reason", domain::reason_token(answer.refusal->reason)}, {"address", passage.call.peer.text()}});
+  }
+}
+
+}  // namespace funcgate::service

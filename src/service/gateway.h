@@ -1,0 +1,122 @@
+// Gateway: THE path of a published call: find, authenticate, authorise, admit, run, record.
+//
+// One per io thread, used on it only. The order of checks stands in gateway.cpp, once, with a reason beside each step.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/chain.h"
+#include "auth/scheme.h"
+#include "auth/throttle.h"
+#include "base/async.h"
+#include "base/io_thread.h"
+#include "base/metrics.h"
+#include "base/snapshot.h"
+#include "domain/ports/function_runner.h"
+#include "domain/ports/recorder.h"
+#include "service/answer.h"
+#include "service/body_source.h"
+#include "service/catalog.h"
+#include "service/rate_limiter.h"
+#include "service/result_cache.h"
+#include "service/settings.h"
+#include "service/strip.h"
+#include "service/tasks.h"
+#include "service/upload_quota.h"
+
+namespace funcgate::service {
+
+// Shared by the gateways of all threads.
+struct GatewayShared {
+  const ServerSettings& settings;
+  base::Snapshot<Catalog>& catalog;
+  auth::Throttle& throttle;
+  RateLimiter& rates;
+  ResultCache& results;
+  Tasks& tasks;
+  UploadQuota& uploads;
+  // Keyed hash over length-prefixed parts, under a key of this process.
+  std::function<std::string(const std::vector<std::string>&)> cache_key;
+  base::Metrics& metrics;
+};
+
+// How the path was spelt: /api/v1/(func-api|al|sync|async)/{id}(/(normal|s|simplified))?
+struct ApiRoute {
+  std::string_view api_id;
+  bool simplified = false;
+};
+// nullopt: not a spelling of an API address.
+std::optional<ApiRoute> parse_api_route(std::string_view path);
+
+// One call on its way; lives in serve()'s frame.
+struct Passage {
+  domain::Call& call;
+  BodySource& body_source;
+  ApiRoute route;
+  CatalogPtr catalog;
+  const Endpoint* endpoint = nullptr;
+  domain::PrincipalPtr principal;
+  const auth::Scheme* scheme = nullptr;  // that accepted
+  auth::Outcome outcome;
+  std::string refusing_auth_id;
+  StripStorage storage;
+  std::optional<domain::VisibleRequest> visible;
+  Multipart multipart;
+  std::string files_json, folder;
+  std::int64_t upload_bytes = 0;
+  domain::ArgumentForm form = domain::ArgumentForm::GetSimplified;
+  std::int64_t timeout_ms = 0, expires_ms = 0;
+  std::string task_id;
+  bool has_folder = false;  // something was written to `folder`
+  bool slot_reserved = false, running_counted = false, cached = false;
+  domain::RunResult run;
+};
+
+class Gateway {
+ public:
+  Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThread& auth_thread, domain::FunctionRunner& runner,
+          domain::Recorder& recorder);
+
+  // The whole life of one call; never throws a call away without a record. `call` and `body` live until the answer is written.
+  base::Async<Answer> serve(domain::Call& call, BodySource& body, ApiRoute route);
+  // Who calls, for task requests: the authentication list of `endpoint`, on this request.
+  base::Async<std::optional<domain::Refusal>> authenticate(Passage& passage);
+  const CatalogPtr& catalog() { return pin_.get(); }
+  // The target for error bodies, credential fields masked.
+  std::string masked_target(const domain::Call& call, std::string_view api_id);
+  GatewayShared& shared() { return shared_; }
+  base::IoThread& io() { return io_; }
+  domain::Recorder& recorder() { return recorder_; }
+
+ private:
+  using Refused = std::optional<domain::Refusal>;
+  Refused find(Passage& passage);
+  bool preflight(const Passage& passage, Answer& answer) const;
+  Refused check_state(const Passage& passage) const;
+  Refused check_rate(const Passage& passage);
+  base::Async<Refused> read_body(Passage& passage);
+  base::Async<Refused> read_multipart(Passage& passage);
+  Refused check_body(Passage& passage);
+  void read_shortened_times(Passage& passage) const;
+  Refused reserve(Passage& passage);
+  domain::Invocation invocation(Passage& passage, domain::RunKind kind) const;
+  base::Async<Answer> decide_and_run(Passage& passage);
+  base::Async<Answer> run(Passage& passage);
+  base::Async<Answer> run_cached(Passage& passage);
+  base::Async<Answer> submit_task(Passage& passage);
+  void add_cors(const Passage& passage, Answer& answer) const;
+  void add_authentication_info(const Passage& passage, Answer& answer);
+  void finish(Passage& passage, Answer& answer);
+
+  GatewayShared shared_;
+  base::Snapshot<Catalog>::Pin pin_;
+  base::IoThread& io_;
+  auth::AuthThread& auth_thread_;
+  domain::FunctionRunner& runner_;
+  domain::Recorder& recorder_;
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,241 @@
+// The two variants of Gateway::run(): answers from the result cache, and asynchronous tasks.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "base/encoding.h"
+#include "base/json.h"
+#include "base/json_scan.h"
+#include "base/text.h"
+#include "service/gateway.h"
+#include "service/run_answer.h"
+
+namespace funcgate::service {
+namespace {
+
+using domain::Fault;
+using domain::Reason;
+using domain::Refusal;
+namespace json = base::json;
+
+// Sorted member names, so that the order of arguments does not matter; values keep their types.
+std::string canonical(const json::value& value) {
+  if (const json::object* object = value.if_object()) {
+    std::map<std::string_view, const json::value*> sorted;
+    for (const auto& [name, member] : *object) sorted.emplace(std::string_view(name.data(), name.size()), &member);
+    std::string out = "{";
+    for (const auto& [name, member] : sorted) out += base::json_string(name) + ":" + canonical(*member) + ",";
+    return out + "}";
+  }
+  if (const json::array* array = value.if_array()) {
+    std::string out = "[";
+    for (const json::value& element : *array) out += canonical(element) + ",";
+    return out + "]";
+  }
+  return base::to_json(value);
+}
+
+std::string canonical_json(std::string_view text) {
+  const auto value = base::parse_json(text);
+  // What cannot be parsed is refused by the worker; until then it is its own key.
+  return value.ok() ? canonical(*value) : std::string(text);
+}
+
+std::string canonical_fields(std::string_view query) {
+  const auto fields = base::split_query(query, 100'000);
+  if (!fields) return std::string(query);
+  std::vector<std::string> parts;
+  for (const base::QueryField& field : *fields) {
+    const auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
+    if (!name || !value) return std::string(query);
+    parts.push_back(fmt::format("{}:{}={}:{}", name->size(), *name, value->size(), *value));
+  }
+  std::stable_sort(parts.begin(), parts.end());
+  return base::join(parts, "&");
+}
+
+std::string canonical_arguments(const Passage& passage) {
+  const domain::VisibleRequest& request = *passage.visible;
+  switch (passage.form) {
+    case domain::ArgumentForm::GetStandard:
+    case domain::ArgumentForm::GetSimplified: return canonical_fields(request.query);
+    case domain::ArgumentForm::PostStandard: return canonical_json(request.body);
+    default: break;
+  }
+  if (domain::media_type_is(request.content_type, "application/json")) return canonical_json(request.body);
+  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) return canonical_fields(request.body);
+  std::string out(request.content_type);
+  for (const domain::FormPart& part : passage.multipart.parts) {
+    out += fmt::format("/{}:{}={}:{}", part.name.size(), part.name, part.value.size(), part.value);
+  }
+  return out + "/" + std::string(request.body);
+}
+
+std::string varied_part(const Passage& passage, std::string_view part) {
+  const domain::Call& call = passage.call;
+  if (part == "caller") return std::string(passage.principal->caller_json());
+  if (part == "method") return std::string(call.method_text);
+  if (part == "url") return std::string(call.path);
+  if (part == "query") return std::string(passage.visible->query);
+  if (part == "body") return std::string(passage.visible->body);
+  if (part == "ip") return call.peer.text();
+  if (!part.starts_with("header:")) return {};
+  std::string out;
+  for (const domain::Header& header : passage.visible->headers) {
+    if (base::equals_ignore_case(header.name, part.substr(7))) out += fmt::format("{}:{}", header.value.size(), header.value);
+  }
+  return out;
+}
+
+CachedResultPtr cacheable(const Answer& answer, std::int64_t bytes_max) {
+  if (answer.refusal || answer.file || !answer.reply.cacheable || answer.status >= 400 || answer.status == 304) return nullptr;
+  if (static_cast<std::int64_t>(answer.body.size()) > bytes_max) return nullptr;
+  auto result = std::make_shared<CachedResult>();
+  result->status = answer.status;
+  result->content_type = answer.content_type;
+  result->body = answer.body_bytes();
+  result->envelope = answer.envelope;
+  for (const domain::Header& header : answer.headers) result->headers.emplace_back(header.name, header.value);
+  return result;
+}
+
+Answer answer_from(const CachedResult& cached) {
+  Answer answer;
+  answer.status = cached.status;
+  answer.content_type = cached.content_type;
+  answer.owned_body = cached.body;
+  answer.envelope = cached.envelope;
+  answer.own_headers = cached.headers;
+  answer.own_headers.emplace_back("X-Dff-Cache", "Cached");
+  return answer;
+}
+
+Answer refused(Refusal refusal) {
+  Answer answer;
+  answer.refusal = std::move(refusal);
+  return answer;
+}
+
+std::string member(std::string_view object, std::string_view name) {
+  const auto found = base::find_members(object, {{std::string(name)}});
+  if (!found || !(*found)[0].found) return {};
+  return std::string(object.substr((*found)[0].value_begin, (*found)[0].value_end - (*found)[0].value_begin));
+}
+
+std::string request_json(const Passage& passage) {
+  json::array headers;
+  for (const domain::Header& header : passage.visible->headers) {
+    headers.push_back(json::array{json::string(header.name), json::string(header.value)});
+  }
+  return base::to_json(json::object{{"method", passage.call.method_text},
+                                    {"path", passage.call.path},
+                                    {"query", passage.visible->query},
+                                    {"host", passage.call.host},
+                                    {"protocol", passage.call.tls ? "https" : "http"},
+                                    {"ip", passage.call.peer.text()},
+                                    {"headers", std::move(headers)}});
+}
+
+}  // namespace
+
+base::Async<Answer> Gateway::run_cached(Passage& passage) {
+  const Endpoint& endpoint = *passage.endpoint;
+  const std::string arguments = canonical_arguments(passage);
+  std::vector<std::string> parts{endpoint.api.id, std::to_string(endpoint.api.version), endpoint.api.func_id,
+                                 std::to_string(endpoint.function->publish_version), passage.call.method_text == "HEAD" ? "HEAD" : "",
+                                 std::to_string(static_cast<int>(passage.form)), arguments};
+  for (const std::string& part : endpoint.cache_vary) {
+    parts.push_back(part);
+    parts.push_back(varied_part(passage, part));
+  }
+  const std::string key = shared_.cache_key(parts);
+  while (true) {
+    if (const auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
+      passage.cached = true;
+      // A hit is an admitted call like any other: no record, no answer.
+      if (!recorder_.reserve()) break;
+      passage.slot_reserved = true;
+      Answer answer = answer_from(*hit);
+      co_return answer;
+    }
+    auto landed = std::make_shared<base::OneShot<bool>>();
+    if (shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) break;
+    base::Timer timer([landed] { landed->complete(false); });
+    io_.timers().arm(timer, io_.clock().steady_ns() + (passage.timeout_ms + passage.expires_ms) * base::kNsPerMs);
+    const bool flown = co_await landed->wait();
+    if (!flown) {
+      Answer late = co_await run(passage);
+      co_return late;
+    }
+    if (!shared_.results.find(key, io_.clock().steady_ns())) {
+      // The first one's answer was not kept: everybody runs for himself.
+      Answer own = co_await run(passage);
+      co_return own;
+    }
+  }
+  Answer answer = co_await run(passage);
+  if (auto result = cacheable(answer, shared_.results.entry_bytes_max())) {
+    shared_.results.keep(key, std::move(result), io_.clock().steady_ns() + static_cast<std::int64_t>(endpoint.cache_ttl_s * 1e9));
+  }
+  shared_.results.landed(key);
+  co_return answer;
+}
+
+base::Async<Answer> Gateway::submit_task(Passage& passage) {
+  const Endpoint& endpoint = *passage.endpoint;
+  if (auto full = reserve(passage)) co_return refused(std::move(*full));
+  // Arguments are checked now, by the code that will use them: a caller learns of a mistake at once.
+  const domain::Invocation check = invocation(passage, domain::RunKind::Validate);
+  passage.run = co_await runner_.run(check);
+  if (passage.run.status != domain::RunStatus::Replied || passage.run.reply.outcome != domain::ReplyOutcome::Value) {
+    co_return make_answer({passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings});
+  }
+  const domain::FunctionReply& reply = passage.run.reply;
+  const std::string options(reply.options);
+  domain::Task task;
+  task.id = passage.task_id;
+  task.api_id = endpoint.api.id;
+  task.func_id = endpoint.api.func_id;
+  task.root_task_id = "ROOT";
+  task.trace_id = passage.call.trace_id;
+  task.origin = "funcAPI";
+  task.origin_id = endpoint.api.id;
+  task.function_chain = "[" + base::json_string(endpoint.api.func_id) + "]";
+  task.caller_json = passage.principal->caller_json();
+  task.caller = passage.principal->fields();
+  task.kwargs = member(reply.body, "kwargs");
+  task.files = passage.files_json;
+  if (passage.has_folder) task.folder = passage.folder;
+  task.request = request_json(passage);
+  task.queue = endpoint.queue;
+  task.unbox = options.empty() ? endpoint.api.unbox : member(options, "unbox").empty() ? endpoint.api.unbox : member(options, "unbox") == "true";
+  const std::string return_type = text_member(options, "returnType");
+  task.json_dumps = return_type.empty() ? endpoint.api.return_type == domain::ReturnType::JsonDumps : return_type == "jsonDumps";
+  task.retry_on_crash = endpoint.api.retry_on_crash;
+  task.timeout_ms = passage.timeout_ms;
+  task.trigger_time_ms = passage.call.arrival_ms;
+  task.earliest_ms = passage.call.arrival_ms;
+  task.delay = member(options, "delay");
+  task.eta = member(options, "eta");
+  if (const auto delay_s = base::parse_number(task.delay)) task.earliest_ms += static_cast<std::int64_t>(*delay_s * 1000);
+  if (const auto eta = base::parse_rfc3339(text_member(options, "eta")); eta.ok()) task.earliest_ms = *eta;
+  task.expires_at_ms = task.earliest_ms + passage.expires_ms;
+  task.result_ttl_s = endpoint.api.result_ttl_s;
+  passage.run = {};
+  base::Status stored = co_await shared_.tasks.submit(io_, task);
+  if (!stored.ok()) {
+    Refusal full{.fault = Fault::LimitReached, .reason = Reason::CapacityTasks, .message = stored.error().message, .retry_after_s = 1};
+    co_return refused(std::move(full));
+  }
+  // From here the task owns the uploads.
+  passage.has_folder = false;
+  Answer answer;
+  answer.status = shared_.settings.compat_dataflux ? 200 : 202;
+  answer.envelope = true;
+  answer.owned_body = fmt::format("{{\"id\":\"{0}\",\"url\":\"/api/v1/tasks/{0}\"}}", task.id);
+  answer.own_headers.emplace_back("Location", "/api/v1/tasks/" + task.id);
+  co_return answer;
+}
+
+}  // namespace funcgate::service

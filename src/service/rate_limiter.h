@@ -1,0 +1,45 @@
+// RateLimiter: fixed windows aligned to the Unix epoch, per API, caller or address. A refused call does not count.
+//
+// Thread-safety: any thread; 64 shards with a mutex each, held for a look-up. Bounded: outdated and then arbitrary cells go.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "domain/function_api.h"
+
+namespace funcgate::service {
+
+struct RateExcess {
+  domain::ThrottleRule rule;
+  std::int64_t current = 0;
+  double wait_seconds = 0;
+};
+
+class RateLimiter {
+ public:
+  static constexpr std::size_t kCellsMax = 200'000;
+
+  // Counts one call of `subject` under every rule, or under none and says which rule is exceeded.
+  std::optional<RateExcess> take(const std::string& subject, const std::vector<domain::ThrottleRule>& rules, base::WallMs now_ms);
+
+ private:
+  struct Cell {
+    std::vector<std::pair<std::int64_t, std::int64_t>> windows;  // per rule: number of the window, count
+    std::int64_t keep_until_s = 0;
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::unordered_map<std::string, Cell> cells;  // guarded by mutex
+  };
+  static constexpr std::size_t kShards = 64;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,68 @@
+// ResultCache: answers of sync functions that asked for it, per caller unless their author said otherwise.
+//
+// Thread-safety: any thread; 16 shards with a mutex each. Bounded in bytes, oldest use out first. Keys are keyed hashes over
+// length-prefixed parts, so that no two calls share one by concatenation.
+#pragma once
+
+#include <array>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/io_thread.h"
+
+namespace funcgate::service {
+
+struct CachedResult {
+  int status = 200;
+  std::string content_type, body;
+  std::vector<std::pair<std::string, std::string>> headers;
+  bool envelope = false;
+};
+using CachedResultPtr = std::shared_ptr<const CachedResult>;
+
+class ResultCache {
+ public:
+  ResultCache(std::int64_t bytes_max, std::int64_t entry_bytes_max) : bytes_max_(bytes_max), entry_bytes_max_(entry_bytes_max) {}
+
+  CachedResultPtr find(const std::string& key, base::SteadyNs now);
+  void keep(const std::string& key, CachedResultPtr result, base::SteadyNs until);
+  std::int64_t entry_bytes_max() const { return entry_bytes_max_; }
+
+  // Single-flight: true if the caller is the first for `key` and must call landed(); else `resume` is called once the first has
+  // landed, on `io`.
+  bool take_off(const std::string& key, base::IoThread& io, std::function<void()> resume);
+  void landed(const std::string& key);
+
+ private:
+  struct Entry {
+    CachedResultPtr result;
+    base::SteadyNs until = 0;
+    std::int64_t bytes = 0;
+    std::list<std::string>::iterator use;
+  };
+  struct Waiter {
+    base::IoThread* io;
+    std::function<void()> resume;
+  };
+  struct Shard {
+    std::mutex mutex;
+    // guarded by mutex
+    std::unordered_map<std::string, Entry> entries;
+    std::list<std::string> uses;  // oldest first
+    std::int64_t bytes = 0;
+    std::unordered_map<std::string, std::vector<Waiter>> flights;
+  };
+  static constexpr std::size_t kShards = 16;
+  Shard& shard(const std::string& key) { return shards_[static_cast<unsigned char>(key.empty() ? 0 : key[0]) % kShards]; }
+
+  const std::int64_t bytes_max_, entry_bytes_max_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace funcgate::service

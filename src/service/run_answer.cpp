@@ -1,0 +1,205 @@
+#include "service/run_answer.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/encoding.h"
+#include "base/json.h"
+#include "base/json_scan.h"
+#include "base/text.h"
+
+namespace funcgate::service {
+namespace {
+
+using domain::Fault;
+using domain::Reason;
+using domain::Refusal;
+namespace json = base::json;
+
+Refusal refusal(Fault fault, Reason reason, std::string message, std::string detail = {}, std::int64_t retry_after_s = 0) {
+  return Refusal{
+      .fault = fault, .reason = reason, .message = std::move(message), .detail = std::move(detail), .retry_after_s = retry_after_s};
+}
+
+std::string member_json(std::string_view object, std::string_view name) {
+  const auto members = base::find_members(object, {{std::string(name)}}, 512);
+  if (!members || !(*members)[0].found) return {};
+  return std::string(object.substr((*members)[0].value_begin, (*members)[0].value_end - (*members)[0].value_begin));
+}
+
+// Opens what a worker named below `folder`. The kernel resolves it without links and without leaving the folder: the path
+// comes from a process that runs user code.
+base::FileDescriptor open_below(const std::string& folder, std::string_view relative, std::int64_t& bytes) {
+  base::FileDescriptor root(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return {};
+  open_how how{};
+  how.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+  const std::string path(relative);
+  base::FileDescriptor file(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
+  struct stat info {};
+  if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  bytes = info.st_size;
+  return file;
+}
+
+bool option_is(std::string_view options, std::string_view name, std::string_view value) {
+  return !options.empty() && member_json(options, name) == value;
+}
+
+// Weak comparison is enough for GET (RFC 9110, 13.1.2).
+bool etag_matches(const domain::Call& call, std::string_view etag) {
+  const auto* value = call.header("if-none-match");
+  if (value == nullptr) return false;
+  for (std::string_view candidate : base::split(*value, ',')) {
+    candidate = base::trim(candidate);
+    if (candidate.starts_with("W/")) candidate.remove_prefix(2);
+    if (candidate == "*" || candidate == etag) return true;
+  }
+  return false;
+}
+
+void add_etag(Answer& answer, const domain::Call& call) {
+  const std::size_t hash = std::hash<std::string_view>()(answer.body);
+  const std::string etag = fmt::format("\"{:016x}-{:x}\"", hash, answer.body.size());
+  answer.own_headers.emplace_back("ETag", etag);
+  if (etag_matches(call, etag)) {
+    answer.status = 304;
+    answer.body = {};
+    answer.file.reset();
+    answer.file_bytes = 0;
+  }
+}
+
+Answer value_answer(RunContext& context) {
+  Answer answer;
+  const bool unbox = context.endpoint.api.unbox;
+  answer.reply = std::move(context.run.reply);
+  domain::FunctionReply& reply = answer.reply;
+  answer.status = reply.status;
+  answer.content_type = reply.content_type;
+  answer.headers = reply.headers;
+  answer.body = reply.body;
+  if (reply.body_kind != domain::ReplyBody::Inline) {
+    const std::string& folder = reply.body_kind == domain::ReplyBody::CallFile
+                                    ? context.folder
+                                    : context.settings.resource_folder;
+    answer.file = open_below(folder, reply.body, answer.file_bytes);
+    answer.body = {};
+    if (!answer.file) {
+      answer.refusal = refusal(Fault::FunctionFailed, Reason::FunctionRaised, "The file of the answer cannot be read");
+    } else if (answer.file_bytes > context.settings.limits.large_result_bytes) {
+      answer.refusal = refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result is too large",
+                               fmt::format("{{\"id\":\"{}\",\"resultType\":\"file\"}}", context.task_id));
+    }
+    return answer;
+  }
+  const bool boxed = reply.options.empty() ? !unbox : option_is(reply.options, "unbox", "false") ||
+                                                          (!unbox && !option_is(reply.options, "unbox", "true"));
+  if (boxed && !reply.custom) answer.envelope = true;
+  if (reply.allow_304 && !answer.envelope && reply.status == 200) add_etag(answer, context.call);
+  return answer;
+}
+
+Answer refused(RunContext& context, Refusal why) {
+  Answer answer;
+  answer.refusal = std::move(why);
+  answer.reply = std::move(context.run.reply);  // its prints belong to the record
+  return answer;
+}
+
+Answer replied_answer(RunContext& context) {
+  const domain::FunctionReply& reply = context.run.reply;
+  const std::string id = base::json_string(context.task_id);
+  switch (reply.outcome) {
+    case domain::ReplyOutcome::Value: return value_answer(context);
+    case domain::ReplyOutcome::Raised:
+      return refused(context, refusal(Fault::FunctionFailed, Reason::FunctionRaised, "The function failed",
+                                      failure_detail(context.run, reply.problem, context.task_id, context.call.arrival_ms,
+                                                     context.endpoint.api.error_detail)));
+    case domain::ReplyOutcome::BadArguments: {
+      std::string message = text_member(reply.problem, "message");
+      if (message.empty()) message = "Invalid arguments";
+      return refused(context, refusal(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message), member_json(reply.problem, "detail")));
+    }
+    case domain::ReplyOutcome::ResultInvalid:
+      return refused(context, refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
+                                      fmt::format("{{\"id\":{},\"resultType\":{}}}", id,
+                                                  base::json_string(text_member(reply.problem, "resultType")))));
+    case domain::ReplyOutcome::Missing:
+      return refused(context, refusal(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
+  }
+  return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
+}
+
+}  // namespace
+
+std::string text_member(std::string_view object, std::string_view name) {
+  const auto members = base::find_members(object, {{std::string(name)}}, 512);
+  if (!members || !(*members)[0].string_value) return {};
+  return *(*members)[0].string_value;
+}
+
+std::string failure_detail(const domain::RunResult& run, std::string_view problem, const std::string& task_id,
+                           std::int64_t trigger_time_ms, domain::ErrorDetail with) {
+  auto seconds = [](std::int64_t ms) { return fmt::format("{}.{:03}", ms / 1000, ms % 1000); };
+  std::string out = fmt::format(
+      R"({{"name":"Func.Runner","id":{},"triggerTime":{},"startTime":{},"endTime":{},"status":"failure","exceptionType":{})",
+      base::json_string(task_id), seconds(trigger_time_ms), seconds(run.start_time_ms), seconds(run.end_time_ms),
+      base::json_string(text_member(problem, "exceptionType")));
+  const bool texts = with != domain::ErrorDetail::Type;
+  auto add = [&](std::string_view name) { out += fmt::format(",\"{}\":{}", name, base::json_string(text_member(problem, name))); };
+  if (texts) add("exception");
+  add("exceptionFrom");
+  add("originExceptionType");
+  if (texts) add("originException");
+  if (with == domain::ErrorDetail::Traceback) add("traceback");
+  out.push_back('}');
+  return out;
+}
+
+Answer make_answer(RunContext context) {
+  const std::string id = base::json_string(context.task_id);
+  switch (context.run.status) {
+    case domain::RunStatus::Replied: return replied_answer(context);
+    case domain::RunStatus::TimedOut:
+      return refused(context, refusal(Fault::FunctionTimeout, Reason::FunctionTimeout, "The function took too long",
+                                      fmt::format("{{\"id\":{},\"timeout\":{}}}", id, context.timeout_ms / 1000)));
+    case domain::RunStatus::WorkerLost:
+      return refused(context, refusal(Fault::WorkerLost, Reason::WorkerLost, "The worker process was lost during this call"));
+    case domain::RunStatus::QueueFull:
+      return refused(context, refusal(Fault::LimitReached, Reason::CapacityQueue, "The server is at its limit", {}, 1));
+    case domain::RunStatus::QueueExpired:
+      return refused(context, refusal(Fault::Expired, Reason::QueueExpired, "No worker became free in time", {}, 1));
+    case domain::RunStatus::Cancelled:
+      return refused(context, refusal(Fault::Conflict, Reason::TaskFinished, "The task was cancelled"));
+    case domain::RunStatus::Stopping:
+      return refused(context, refusal(Fault::LimitReached, Reason::ServerStopping, "The server is stopping", {}, 1));
+  }
+  return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
+}
+
+void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint) {
+  const domain::FunctionReply& reply = answer.reply;
+  const bool detail = endpoint != nullptr && endpoint->api.record_detail;
+  if (reply.print_log.empty() && reply.problem.empty() && !detail) return;
+  auto texts = std::make_unique<domain::CallRecordTexts>();
+  texts->print_log = reply.print_log;
+  if (reply.outcome == domain::ReplyOutcome::Raised) {
+    texts->exception_type = text_member(reply.problem, "originExceptionType");
+    texts->exception_text = text_member(reply.problem, "originException");
+    texts->traceback = text_member(reply.problem, "traceback");
+  }
+  constexpr std::size_t kDetailBytesMax = 64 << 10;
+  if (detail) {
+    texts->kwargs = base::truncate_utf8(reply.kwargs, kDetailBytesMax);
+    texts->result = base::truncate_utf8(answer.body, kDetailBytesMax);
+  }
+  record.texts = std::move(texts);
+}
+
+}  // namespace funcgate::service

@@ -1,0 +1,33 @@
+// From the result of a run to the answer of the call, and to the texts of its record.
+#pragma once
+
+#include <string>
+
+#include "domain/call.h"
+#include "domain/call_record.h"
+#include "domain/invocation.h"
+#include "service/answer.h"
+#include "service/catalog.h"
+#include "service/settings.h"
+
+namespace funcgate::service {
+
+struct RunContext {
+  domain::RunResult& run;  // its reply moves into the answer
+  const Endpoint& endpoint;
+  const std::string& task_id;
+  const domain::Call& call;
+  std::int64_t timeout_ms;
+  const std::string& folder;
+  const ServerSettings& settings;
+};
+Answer make_answer(RunContext context);
+
+// The task object of a failed run: {"name":"Func.Runner","id",…,"exceptionType",…}; `with` decides how much is shown.
+std::string failure_detail(const domain::RunResult& run, std::string_view problem, const std::string& task_id,
+                           std::int64_t trigger_time_ms, domain::ErrorDetail with);
+void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint);
+// A member of a JSON object that is a text; empty if absent.
+std::string text_member(std::string_view object, std::string_view name);
+
+}  // namespace funcgate::service

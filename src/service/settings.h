@@ -1,0 +1,23 @@
+// ServerSettings: the part of the configuration file that services and the HTTP edge read. Constant after start.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "domain/address.h"
+#include "domain/limits.h"
+
+namespace funcgate::service {
+
+struct ServerSettings {
+  domain::Limits limits;
+  std::string public_url;                     // "https://fn.example.net"; empty: scheme + Host
+  std::vector<domain::Network> trusted_proxies;
+  bool compat_dataflux = false;
+  std::string openapi_access = "public";      // public, signed-in, off
+  std::string call_folder;                    // absolute: run/calls
+  std::string resource_folder;                // absolute
+  std::string version;
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,24 @@
+// Taking credentials out of a request before anything else sees it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "domain/call.h"
+#include "domain/invocation.h"
+#include "service/catalog.h"
+
+namespace funcgate::service {
+
+// What a function may see of `call`. New texts live in `storage`. nullopt: the JSON body cannot be read, so it cannot be
+// cleaned either.
+struct StripStorage {
+  std::string query, body;
+};
+std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage);
+// `query` (or an urlencoded body) without the named fields; `removed` is set if something went.
+std::string strip_query(std::string_view query, const std::vector<std::string>& names, bool& removed);
+// The target for error bodies and logs: configured query fields read ***.
+std::string masked_target(const domain::Call& call, const StripRules& rules);
+
+}  // namespace funcgate::service

@@ -1,0 +1,266 @@
+#include "service/tasks.h"
+
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/offload.h"
+#include "service/fault_text.h"
+#include "service/run_answer.h"
+
+namespace funcgate::service {
+namespace {
+
+constexpr std::int64_t kIdlePollMs = 1000;
+
+domain::TaskStatus status_of(const domain::RunResult& run, const Answer& answer) {
+  switch (run.status) {
+    case domain::RunStatus::TimedOut: return domain::TaskStatus::Timeout;
+    case domain::RunStatus::QueueExpired: return domain::TaskStatus::Expire;
+    case domain::RunStatus::Cancelled: return domain::TaskStatus::Cancelled;
+    default: return answer.refusal ? domain::TaskStatus::Failure : domain::TaskStatus::Success;
+  }
+}
+
+// The request that made a task, as its function may see it.
+struct StoredRequest {
+  base::json::value document;
+  domain::Call call;
+  domain::VisibleRequest visible;
+};
+
+std::string_view text_at(const base::json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(base::json::string_view(name.data(), name.size()));
+  const base::json::string* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
+}
+
+bool restore_request(const std::string& text, StoredRequest& request) {
+  auto parsed = base::parse_json(text);
+  if (!parsed.ok() || !parsed->is_object()) return false;
+  request.document = std::move(*parsed);
+  const base::json::object& object = request.document.get_object();
+  request.call.method_text = text_at(object, "method");
+  request.call.path = text_at(object, "path");
+  request.call.host = text_at(object, "host");
+  request.call.tls = text_at(object, "protocol") == "https";
+  request.call.peer = domain::Address::parse(text_at(object, "ip")).value_or(domain::Address());
+  request.visible.query = text_at(object, "query");
+  if (const auto* headers = object.if_contains("headers"); headers != nullptr && headers->is_array()) {
+    for (const base::json::value& pair : headers->get_array()) {
+      const base::json::array* both = pair.if_array();
+      if (both == nullptr || both->size() != 2 || !both->at(0).is_string() || !both->at(1).is_string()) continue;
+      const auto &name = both->at(0).get_string(), &value = both->at(1).get_string();
+      request.visible.headers.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+    }
+  }
+  request.visible.raw_body_intact = false;
+  return true;
+}
+
+std::string read_answer_file(Answer& answer, std::int64_t bytes_max) {
+  const std::string path = fmt::format("/proc/self/fd/{}", answer.file.get());
+  auto content = base::read_file(path, static_cast<std::size_t>(bytes_max));
+  return content.ok() ? std::move(*content) : std::string();
+}
+
+}  // namespace
+
+Tasks::Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog)
+    : settings_(settings), store_(store), pool_(pool), catalog_(catalog) {}
+
+base::Status Tasks::recover() {
+  domain::Refusal lost{.fault = domain::Fault::WorkerLost,
+                       .reason = domain::Reason::WorkerLost,
+                       .message = "The server stopped while this task was running"};
+  TRY(const std::size_t count, store_.recover(base::SystemClock().wall_ms(), fault_text(lost)));
+  if (count > 0) base::log::warning("task.recovered", {{"count", static_cast<std::int64_t>(count)}});
+  return base::kDone;
+}
+
+void Tasks::start(base::IoThread& io, domain::FunctionRunner& runner) {
+  io_ = &io;
+  runner_ = &runner;
+  timer_.set_callback([this] { base::spawn(pump()); });
+  io.post([this] { base::spawn(pump()); });
+}
+
+void Tasks::wake() {
+  if (io_ != nullptr) io_->post([this] { base::spawn(pump()); });
+}
+
+base::Async<base::Status> Tasks::submit(base::IoThread& io, domain::Task task) {
+  std::function<base::Result<base::Unit>()> work = [this, &task]() -> base::Result<base::Unit> {
+    TRY(const std::size_t waiting, store_.count_waiting(task.api_id));
+    if (static_cast<std::int64_t>(waiting) >= settings_.limits.tasks_waiting) {
+      return base::Error{base::Code::ResourceExhausted, "Too many tasks of this API are waiting", {}};
+    }
+    return store_.insert(task);
+  };
+  base::Result<base::Unit> result = co_await base::offload<base::Unit>(pool_, io, work);
+  if (result.ok()) wake();
+  co_return result;
+}
+
+base::Async<base::Result<domain::Task>> Tasks::get(base::IoThread& io, std::string id) {
+  std::function<base::Result<domain::Task>()> work = [this, &id] { return store_.get(id); };
+  base::Result<domain::Task> result = co_await base::offload<domain::Task>(pool_, io, work);
+  co_return result;
+}
+
+base::Async<void> Tasks::wait_for_end(base::IoThread& io, std::string id, base::SteadyNs deadline) {
+  auto event = std::make_shared<base::OneShot<bool>>();
+  base::Timer timer([event] { event->complete(false); });
+  io.timers().arm(timer, deadline);
+  {
+    std::lock_guard lock(mutex_);
+    waiters_.emplace(id, Waiter{&io, event.get(), [event] { event->complete(true); }});
+  }
+  // It may have ended between the caller's look and our entry.
+  base::Result<domain::Task> now = co_await get(io, id);
+  if (!now.ok() || now->end_time_ms) event->complete(true);
+  co_await event->wait();
+  std::lock_guard lock(mutex_);
+  const auto [first, last] = waiters_.equal_range(id);
+  for (auto waiter = first; waiter != last; ++waiter) {
+    if (waiter->second.event != event.get()) continue;
+    waiters_.erase(waiter);
+    break;
+  }
+}
+
+void Tasks::ended(const std::string& id) {
+  std::lock_guard lock(mutex_);
+  const auto [first, last] = waiters_.equal_range(id);
+  for (auto waiter = first; waiter != last; ++waiter) waiter->second.io->post(std::move(waiter->second.resume));
+  waiters_.erase(first, last);
+}
+
+base::Async<base::Status> Tasks::cancel(base::IoThread& io, std::string id) {
+  std::function<base::Result<bool>()> work = [this, &id] { return store_.cancel_waiting(id, base::SystemClock().wall_ms()); };
+  base::Result<bool> waiting = co_await base::offload<bool>(pool_, io, work);
+  if (!waiting.ok()) co_return std::move(waiting).error();
+  if (*waiting) {
+    ended(id);
+    co_return base::kDone;
+  }
+  // Running: its end is written by whoever runs it; the caller hears of it within moments.
+  if (runner_ != nullptr) runner_->cancel(id);
+  constexpr std::int64_t kCancelMs = 5000;
+  co_await wait_for_end(io, id, io.clock().steady_ns() + kCancelMs * base::kNsPerMs);
+  co_return base::kDone;
+}
+
+base::Async<void> Tasks::pump() {
+  if (pumping_) {
+    again_ = true;
+    co_return;
+  }
+  pumping_ = true;
+  do {
+    again_ = false;
+    if (stopping_ || running_ >= kRunningMax) break;
+    const std::size_t room = kRunningMax - running_;
+    const base::WallMs now = io_->clock().wall_ms();
+    std::function<base::Result<std::vector<domain::Task>>()> claim = [this, now, room] { return store_.claim(now, room); };
+    base::Result<std::vector<domain::Task>> claimed = co_await base::offload<std::vector<domain::Task>>(pool_, *io_, claim);
+    if (!claimed.ok()) {
+      base::log::error("task.claim_failed", {{"error", claimed.error().message}});
+      break;
+    }
+    for (domain::Task& task : *claimed) {
+      ++running_;
+      base::spawn(run(std::move(task)));
+    }
+    std::function<base::Result<base::Unit>()> prune = [this, now]() -> base::Result<base::Unit> {
+      TRY(const auto folders, store_.prune(now));
+      for (const std::string& folder : folders) TRY_DONE(base::remove_tree(folder));
+      return base::kDone;
+    };
+    std::ignore = co_await base::offload<base::Unit>(pool_, *io_, prune);  // tried again at the next round
+  } while (again_);
+  pumping_ = false;
+  if (!stopping_) io_->timers().arm(timer_, io_->clock().steady_ns() + kIdlePollMs * base::kNsPerMs);
+}
+
+base::Async<void> Tasks::run(domain::Task task) {
+  const CatalogPtr catalog = catalog_.current();
+  const auto found = catalog->endpoints.find(task.api_id);
+  const domain::FunctionInfo* function = catalog->generation ? catalog->generation->function(task.func_id) : nullptr;
+  static const Endpoint kNoEndpoint;  // tasks of DFF.FUNC have no API
+  const Endpoint& endpoint = found == catalog->endpoints.end() ? kNoEndpoint : *found->second;
+  domain::RunResult result;
+  StoredRequest request;
+  const bool is_http = restore_request(task.request, request);
+  request.call.arrival_ms = task.trigger_time_ms;
+  Answer answer;
+  if (function == nullptr) {
+    answer.refusal = domain::Refusal{.fault = domain::Fault::FunctionUnavailable,
+                                     .reason = domain::Reason::FunctionMissing,
+                                     .message = "The function of this task is not published any more"};
+  } else {
+    domain::Invocation work;
+    work.generation = catalog->generation;
+    work.function = function;
+    work.form = domain::ArgumentForm::Kwargs;
+    work.body = task.kwargs;
+    work.queue = static_cast<std::uint16_t>(task.queue);
+    work.queue_deadline_ns = io_->clock().steady_ns() + std::max<std::int64_t>(0, task.expires_at_ms - io_->clock().wall_ms()) * base::kNsPerMs;
+    work.timeout_ms = task.timeout_ms;
+    work.unbox = task.unbox;
+    work.json_dumps = task.json_dumps;
+    work.api_id = task.api_id;
+    work.trace_id = task.trace_id;
+    work.task_id = task.id;
+    work.root_task_id = task.root_task_id;
+    work.origin = task.origin;
+    work.origin_id = task.origin_id;
+    work.function_chain = task.function_chain;
+    work.trigger_time_ms = task.trigger_time_ms;
+    work.eta = task.eta;
+    work.delay = task.delay;
+    work.caller_json = task.caller_json;
+    work.files = task.files;
+    if (is_http) {
+      work.call = &request.call;
+      work.request = &request.visible;
+    }
+    const std::string folder = settings_.call_folder + "/" + task.id;
+    work.folder = folder;
+    work.result_bytes_max = settings_.limits.result_bytes;
+    work.large_result_bytes_max = settings_.limits.large_result_bytes;
+    result = co_await runner_->run(work);
+    task.start_time_ms = result.start_time_ms != 0 ? std::optional(result.start_time_ms) : task.start_time_ms;
+    const domain::RunStatus status = result.status;
+    answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_});
+    result.status = status;
+  }
+  task.end_time_ms = io_->clock().wall_ms();
+  task.status = status_of(result, answer);
+  if (answer.refusal) {
+    task.failure = fault_text(*answer.refusal);
+  } else {
+    task.status_code = answer.status;
+    task.content_type = answer.envelope ? "application/json" : answer.content_type;
+    task.result = answer.file ? read_answer_file(answer, settings_.limits.result_bytes) : std::string(answer.body_bytes());
+    base::json::array headers;
+    for (const domain::Header& header : answer.headers) {
+      headers.push_back(base::json::array{base::json::string(header.name), base::json::string(header.value)});
+    }
+    task.headers = base::to_json(headers);
+  }
+  std::function<base::Result<base::Unit>()> finish = [this, &task]() -> base::Result<base::Unit> {
+    std::ignore = base::remove_tree(settings_.call_folder + "/" + task.id);  // scratch space; a left-over goes at the next start
+    return store_.finish(task);
+  };
+  base::Result<base::Unit> finished = co_await base::offload<base::Unit>(pool_, *io_, finish);
+  if (!finished.ok() && finished.error().code != base::Code::Conflict) {
+    base::log::error("task.finish_failed", {{"task", task.id}, {"error", finished.error().message}});
+  }
+  --running_;
+  ended(task.id);
+  base::spawn(pump());
+}
+
+}  // namespace funcgate::service

@@ -1,0 +1,73 @@
+// Tasks: asynchronous runs. Accepted means durable; run in order of acceptance; polled and cancelled by who made them.
+//
+// Thread-safety: the coroutines run on the io thread that is passed in; the pump lives on one io thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/async.h"
+#include "base/blocking_pool.h"
+#include "base/io_thread.h"
+#include "base/random.h"
+#include "base/snapshot.h"
+#include "domain/ports/function_runner.h"
+#include "domain/ports/task_store.h"
+#include "service/catalog.h"
+#include "service/settings.h"
+
+namespace funcgate::service {
+
+class Tasks {
+ public:
+  static constexpr std::size_t kRunningMax = 64;
+
+  Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog);
+
+  // Puts interrupted tasks right and begins to run what waits; on `io`, with its runner. Call once.
+  base::Status recover();
+  void start(base::IoThread& io, domain::FunctionRunner& runner);
+  // Claims nothing any more.
+  void stop() { stopping_ = true; }
+
+  // Durable when it returns. ResourceExhausted when too many of this API wait.
+  base::Async<base::Status> submit(base::IoThread& io, domain::Task task);
+  base::Async<base::Result<domain::Task>> get(base::IoThread& io, std::string id);
+  // Resumes when the task has ended or `deadline` is there.
+  base::Async<void> wait_for_end(base::IoThread& io, std::string id, base::SteadyNs deadline);
+  // Conflict when it has ended.
+  base::Async<base::Status> cancel(base::IoThread& io, std::string id);
+
+ private:
+  base::Async<void> pump();
+  base::Async<void> run(domain::Task task);
+  void wake();
+  void ended(const std::string& id);
+
+  const ServerSettings& settings_;
+  domain::TaskStore& store_;
+  base::BlockingPool& pool_;
+  base::Snapshot<Catalog>& catalog_;
+  base::IoThread* io_ = nullptr;
+  domain::FunctionRunner* runner_ = nullptr;
+  std::atomic<bool> stopping_{false};
+  // pump's thread only
+  base::Timer timer_;
+  bool pumping_ = false, again_ = false;
+  std::size_t running_ = 0;
+
+  struct Waiter {
+    base::IoThread* io;
+    const void* event;
+    std::function<void()> resume;
+  };
+  std::mutex mutex_;
+  std::multimap<std::string, Waiter> waiters_;  // guarded by mutex_
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,43 @@
+// ConfigurationRepository: the configuration in SQL: one row per object with its JSON document, the last versions of each script,
+// and one change row per change.
+//
+// Thread-safety: any thread; blocks. The database must outlive it.
+#pragma once
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "domain/ports/configuration_store.h"
+#include "store/database.h"
+
+namespace funcgate::store {
+
+// One published version of a script, without its source.
+struct ScriptVersion {
+  std::int64_t publish_version = 0;
+  std::string sha256, author, note;
+  std::int64_t published_at_ms = 0;
+};
+
+class ConfigurationRepository final : public domain::ConfigurationStore {
+ public:
+  ConfigurationRepository(Database& database, const base::Clock& clock, base::Random& random)
+      : database_(database), clock_(clock), random_(random) {}
+
+  base::Result<domain::Configuration> load() override;
+  base::Result<std::int64_t> commit(const std::vector<domain::ResourceChange>& changes, std::int64_t expected_sequence,
+                                    const std::string& author, const std::string& note) override;
+  // 32 letters and digits.
+  base::Result<std::string> instance_id() override;
+
+  // Newest first, at most kScriptVersionsKept.
+  base::Result<std::vector<ScriptVersion>> script_versions(const std::string& script_id);
+  // NotFound: never published, or no longer kept.
+  base::Result<std::string> script_source(const std::string& script_id, std::int64_t publish_version);
+
+ private:
+  Database& database_;
+  const base::Clock& clock_;
+  base::Random& random_;
+};
+
+}  // namespace funcgate::store

@@ -1,0 +1,86 @@
+#include "store/dialect.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include <cerrno>
+
+#include "base/files.h"
+#include "base/log.h"
+
+namespace funcgate::store::dialect {
+namespace {
+
+void connect(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
+  session.open(soci::sqlite3, fmt::format("dbname=\"{}\"", path));
+  session << fmt::format("PRAGMA busy_timeout = {}", busy_timeout.count());
+  session << "PRAGMA foreign_keys = ON";
+  session << "PRAGMA trusted_schema = OFF";
+  session << "PRAGMA cell_size_check = ON";
+}
+
+}  // namespace
+
+void open_writer(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
+  // SQLite would create it with the umask's mode; the log files beside it inherit the mode of this one.
+  base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) throw soci::sqlite3_soci_error("cannot open " + path + ": " + base::errno_text(errno), SQLITE_CANTOPEN);
+  file.reset();
+  connect(session, path, busy_timeout);
+  std::string mode;
+  session << "PRAGMA journal_mode = WAL", soci::into(mode);
+  if (mode != "wal") throw soci::sqlite3_soci_error("write-ahead log is not possible in " + path, SQLITE_CANTOPEN);
+  session << "PRAGMA synchronous = FULL";
+}
+
+void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
+  connect(session, path, busy_timeout);
+  session << "PRAGMA query_only = ON";
+}
+
+void roll_back(soci::session& session) noexcept {
+  try {
+    session << "ROLLBACK";
+  } catch (const std::exception& exception) {
+    base::log::debug("store.rollback", {{"problem", std::string_view(exception.what())}});
+  }
+}
+
+base::Error translate_exception(std::string_view what) {
+  using base::Code;
+  auto error = [&](Code code, std::string_view problem, std::string detail) {
+    return base::Error{code, fmt::format("cannot {}: {}", what, problem), std::move(detail)};
+  };
+  try {
+    throw;
+  } catch (const soci::sqlite3_soci_error& failure) {
+    // Not what(): SOCI adds the bound values to it.
+    const std::string detail = failure.get_error_message();
+    switch (failure.result() & 0xff) {
+      case SQLITE_BUSY:
+      case SQLITE_LOCKED: return error(Code::Unavailable, "the database is busy; repeat later", detail);
+      case SQLITE_FULL: return error(Code::Unavailable, "no space is left for the database", detail);
+      case SQLITE_IOERR: return error(Code::Unavailable, "the database file cannot be read or written", detail);
+      case SQLITE_CORRUPT:
+      case SQLITE_NOTADB: return error(Code::DataLoss, "the database file is damaged; keep it and restore a backup", detail);
+      case SQLITE_READONLY:
+      case SQLITE_PERM:
+      case SQLITE_AUTH:
+      case SQLITE_CANTOPEN: return error(Code::FailedPrecondition, "the database file cannot be opened for writing", detail);
+      case SQLITE_TOOBIG: return error(Code::PayloadTooLarge, "a value is too large", detail);
+      case SQLITE_CONSTRAINT: return error(Code::Conflict, "it conflicts with what is stored", detail);
+      case SQLITE_NOMEM: return error(Code::Unavailable, "no memory is left", detail);
+      default: return error(Code::Internal, "the database refused the statement", detail);
+    }
+  } catch (const soci::soci_error& failure) {
+    return error(Code::Internal, "the database access failed", failure.get_error_message());
+  } catch (const std::bad_alloc&) {
+    return error(Code::Unavailable, "no memory is left", {});
+  } catch (const std::exception& failure) {
+    return error(Code::Internal, "unexpected failure", failure.what());
+  }
+}
+
+}  // namespace funcgate::store::dialect

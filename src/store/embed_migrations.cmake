@@ -1,0 +1,21 @@
+# cmake -DOUTPUT=… -DFUNCTION=… -DFILES=a.sql|b.sql -P embed_migrations.cmake
+# Writes a C++ source whose function returns the migrations in the order of FILES. The numbers must be 1, 2, 3, …
+string(REPLACE "|" ";" files "${FILES}")
+set(rows "")
+set(expected 1)
+foreach(file IN LISTS files)
+  get_filename_component(name "${file}" NAME_WE)
+  if(NOT name MATCHES "^V0*([0-9]+)__(.+)$")
+    message(FATAL_ERROR "${file}: the name of a migration is V<number>__<name>.sql")
+  endif()
+  set(number "${CMAKE_MATCH_1}")
+  set(title "${CMAKE_MATCH_2}")
+  if(NOT number EQUAL expected)
+    message(FATAL_ERROR "${file}: number ${expected} is expected here")
+  endif()
+  math(EXPR expected "${expected} + 1")
+  file(READ "${file}" sql)
+  string(APPEND rows "    {${number}, \"${title}\", R\"funcgate_sql(${sql})funcgate_sql\"},\n")
+endforeach()
+file(WRITE "${OUTPUT}" "#include \"store/migrations.h\"\n\nnamespace funcgate::store {\n\nstd::span<const Migration> ${FUNCTION}() {\n"
+  "  static constexpr Migration kMigrations[] = {\n${rows}  };\n  return kMigrations;\n}\n\n}  // namespace funcgate::store\n")

@@ -1,0 +1,116 @@
+#include "store/journal_repository.h"
+
+#include <soci/soci.h>
+
+#include <algorithm>
+#include <map>
+
+namespace funcgate::store {
+namespace {
+
+using base::Result;
+using base::Status;
+using domain::JournalBlock;
+using domain::StoredCallRecord;
+
+constexpr std::size_t kQueriedMax = 1000;
+
+void insert_records(soci::session& session, const std::vector<StoredCallRecord>& records) {
+  StoredCallRecord row;
+  soci::statement statement =
+      (session.prepare << "INSERT INTO call_records (id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document) "
+                          "VALUES (:id, :api_id, :caller, :trace_id, :trigger_time, :status, :kept_max, :document)",
+       soci::use(row.id), soci::use(row.api_id), soci::use(row.caller), soci::use(row.trace_id), soci::use(row.trigger_time_ms),
+       soci::use(row.status), soci::use(row.kept_max), soci::use(row.document));
+  std::map<std::string, std::int64_t> kept_of_api;
+  for (const StoredCallRecord& record : records) {
+    kept_of_api[record.api_id] = record.kept_max;
+    if (record.kept_max <= 0) continue;
+    row = record;
+    statement.execute(true);
+  }
+  for (const auto& [api_id, kept_max] : kept_of_api) {
+    const std::int64_t kept = std::max<std::int64_t>(kept_max, 0);
+    session << "DELETE FROM call_records WHERE api_id = :api_id AND sequence <= (SELECT sequence FROM call_records "
+               "WHERE api_id = :api_id2 ORDER BY sequence DESC LIMIT 1 OFFSET :kept)",
+        soci::use(api_id), soci::use(api_id), soci::use(kept);
+  }
+}
+
+}  // namespace
+
+Status JournalRepository::append(const JournalBlock& block, const std::vector<StoredCallRecord>& records) {
+  return database_.write("append to the journal", [&](soci::session& session) -> Status {
+    soci::blob bytes(session);
+    bytes.write_from_start(block.records.data(), block.records.size());
+    session << "INSERT INTO blocks (sequence, first_ms, last_ms, record_count, previous_hash, hash, records) "
+               "VALUES (:sequence, :first, :last, :count, :previous, :hash, :records)",
+        soci::use(block.sequence), soci::use(block.first_ms), soci::use(block.last_ms), soci::use(block.count),
+        soci::use(block.previous_hash), soci::use(block.hash), soci::use(bytes);
+    insert_records(session, records);
+    return base::kDone;
+  });
+}
+
+Result<JournalBlock> JournalRepository::newest() {
+  return database_.read("read the journal", [](soci::session& session) -> Result<JournalBlock> {
+    JournalBlock block;
+    session << "SELECT sequence, first_ms, last_ms, record_count, previous_hash, hash FROM blocks ORDER BY sequence DESC LIMIT 1",
+        soci::into(block.sequence), soci::into(block.first_ms), soci::into(block.last_ms), soci::into(block.count),
+        soci::into(block.previous_hash), soci::into(block.hash);
+    if (!session.got_data()) return JournalBlock{};
+    return block;
+  });
+}
+
+Result<std::vector<JournalBlock>> JournalRepository::read(std::int64_t sequence, std::size_t count) {
+  return database_.read("read the journal", [&](soci::session& session) -> Result<std::vector<JournalBlock>> {
+    JournalBlock block;
+    soci::blob bytes(session);
+    const auto limit = static_cast<std::int64_t>(count);
+    soci::statement statement =
+        (session.prepare << "SELECT sequence, first_ms, last_ms, record_count, previous_hash, hash, records FROM blocks "
+                            "WHERE sequence >= :sequence ORDER BY sequence LIMIT :count",
+         soci::use(sequence), soci::use(limit), soci::into(block.sequence), soci::into(block.first_ms), soci::into(block.last_ms),
+         soci::into(block.count), soci::into(block.previous_hash), soci::into(block.hash), soci::into(bytes));
+    statement.execute();
+    std::vector<JournalBlock> blocks;
+    while (statement.fetch()) {
+      block.records.resize(bytes.get_len());
+      if (!block.records.empty()) bytes.read_from_start(block.records.data(), block.records.size());
+      blocks.push_back(block);
+    }
+    return blocks;
+  });
+}
+
+Status JournalRepository::prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) {
+  return database_.write("shorten the journal", [&](soci::session& session) -> Status {
+    session << "DELETE FROM blocks WHERE last_ms < :before AND sequence < (SELECT MAX(sequence) FROM blocks)", soci::use(blocks_before_ms);
+    session << "DELETE FROM call_records WHERE trigger_time_ms < :before", soci::use(records_before_ms);
+    return base::kDone;
+  });
+}
+
+Result<std::vector<StoredCallRecord>> JournalRepository::query(const std::string& api_id, const std::string& caller, int status,
+                                                               std::int64_t from_ms, std::int64_t to_ms, std::size_t count) {
+  return database_.read("search call records", [&](soci::session& session) -> Result<std::vector<StoredCallRecord>> {
+    StoredCallRecord row;
+    const auto limit = static_cast<std::int64_t>(std::min(count, kQueriedMax));
+    soci::statement statement =
+        (session.prepare << "SELECT id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document FROM call_records "
+                            "WHERE (:api = '' OR api_id = :api2) AND (:caller = '' OR caller = :caller2) "
+                            "AND (:status = 0 OR status = :status2) AND (:from = 0 OR trigger_time_ms >= :from2) "
+                            "AND (:to = 0 OR trigger_time_ms <= :to2) ORDER BY trigger_time_ms DESC, sequence DESC LIMIT :count",
+         soci::use(api_id), soci::use(api_id), soci::use(caller), soci::use(caller), soci::use(status), soci::use(status),
+         soci::use(from_ms), soci::use(from_ms), soci::use(to_ms), soci::use(to_ms), soci::use(limit), soci::into(row.id),
+         soci::into(row.api_id), soci::into(row.caller), soci::into(row.trace_id), soci::into(row.trigger_time_ms),
+         soci::into(row.status), soci::into(row.kept_max), soci::into(row.document));
+    statement.execute();
+    std::vector<StoredCallRecord> records;
+    while (statement.fetch()) records.push_back(row);
+    return records;
+  });
+}
+
+}  // namespace funcgate::store

@@ -1,0 +1,29 @@
+// JournalRepository: blocks of call records and the searchable records made from them, in a database file of their own, so that
+// calls being recorded and the configuration being changed never wait for each other.
+//
+// Thread-safety: any thread; blocks. The database must outlive it.
+#pragma once
+
+#include "domain/ports/journal_store.h"
+#include "store/database.h"
+
+namespace funcgate::store {
+
+class JournalRepository final : public domain::JournalStore {
+ public:
+  explicit JournalRepository(Database& database) : database_(database) {}
+
+  // Conflict: a block with this sequence exists.
+  base::Status append(const domain::JournalBlock& block, const std::vector<domain::StoredCallRecord>& records) override;
+  base::Result<domain::JournalBlock> newest() override;
+  base::Result<std::vector<domain::JournalBlock>> read(std::int64_t sequence, std::size_t count) override;
+  base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) override;
+  // At most 1000 records, whatever `count` says.
+  base::Result<std::vector<domain::StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
+                                                            std::int64_t from_ms, std::int64_t to_ms, std::size_t count) override;
+
+ private:
+  Database& database_;
+};
+
+}  // namespace funcgate::store

@@ -1,0 +1,324 @@
+#include "worker/json_reader.h"
+
+#include <emmintrin.h>
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstring>
+
+namespace funcgate::worker {
+namespace {
+
+// First byte of [at, end) that ends a plain run inside a string: a quote, a backslash or a control byte.
+const char* plain_run_end(const char* at, const char* end) {
+  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
+  for (; end - at >= 16; at += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes);
+    const __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), is_control);
+    if (const int mask = _mm_movemask_epi8(stop); mask != 0) return at + __builtin_ctz(static_cast<unsigned>(mask));
+  }
+  while (at < end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+  return at;
+}
+
+bool is_ascii(const char* at, std::size_t size) {
+  for (; size >= 8; at += 8, size -= 8) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, at, 8);
+    if ((word & 0x8080808080808080u) != 0) return false;
+  }
+  for (; size > 0; ++at, --size) {
+    if (static_cast<signed char>(*at) < 0) return false;
+  }
+  return true;
+}
+
+PyObject* ascii_text(const char* at, std::size_t size) {
+  PyObject* text = PyUnicode_New(static_cast<Py_ssize_t>(size), 127);
+  if (text != nullptr && size > 0) std::memcpy(PyUnicode_1BYTE_DATA(text), at, size);
+  return text;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+void append_utf8(std::string& out, unsigned point) {
+  if (point < 0x80) {
+    out.push_back(static_cast<char>(point));
+  } else if (point < 0x800) {
+    out.push_back(static_cast<char>(0xc0 | point >> 6));
+    out.push_back(static_cast<char>(0x80 | (point & 0x3f)));
+  } else if (point < 0x10000) {
+    out.push_back(static_cast<char>(0xe0 | point >> 12));
+    out.push_back(static_cast<char>(0x80 | (point >> 6 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (point & 0x3f)));
+  } else {
+    out.push_back(static_cast<char>(0xf0 | point >> 18));
+    out.push_back(static_cast<char>(0x80 | (point >> 12 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (point >> 6 & 0x3f)));
+    out.push_back(static_cast<char>(0x80 | (point & 0x3f)));
+  }
+}
+
+}  // namespace
+
+std::nullptr_t JsonReader::fail(const char* what) {
+  problem_ = fmt::format("{} at byte {}", what, place_.at - place_.begin);
+  return nullptr;
+}
+
+PyRef JsonReader::read(std::string_view text) {
+  const bool ascii = is_ascii(text.data(), text.size());
+  if (!ascii && !simdjson::validate_utf8(text.data(), text.size())) {
+    problem_ = "invalid UTF-8";
+    return {};
+  }
+  // Making objects can start a garbage collection, and that a __del__ which comes back to this reader: the place is kept.
+  const Place before = std::exchange(place_, Place{text.data(), text.data(), text.data() + text.size(), ascii});
+  PyRef result = read_whole();
+  place_ = before;
+  return result;
+}
+
+PyRef JsonReader::read_whole() {
+  PyRef result = PyRef::steal(value(1));
+  if (result) {
+    blanks();
+    if (place_.at != place_.end) {
+      fail("something follows the value");
+      result.reset();
+    }
+  }
+  if (!result && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    fail("no memory for the value");
+  }
+  return result;
+}
+
+PyObject* JsonReader::value(unsigned depth) {
+  blanks();
+  if (place_.at == place_.end) return fail("a value is missing");
+  switch (*place_.at) {
+    case '{': return depth <= kDepthMax ? object(depth) : fail("nested too deeply");
+    case '[': return depth <= kDepthMax ? array(depth) : fail("nested too deeply");
+    case '"': return string();
+    case 't':
+    case 'f':
+    case 'n': return literal();
+    default: return number();
+  }
+}
+
+PyObject* JsonReader::literal() {
+  const auto left = static_cast<std::size_t>(place_.end - place_.at);
+  PyObject* found = nullptr;
+  std::size_t size = 4;
+  if (left >= 4 && std::memcmp(place_.at, "true", 4) == 0) {
+    found = Py_True;
+  } else if (left >= 4 && std::memcmp(place_.at, "null", 4) == 0) {
+    found = Py_None;
+  } else if (left >= 5 && std::memcmp(place_.at, "false", 5) == 0) {
+    found = Py_False;
+    size = 5;
+  } else {
+    return fail("not a JSON value");
+  }
+  place_.at += size;
+  Py_INCREF(found);
+  return found;
+}
+
+PyObject* JsonReader::object(unsigned depth) {
+  ++place_.at;
+  PyRef dict = PyRef::steal(PyDict_New());
+  if (!dict) return nullptr;
+  blanks();
+  if (place_.at < place_.end && *place_.at == '}') {
+    ++place_.at;
+    return dict.release();
+  }
+  for (;;) {
+    blanks();
+    if (place_.at == place_.end || *place_.at != '"') return fail("a member name is missing");
+    const PyRef name = PyRef::steal(key());
+    if (!name) return nullptr;
+    blanks();
+    if (place_.at == place_.end || *place_.at != ':') return fail("':' is missing");
+    ++place_.at;
+    const PyRef member = PyRef::steal(value(depth + 1));
+    if (!member) return nullptr;
+    const Py_ssize_t before = PyDict_GET_SIZE(dict.get());
+    if (PyDict_SetItem(dict.get(), name.get(), member.get()) != 0) return nullptr;
+    if (PyDict_GET_SIZE(dict.get()) == before) return fail("repeated member name before");
+    blanks();
+    if (place_.at == place_.end) return fail("'}' is missing");
+    if (*place_.at == '}') break;
+    if (*place_.at != ',') return fail("',' or '}' is missing");
+    ++place_.at;
+  }
+  ++place_.at;
+  return dict.release();
+}
+
+PyObject* JsonReader::array(unsigned depth) {
+  ++place_.at;
+  PyRef list = PyRef::steal(PyList_New(0));
+  if (!list) return nullptr;
+  blanks();
+  if (place_.at < place_.end && *place_.at == ']') {
+    ++place_.at;
+    return list.release();
+  }
+  for (;;) {
+    const PyRef element = PyRef::steal(value(depth + 1));
+    if (!element || PyList_Append(list.get(), element.get()) != 0) return nullptr;
+    blanks();
+    if (place_.at == place_.end) return fail("']' is missing");
+    if (*place_.at == ']') break;
+    if (*place_.at != ',') return fail("',' or ']' is missing");
+    ++place_.at;
+  }
+  ++place_.at;
+  return list.release();
+}
+
+PyObject* JsonReader::number() {
+  const char* begin = place_.at;
+  const char* at = place_.at;
+  if (at < place_.end && *at == '-') ++at;
+  const char* digits = at;
+  while (at < place_.end && is_digit(*at)) ++at;
+  if (at == digits) return fail("not a JSON value");
+  if (*digits == '0' && at - digits > 1) return fail("a number with a leading zero");
+  const bool integer = at == place_.end || (*at != '.' && *at != 'e' && *at != 'E');
+  if (integer) {
+    place_.at = at;
+    if (at - digits > 18) return big_integer(begin, at);
+    long long result = 0;
+    for (const char* digit = digits; digit < at; ++digit) result = result * 10 + (*digit - '0');
+    return PyLong_FromLongLong(*begin == '-' ? -result : result);
+  }
+  if (*at == '.') {
+    const char* fraction = ++at;
+    while (at < place_.end && is_digit(*at)) ++at;
+    if (at == fraction) return fail("a number without digits after the point");
+  }
+  if (at < place_.end && (*at == 'e' || *at == 'E')) {
+    ++at;
+    if (at < place_.end && (*at == '+' || *at == '-')) ++at;
+    const char* exponent = at;
+    while (at < place_.end && is_digit(*at)) ++at;
+    if (at == exponent) return fail("a number without digits in the exponent");
+  }
+  double result = 0;
+  const auto [stop, code] = std::from_chars(begin, at, result);
+  if (code == std::errc::result_out_of_range) {
+    // Too small is zero, as everywhere; too large has no finite value. from_chars does not say which, strtod does.
+    result = PyOS_string_to_double(std::string(begin, at).c_str(), nullptr, nullptr);
+    PyErr_Clear();
+  }
+  if (!std::isfinite(result)) return fail("a number that is not finite");
+  place_.at = at;
+  return PyFloat_FromDouble(result);
+}
+
+PyObject* JsonReader::big_integer(const char* begin, const char* end) {
+  // CPython refuses texts of more than 4300 digits, whose conversion takes quadratic time.
+  PyObject* result = PyLong_FromString(std::string(begin, end).c_str(), nullptr, 10);
+  if (result != nullptr) return result;
+  PyErr_Clear();
+  return fail("an integer with too many digits");
+}
+
+PyObject* JsonReader::string() {
+  const char* begin = ++place_.at;
+  place_.at = plain_run_end(place_.at, place_.end);
+  if (place_.at == place_.end) return fail("a text without its end");
+  if (*place_.at == '"') {
+    const auto size = static_cast<std::size_t>(place_.at - begin);
+    ++place_.at;
+    if (place_.ascii || is_ascii(begin, size)) return ascii_text(begin, size);
+    return PyUnicode_DecodeUTF8(begin, static_cast<Py_ssize_t>(size), nullptr);
+  }
+  scratch_.assign(begin, place_.at);
+  if (!unescape()) return nullptr;
+  return PyUnicode_DecodeUTF8(scratch_.data(), static_cast<Py_ssize_t>(scratch_.size()), nullptr);
+}
+
+PyObject* JsonReader::key() {
+  const char* begin = place_.at + 1;
+  const char* stop = plain_run_end(begin, place_.end);
+  const auto size = static_cast<std::size_t>(stop - begin);
+  if (stop == place_.end || *stop != '"' || size > kCachedKeyBytesMax || !(place_.ascii || is_ascii(begin, size))) return string();
+  std::uint64_t hash = size;
+  for (const char* at = begin; at < stop; ++at) hash = (hash ^ static_cast<unsigned char>(*at)) * 0x100000001b3u;
+  PyRef& cached = keys_[(hash ^ hash >> 29) % kCachedKeys];
+  if (!cached || static_cast<std::size_t>(PyUnicode_GET_LENGTH(cached.get())) != size ||
+      std::memcmp(PyUnicode_1BYTE_DATA(cached.get()), begin, size) != 0) {
+    // Not interned for good: names come from callers, and the cache bounds how many are kept.
+    PyRef fresh = PyRef::steal(ascii_text(begin, size));
+    if (!fresh) return nullptr;
+    cached = std::move(fresh);
+  }
+  place_.at = stop + 1;
+  Py_INCREF(cached.get());
+  return cached.get();
+}
+
+bool JsonReader::unescape() {
+  for (;;) {
+    if (place_.at == place_.end) return fail("a text without its end") != nullptr;
+    if (*place_.at == '"') {
+      ++place_.at;
+      return true;
+    }
+    if (*place_.at != '\\') return fail("a control character inside a text") != nullptr;
+    if (++place_.at == place_.end) return fail("a text without its end") != nullptr;
+    switch (*place_.at++) {
+      case '"': scratch_.push_back('"'); break;
+      case '\\': scratch_.push_back('\\'); break;
+      case '/': scratch_.push_back('/'); break;
+      case 'b': scratch_.push_back('\b'); break;
+      case 'f': scratch_.push_back('\f'); break;
+      case 'n': scratch_.push_back('\n'); break;
+      case 'r': scratch_.push_back('\r'); break;
+      case 't': scratch_.push_back('\t'); break;
+      case 'u':
+        if (!unicode_escape()) return false;
+        break;
+      default: return fail("an unknown escape inside a text") != nullptr;
+    }
+    const char* begin = place_.at;
+    place_.at = plain_run_end(place_.at, place_.end);
+    scratch_.append(begin, place_.at);
+  }
+}
+
+bool JsonReader::unicode_escape() {
+  unsigned unit = 0;
+  if (!hex4(unit)) return false;
+  if (unit >= 0xdc00 && unit < 0xe000) return fail("a lone surrogate inside a text") != nullptr;
+  if (unit >= 0xd800 && unit < 0xdc00) {
+    if (place_.end - place_.at < 2 || place_.at[0] != '\\' || place_.at[1] != 'u') return fail("a lone surrogate inside a text") != nullptr;
+    place_.at += 2;
+    unsigned low = 0;
+    if (!hex4(low)) return false;
+    if (low < 0xdc00 || low >= 0xe000) return fail("a lone surrogate inside a text") != nullptr;
+    unit = 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
+  }
+  append_utf8(scratch_, unit);
+  return true;
+}
+
+bool JsonReader::hex4(unsigned& unit) {
+  if (place_.end - place_.at < 4) return fail("a broken \\u escape") != nullptr;
+  const auto [stop, code] = std::from_chars(place_.at, place_.at + 4, unit, 16);
+  if (code != std::errc{} || stop != place_.at + 4) return fail("a broken \\u escape") != nullptr;
+  place_.at += 4;
+  return true;
+}
+
+}  // namespace funcgate::worker

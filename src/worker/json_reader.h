@@ -1,0 +1,64 @@
+// Bytes to Python objects in one pass: no document tree in between, member names from a cache of interned strings.
+//
+// Strict beyond RFC 8259, like base/json_scan.h: repeated member names, more than kDepthMax levels, lone surrogates and invalid
+// UTF-8 are refused. Integers of any size become int, everything with a fraction or an exponent a finite float.
+// A recursive reader over the caller's own bytes was chosen over simdjson's document: it needs no padded copy and no tape, and it
+// keeps integers beyond 64 bits; UTF-8 is validated by simdjson's vector code.
+// Thread-safety: none; the caller holds the GIL.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "worker/python.h"
+
+namespace funcgate::worker {
+
+class JsonReader {
+ public:
+  static constexpr unsigned kDepthMax = 64;
+
+  JsonReader() = default;
+  JsonReader(const JsonReader&) = delete;
+  JsonReader& operator=(const JsonReader&) = delete;
+
+  // The value of `text`, or an empty reference: then problem() says what is wrong (never repeats the input) and no Python
+  // exception is set.
+  PyRef read(std::string_view text);
+  const std::string& problem() const { return problem_; }
+
+ private:
+  struct Place {
+    const char* begin = nullptr;
+    const char* at = nullptr;
+    const char* end = nullptr;
+    bool ascii = true;
+  };
+  PyRef read_whole();
+  PyObject* value(unsigned depth);
+  PyObject* object(unsigned depth);
+  PyObject* array(unsigned depth);
+  PyObject* number();
+  PyObject* big_integer(const char* begin, const char* end);
+  PyObject* string();
+  PyObject* key();
+  PyObject* literal();
+  bool unescape();
+  bool unicode_escape();
+  bool hex4(unsigned& unit);
+  void blanks() {
+    const char* at = place_.at;
+    while (at < place_.end && (*at == ' ' || *at == '\n' || *at == '\t' || *at == '\r')) ++at;
+    place_.at = at;
+  }
+  std::nullptr_t fail(const char* what);
+
+  static constexpr std::size_t kCachedKeys = 1024, kCachedKeyBytesMax = 48;
+  std::array<PyRef, kCachedKeys> keys_;
+  std::string problem_, scratch_;
+  Place place_;
+};
+
+}  // namespace funcgate::worker

@@ -1,0 +1,32 @@
+#include "support/counting_allocator.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+thread_local std::size_t allocations = 0;
+
+void* count_and_allocate(std::size_t size) {
+  ++allocations;
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void* count_and_allocate(std::size_t size, std::align_val_t alignment) {
+  ++allocations;
+  const auto align = static_cast<std::size_t>(alignment);
+  if (void* memory = std::aligned_alloc(align, (size + align - 1) / align * align)) return memory;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+namespace funcgate::test {
+std::size_t allocations_of_this_thread() { return allocations; }
+}  // namespace funcgate::test
+
+// Array and nothrow forms end here as well: the library defines them by these.
+void* operator new(std::size_t size) { return count_and_allocate(size); }
+void* operator new(std::size_t size, std::align_val_t alignment) { return count_and_allocate(size, alignment); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }

@@ -1,0 +1,121 @@
+#include "auth/throttle.h"
+
+#include <gtest/gtest.h>
+
+#include "support/fake_clock.h"
+
+namespace funcgate::test {
+namespace {
+
+using domain::Address;
+
+struct Throttle : ::testing::Test {
+  FakeClock clock;
+  auth::Throttle throttle{auth::ThrottleSettings{}, clock};
+  static Address at(std::string_view text) { return *Address::parse(text); }
+  const Address home = at("203.0.113.7"), elsewhere = at("198.51.100.9");
+  void fail(int times, std::string_view name = {}, std::string_view config = "staff") {
+    for (int i = 0; i < times; ++i) throttle.failed(config, name, home);
+  }
+};
+
+TEST_F(Throttle, BlocksAnAddressAfterTenFailuresInAMinute) {
+  fail(9);
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+  EXPECT_TRUE(throttle.failed("staff", {}, home)) << "a block began";
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 60);
+  EXPECT_EQ(throttle.address_blocked_s("staff", elsewhere), 0);
+  EXPECT_EQ(throttle.address_blocked_s("other", home), 0);
+  clock.advance_ms(59'001);
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 1);
+  clock.advance_ms(999);
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+}
+
+TEST_F(Throttle, CountsOnlyTheLastMinute) {
+  fail(5);
+  clock.advance_ms(59'000);
+  fail(4);
+  clock.advance_ms(1'500);  // the first five are out
+  fail(5);
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 0) << "nine within a minute";
+  fail(1);
+  EXPECT_GT(throttle.address_blocked_s("staff", home), 0);
+}
+
+TEST_F(Throttle, DoublesUpToFifteenMinutesAndForgetsAfterAQuietHour) {
+  for (const std::int64_t seconds : {60, 120, 240, 480, 900, 900}) {
+    fail(10);
+    EXPECT_EQ(throttle.address_blocked_s("staff", home), seconds);
+    clock.advance_ms(seconds * 1000);
+    EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+  }
+  clock.advance_ms(3'600'000);
+  fail(10);
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 60);
+}
+
+TEST_F(Throttle, BlocksAnAccountAtAnAddressAfterFiveInARow) {
+  fail(4, "mia");
+  throttle.succeeded("staff", "mia", home);
+  fail(4, "mia");
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0) << "success resets";
+  fail(1, "MIA");
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mIa", home), 60) << "letter case does not matter";
+  EXPECT_EQ(throttle.account_blocked_s("staff", "jo", home), 0);
+}
+
+// authentication must-hold 70
+TEST_F(Throttle, BlockedNameIsFreeElsewhere) {
+  fail(5, "mia");
+  EXPECT_GT(throttle.account_blocked_s("staff", "mia", home), 0);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 0);
+}
+
+TEST_F(Throttle, CountsIpv6PerNetwork) {
+  for (int i = 0; i < 10; ++i) throttle.failed("staff", {}, at("2001:db8:1:2::" + std::to_string(i)));
+  EXPECT_GT(throttle.address_blocked_s("staff", at("2001:db8:1:2:ffff::1")), 0);
+  EXPECT_EQ(throttle.address_blocked_s("staff", at("2001:db8:1:3::1")), 0);
+}
+
+TEST_F(Throttle, SlowsGuessesOfOneNameFromManyAddresses) {
+  throttle.succeeded("staff", "mia", elsewhere);
+  for (int i = 0; i < 101; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  const Address stranger = at("192.0.3.1");
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 0) << "one attempt";
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 1) << "per second";
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 0) << "had a success lately";
+  clock.advance_ms(1000);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 0);
+  clock.advance_ms(600'000);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 0);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 0) << "the ten minutes are over";
+}
+
+TEST_F(Throttle, LeavesExemptNetworksAlone) {
+  auth::ThrottleSettings settings;
+  settings.exempt.push_back(*domain::Network::parse("203.0.113.0/24"));
+  auth::Throttle lenient(settings, clock);
+  for (int i = 0; i < 50; ++i) lenient.failed("staff", "mia", home);
+  EXPECT_EQ(lenient.address_blocked_s("staff", home), 0);
+  EXPECT_EQ(lenient.account_blocked_s("staff", "mia", home), 0);
+}
+
+TEST_F(Throttle, ClearsEverything) {
+  fail(10, "mia");
+  throttle.clear();
+  EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0);
+}
+
+TEST_F(Throttle, StaysBoundedUnderRandomNames) {
+  auth::ThrottleSettings settings;
+  settings.entries_max = 640;
+  auth::Throttle small(settings, clock);
+  for (int i = 0; i < 20'000; ++i) small.failed("staff", "name" + std::to_string(i), at("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250)));
+  for (int i = 0; i < 10; ++i) small.failed("staff", "mia", home);
+  EXPECT_GT(small.address_blocked_s("staff", home), 0) << "the newest are counted all the same";
+}
+
+}  // namespace
+}  // namespace funcgate::test

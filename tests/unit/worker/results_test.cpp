@@ -1,0 +1,242 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "unit/worker/worker_process.h"
+
+namespace funcgate::test {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using wire::Outcome;
+
+constexpr const char* kJson = "application/json";
+constexpr const char* kText = "text/plain; charset=utf-8";
+constexpr const char* kBytes = "application/octet-stream";
+
+constexpr const char* kTypes =
+    "import dataclasses, datetime, decimal, enum, uuid, collections\n"
+    "class Color(enum.Enum):\n    RED = 'red'\n    TWO = 2\n"
+    "@dataclasses.dataclass\nclass Point:\n    x: int\n    y: list\n"
+    "Pair = collections.namedtuple('Pair', 'a b')\n"
+    "loop = []\nloop.append(loop)\n"
+    "@DFF.API('x')\ndef f(): return ";
+
+struct ResultCase {
+  const char* expression;
+  const char* type;
+  std::string_view body;
+};
+
+TEST(WorkerResults, BecomeTheDocumentedBodies) {
+  const ResultCase cases[] = {
+      {"{'a': [1, (2, None)], 'b': {'c': True}}", kJson, R"({"a":[1,[2,null]],"b":{"c":true}})"},
+      {"[]", kJson, "[]"},
+      {"False", kJson, "false"},
+      {"0", kJson, "0"},
+      {"None", kJson, "null"},
+      {"''", kText, ""},
+      {"'h\\u00e4\\n'", kText, "h\xc3\xa4\n"},
+      {"b'\\x00\\xff'", kBytes, std::string_view("\0\xff", 2)},
+      {"{5}", kJson, "[5]"},
+      {"Point(1, [2])", kJson, R"({"x":1,"y":[2]})"},
+      {"Pair(1, 2)", kJson, "[1,2]"},
+      {"[0.1, 1.0, 1e16, 1e-5, -0.0, 123456789.125, 5e-324, 1.7976931348623157e308, 100000.0]", kJson,
+       "[0.1,1.0,1e+16,1e-05,-0.0,123456789.125,5e-324,1.7976931348623157e+308,100000.0]"},
+      {"10 ** 30", kJson, "1000000000000000000000000000000"},
+      {"-2 ** 63", kJson, "-9223372036854775808"},
+      {"[datetime.datetime(2026, 3, 2, 9, 15), datetime.date(2026, 3, 2), uuid.UUID(int=1), decimal.Decimal('1.10'), Color.RED, Color.TWO]", kJson,
+       R"(["2026-03-02T09:15:00","2026-03-02","00000000-0000-0000-0000-000000000001","1.10","red","2"])"},
+      {"{1: 'a', 1.5: 'b', True: 'c', None: 'd', Color.RED: 'e'}", kJson, R"({"1":"c","1.5":"b","null":"d","red":"e"})"},
+      {"'\\x00\\x1f\"\\\\/\\x7f\\u2028' and ['\\x00\\x1f\"\\\\/\\x7f\\u2028']", kJson, "[\"\\u0000\\u001f\\\"\\\\/\x7f\xe2\x80\xa8\"]"},
+      {"[_DFF_CALLER, dict(_DFF_CALLER)]", kJson, "[{},{}]"},
+  };
+  for (const auto& [expression, type, body] : cases) {
+    WorkerProcess worker(std::string(kTypes) + expression + "\n");
+    const auto reply = worker.call_f();
+    EXPECT_EQ(reply.outcome, Outcome::Value) << expression << reply.problem << base::to_json(worker.report());
+    EXPECT_EQ(reply.body, body) << expression;
+    EXPECT_EQ(reply.content_type, type) << expression;
+    EXPECT_EQ(reply.status, 200) << expression;
+    EXPECT_TRUE(reply.has(wire::kCacheable)) << expression;
+    EXPECT_FALSE(reply.has(wire::kCustom)) << expression;
+  }
+}
+
+TEST(WorkerResults, WhatHasNoJsonIsInvalid) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"object()", "object"},        {"float('nan')", "float"}, {"[float('inf')]", "list"},   {"loop", "list"},
+      {"{'a': b'x'}", "dict"},      {"{(1, 2): 3}", "dict"},  {"'\\ud800'", "str"},          {"['\\ud800']", "list"},
+      {"(x for x in ())", "generator"}, {"'x' * (11 << 20)", "str"}, {"['x' * (11 << 20)]", "list"}, {"1j", "complex"},
+  };
+  for (const auto& [expression, type] : cases) {
+    WorkerProcess worker(std::string(kTypes) + expression + "\n");
+    const auto reply = worker.call_f();
+    EXPECT_EQ(reply.outcome, Outcome::ResultInvalid) << expression << reply.body.substr(0, 100);
+    EXPECT_EQ(reply.problem, std::string("{\"resultType\":\"") + type + "\"}") << expression;
+    EXPECT_THAT(reply.body, IsEmpty());
+  }
+  WorkerProcess blame("@DFF.API('x')\ndef f(): return {'a': [b'x']}\n");
+  EXPECT_THAT(blame.call_f().print_log, HasSubstr("there is no JSON for bytes"));
+}
+
+TEST(WorkerResults, ReturnTypeAndUnbox) {
+  WorkerProcess worker("@DFF.API('x')\ndef f(kind): return {'s': 'text', 'b': b'x', 'n': 1}[kind]\n");
+  struct BoxCase {
+    const char* body;
+    std::uint8_t flags;
+    const char* answer;
+    const char* options;
+  };
+  const BoxCase cases[] = {
+      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"jsonDumps"}})", wire::kUnbox, "\"text\"", R"({"returnType":"jsonDumps"})"},
+      {R"({"kwargs":{"kind":"s"}})", wire::kUnbox | wire::kJsonDumps, "\"text\"", ""},
+      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"raw"}})", wire::kUnbox | wire::kJsonDumps, "text", R"({"returnType":"raw"})"},
+      {R"({"kwargs":{"kind":"n"},"options":{"unbox":false}})", wire::kUnbox, R"({"result":1})", R"({"unbox":false})"},
+      {R"({"kwargs":{"kind":"n"}})", 0, R"({"result":1})", R"({"unbox":false})"},
+      {R"({"kwargs":{"kind":"n"},"options":{"unbox":true}})", 0, "1", R"({"unbox":true})"},
+  };
+  for (const auto& [body, flags, answer, options] : cases) {
+    wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
+    invoke.flags = flags | wire::kStrictValidation;
+    invoke.body = body;
+    const auto reply = worker.call(invoke);
+    EXPECT_EQ(reply.body, answer) << body;
+    EXPECT_EQ(reply.options, options) << body;
+  }
+  wire::Invoke bytes = WorkerProcess::invoke("t__m.f");
+  bytes.body = R"({"kwargs":{"kind":"b"},"options":{"unbox":false}})";
+  EXPECT_EQ(worker.call(bytes).outcome, Outcome::ResultInvalid);
+}
+
+struct ResponseCase {
+  const char* expression;
+  int status;
+  const char* type;
+  const char* body;
+  std::map<std::string, std::string> headers;
+  bool cacheable;
+};
+
+TEST(WorkerResults, ResponsesSetStatusTypeAndHeaders) {
+  const ResponseCase cases[] = {
+      {"DFF.RESP({'a': 1})", 200, kJson, R"({"a":1})", {}, true},
+      {"DFF.RESP('x', status_code=404, headers={'X-A': 'b', 'x_a': 5})", 404, kText, "x", {{"X-A", "b"}, {"x_a", "5"}}, false},
+      {"DFF.RESP('<p>', content_type='html')", 200, "text/html; charset=utf-8", "<p>", {}, true},
+      {"DFF.RESP('[1]', content_type='json')", 200, kJson, "[1]", {}, true},
+      {"DFF.RESP(b'x', content_type='image/png')", 200, "image/png", "x", {}, true},
+      {"DFF.RESP(b'a,b', content_type='html', download='r\\u00e4.csv')", 200, "text/csv", "a,b",
+       {{"Content-Disposition", "attachment; filename=\"r_.csv\"; filename*=UTF-8''r%C3%A4.csv"}}, true},
+      {"DFF.RESP('x', status_code=204)", 204, "", "", {}, true},
+      {"DFF.REDIRECT('https://example.net/a b')", 302, kBytes, "", {{"Location", "https://example.net/a%20b"}}, false},
+      {"DFF.REDIRECT('/login')", 302, kBytes, "", {{"Location", "/login"}}, false},
+      {"DFF.RESP_LARGE_DATA({'a': 1})", 200, kJson, R"({"a":1})", {}, false},
+  };
+  for (const auto& [expression, status, type, body, headers, cacheable] : cases) {
+    WorkerProcess worker(std::string("@DFF.API('x')\ndef f(): return ") + expression + "\n");
+    const auto reply = worker.call_f();
+    EXPECT_EQ(reply.outcome, Outcome::Value) << expression << reply.problem;
+    EXPECT_EQ(reply.status, status) << expression;
+    EXPECT_EQ(reply.content_type, type) << expression;
+    EXPECT_EQ(reply.body, body) << expression;
+    EXPECT_EQ(reply.headers, headers) << expression;
+    EXPECT_EQ(reply.has(wire::kCacheable), cacheable) << expression;
+    EXPECT_TRUE(reply.has(wire::kCustom)) << expression;
+  }
+  WorkerProcess etag("@DFF.API('x')\ndef f(): return DFF.RESP('x', allow_304=True)\n");
+  EXPECT_TRUE(etag.call_f().has(wire::kAllow304));
+}
+
+TEST(WorkerResults, ResponsesThatCannotBeSentAreInvalid) {
+  for (const char* expression : {"DFF.RESP('x', headers={'A': 'b\\r\\nC: d'})", "DFF.RESP('x', headers={'A\\n': 'b'})",
+                                 "DFF.RESP('x', headers={'A': 'b\\0'})", "DFF.RESP('x', content_type='a/b\\r\\nX: y')",
+                                 "DFF.RESP('x', status_code=101)", "DFF.RESP('x', status_code=600)", "DFF.RESP('x', status_code='200')",
+                                 "DFF.REDIRECT('javascript:alert(1)')", "DFF.REDIRECT('//evil.example')", "DFF.REDIRECT('/\\\\evil.example')",
+                                 "DFF.REDIRECT('/a\\r\\nX: y')", "DFF.RESP(object())", "DFF.RESP('x', download='a\\nb')"}) {
+    WorkerProcess worker(std::string("@DFF.API('x')\ndef f(): return ") + expression + "\n");
+    const auto reply = worker.call_f();
+    EXPECT_EQ(reply.outcome, Outcome::ResultInvalid) << expression << reply.problem << reply.body;
+    EXPECT_TRUE(reply.headers.empty()) << expression;
+  }
+  // The attributes are checked again when the answer is made.
+  WorkerProcess changed("@DFF.API('x')\ndef f():\n    r = DFF.RESP('x')\n    r.headers.append(('A', 'b\\r\\nC: d'))\n    return r\n");
+  EXPECT_EQ(changed.call_f().outcome, Outcome::ResultInvalid);
+}
+
+TEST(WorkerResults, HeadersOfTheServerAreIgnoredWithAWarning) {
+  WorkerProcess worker(
+      "@DFF.API('x')\ndef f(): return DFF.RESP('x', headers={'content-length': '5', 'Server': 'x', 'WWW-Authenticate': 'Basic', "
+      "'X-Trace-Id': 'x', 'Set-Cookie': 'a=b', 'Date': 'x', 'Transfer-Encoding': 'chunked', 'Connection': 'close'})\n");
+  const auto reply = worker.call_f();
+  EXPECT_EQ(reply.headers, (std::map<std::string, std::string>{{"Set-Cookie", "a=b"}}));
+  EXPECT_THAT(reply.print_log, HasSubstr("cannot set the header content-length"));
+}
+
+class WorkerFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/funcgate-worker-test-XXXXXX";
+    root_ = ::mkdtemp(name);
+    std::filesystem::create_directories(root_ + "/calls/1");
+    std::filesystem::create_directories(root_ + "/resources/t");
+    std::ofstream(root_ + "/resources/t/data.txt") << "resource";
+    std::ofstream(root_ + "/secret.txt") << "secret";
+    std::filesystem::create_symlink(root_ + "/secret.txt", root_ + "/resources/t/link.txt");
+  }
+  void TearDown() override { std::filesystem::remove_all(root_); }
+
+  WorkerReply run(const std::string& code) {
+    WorkerSetup setup;
+    setup.scripts = {{"t__m", "@DFF.API('x')\ndef f(folder=None):\n" + code}};
+    setup.folders = {root_ + "/calls"};
+    setup.resources = root_ + "/resources";
+    setup.request_extra = ",\"readOnly\":[\"" + setup.resources + "\"]";
+    WorkerProcess worker(std::move(setup));
+    EXPECT_TRUE(worker.ready()) << base::to_json(worker.report());
+    wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
+    const std::string folder = root_ + "/calls/1", body = R"({"kwargs":{"folder":")" + folder + "\"}}";
+    invoke.folder = folder;
+    invoke.body = body;
+    invoke.result_bytes_max = 2 << 20;
+    return worker.call(invoke);
+  }
+  std::string root_;
+};
+
+TEST_F(WorkerFiles, LargeDataGoesThroughTheCallsFolder) {
+  const auto reply = run("    return DFF.RESP_LARGE_DATA('x' * (3 << 20))\n");
+  ASSERT_EQ(reply.outcome, Outcome::Value) << reply.problem;
+  EXPECT_EQ(reply.body_kind, wire::BodyKind::CallFile);
+  EXPECT_TRUE(reply.has(wire::kAutoDelete));
+  EXPECT_EQ(reply.content_type, kText);
+  EXPECT_THAT(reply.body, Not(HasSubstr("/")));
+  EXPECT_EQ(std::filesystem::file_size(root_ + "/calls/1/" + reply.body), 3u << 20);
+  EXPECT_EQ(run("    return DFF.RESP_LARGE_DATA('x' * (65 << 20))\n").outcome, Outcome::ResultInvalid);
+}
+
+TEST_F(WorkerFiles, FilesAnswerFromTheTwoFoldersOnly) {
+  const auto own = run("    open(folder + '/out.csv', 'w').write('a,b')\n    return DFF.RESP_FILE(folder + '/out.csv', auto_delete=True)\n");
+  EXPECT_EQ(own.body_kind, wire::BodyKind::CallFile) << own.problem;
+  EXPECT_EQ(own.body, "out.csv");
+  EXPECT_TRUE(own.has(wire::kAutoDelete));
+  EXPECT_EQ(own.content_type, "text/csv; charset=utf-8");
+  EXPECT_EQ(own.headers.at("Content-Disposition"), "attachment; filename=\"out.csv\"");
+  const auto resource = run("    return DFF.RESP_FILE(DFF.RSRC('data.txt'), download=False, auto_delete=True)\n");
+  EXPECT_EQ(resource.body_kind, wire::BodyKind::ResourceFile) << resource.problem;
+  EXPECT_EQ(resource.body, "data.txt");
+  EXPECT_FALSE(resource.has(wire::kAutoDelete));
+  EXPECT_TRUE(resource.headers.empty());
+  for (const char* path : {"'/etc/passwd'", "folder + '/../../secret.txt'", "DFF.RSRC('') + '/link.txt'", "DFF.RSRC('../../secret.txt')",
+                           "folder + '/none'", "folder"}) {
+    EXPECT_EQ(run(std::string("    return DFF.RESP_FILE(") + path + ")\n").outcome, Outcome::Raised) << path;
+  }
+  EXPECT_EQ(run("    return open(DFF.RSRC('data.txt')).read()\n").body, "resource");
+  EXPECT_EQ(run("    open(DFF.RSRC('') + '/new', 'w')\n").outcome, Outcome::Raised);
+}
+
+}  // namespace
+}  // namespace funcgate::test
