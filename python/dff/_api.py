@@ -171,12 +171,12 @@ class Registry:
         if old is not None:
             self.warnings.append(Problem(script, line, name, 'option api_timeout is the old name of timeout'))
             if checked['timeout'] not in (None, old):
-                self.errors.append(Problem(script, line, name, f'options timeout={checked["timeout"]} and api_timeout={old} differ: '
-                                                               'give one of them'))
+                self.errors.append(Problem(script, line, name, f'options timeout={checked["timeout"]} and api_timeout={old} '
+                                                               'differ: give one of them'))
             checked['timeout'] = old
         if 'cache_vary' in options and not checked['cache_result']:
-            self.errors.append(Problem(script, line, name, f'option cache_vary={shown(options["cache_vary"])}: needs cache_result '
-                                                           'above 0'))
+            self.errors.append(Problem(script, line, name, f'option cache_vary={shown(options["cache_vary"])}: needs '
+                                                           'cache_result above 0'))
 
 
 registry = Registry()

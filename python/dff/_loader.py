@@ -15,11 +15,12 @@ import types
 import typing
 
 import _dff
-from dff import _convert
+from dff import _annotations, _convert
 from dff._api import Problem, registry
 from dff._members import DFF, KNOWN_MEMBERS, NOT_PROVIDED, CALL_VARIABLES
 
 REQUIRED = object()
+PLAIN_DEFAULTS = (str, int, float, bool, type(None))
 
 
 class ScriptNotLoaded(ImportError):
@@ -135,15 +136,16 @@ class Loader:
                         self.scan_module_level(script, ast.Expression(part))
                 continue
             if isinstance(child, ast.Name) and isinstance(child.ctx, ast.Load) and child.id in CALL_VARIABLES:
-                self.warning(script, child.lineno, '', f'module-level code reads {child.id}, which has a value only during a call')
+                self.warning(script, child.lineno, '', f'module-level code reads {child.id}, which has a value only '
+                                                        'during a call')
             self.scan_module_level(script, child)
 
     def describe(self, script, name, registration):
         function, options = registration.function, registration.options
         line = function.__code__.co_firstlineno
         if self.modules[script].__dict__.get(name) is not function:
-            self.error(script, line, name, f'the name {name} is bound to something else after the module ran: @DFF.API must be the '
-                                           'outermost decorator, and the name must not be assigned again')
+            self.error(script, line, name, f'the name {name} is bound to something else after the module ran: @DFF.API must be '
+                                           'the outermost decorator, and the name must not be assigned again')
             return None
         try:
             signature = inspect.signature(function)
@@ -154,7 +156,8 @@ class Loader:
         rows, schema, extra = self.parameters(script, line, name, signature, hints)
         report = {
             'id': f'{script}.{name}', 'name': name, 'title': options['title'], 'description': inspect.getdoc(function) or '',
-            'category': options['category'], 'tags': options['tags'], 'timeout': options['timeout'], 'expires': options['expires'],
+            'category': options['category'], 'tags': options['tags'],
+            'timeout': options['timeout'], 'expires': options['expires'],
             'cacheResult': options['cache_result'], 'cacheVary': options['cache_vary'], 'queue': options['queue'],
             'isolation': options['isolation'], 'isHidden': options['is_hidden'], 'isAsync': inspect.iscoroutinefunction(function),
             'line': line, 'parameters': [{'name': row[0], 'required': row[2]} for row in rows if not row[7]],
@@ -163,8 +166,8 @@ class Loader:
         plain = signature.parameters and all(
             parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for parameter in signature.parameters.values())
         found = self.sets.get(script.partition('__')[0], {})
-        row = (report['id'], name, options['title'], function, report['isAsync'], bool(plain or not signature.parameters), extra, rows,
-               script, self.sources[script].get('title') or '', self.sources[script].get('version'),
+        row = (report['id'], name, options['title'], function, report['isAsync'], bool(plain or not signature.parameters), extra,
+               rows, script, self.sources[script].get('title') or '', self.sources[script].get('version'),
                script.partition('__')[0], found.get('title') or '')
         return report, row
 
@@ -172,7 +175,8 @@ class Loader:
         try:
             return typing.get_type_hints(function, include_extras=True)
         except Exception as error:
-            self.warning(script, line, name, f'the annotations cannot be evaluated ({type(error).__name__}): arguments pass as they come')
+            self.warning(script, line, name, f'the annotations cannot be evaluated ({type(error).__name__}): arguments pass as '
+                                             'they come')
             return {}
 
     def parameters(self, script, line, name, signature, hints):
@@ -186,17 +190,18 @@ class Loader:
             only_positional = parameter.kind is inspect.Parameter.POSITIONAL_ONLY
             needed = parameter.default is inspect.Parameter.empty
             if only_positional and needed:
-                self.error(script, line, name, f'parameter {parameter.name} is positional-only without a default: nobody can supply it')
+                self.error(script, line, name, f'parameter {parameter.name} is positional-only without a default: nobody can '
+                                               'supply it')
             converter = self.converter(script, line, name, parameter.name, hints.get(parameter.name, parameter.empty))
             default = REQUIRED if needed else parameter.default
-            rows.append((sys.intern(parameter.name), converter.kind, needed, default, converter, converter.nullable, converter.expected,
-                         only_positional))
+            rows.append((sys.intern(parameter.name), converter.kind, needed, default, converter, converter.nullable,
+                         converter.expected, only_positional))
             if only_positional:
                 continue
             properties[parameter.name] = schema = dict(converter.schema())
             if needed:
                 required.append(parameter.name)
-            elif isinstance(parameter.default, (str, int, float, bool, type(None))) and _dff.to_json(parameter.default) is not None:
+            elif isinstance(parameter.default, PLAIN_DEFAULTS) and _dff.to_json(parameter.default) is not None:
                 schema['default'] = parameter.default
         schema = {'$schema': 'https://json-schema.org/draft/2020-12/schema', 'type': 'object', 'properties': properties}
         if required:
@@ -206,8 +211,8 @@ class Loader:
 
     def converter(self, script, line, name, parameter, annotation):
         try:
-            return _convert.converter_of(annotation)
-        except _convert.NoSchema:
+            return _annotations.converter_of(annotation)
+        except _annotations.NoSchema:
             pass
         except Exception as error:
             self.warning(script, line, name, f'the annotation of {parameter} cannot be read ({type(error).__name__})')
@@ -219,7 +224,7 @@ class Loader:
         if 'return' not in hints:
             return {}
         try:
-            return _convert.converter_of(hints['return']).schema()
+            return _annotations.converter_of(hints['return']).schema()
         except Exception:
             self.warning(script, line, name, 'the return annotation has no schema')
             return {}

@@ -6,8 +6,8 @@ import _dff
 from dff import _response
 from dff._api import registry
 
-NOT_PROVIDED = frozenset(('CONN', 'SRC', 'SQL', 'CONFIG', 'SYS_DB', 'SYS_CACHE_DB', 'CRON_JOB', 'BLUEPRINT', 'THREAD', 'TASK', 'SIGN',
-                          'EVAL', 'EXEC'))
+NOT_PROVIDED = frozenset(('CONN', 'SRC', 'SQL', 'CONFIG', 'SYS_DB', 'SYS_CACHE_DB', 'CRON_JOB', 'BLUEPRINT', 'THREAD', 'TASK',
+                          'SIGN', 'EVAL', 'EXEC'))
 ENV, CACHE, STORE, FUNC = 1, 2, 3, 4
 KEY_BYTES_MAX, VALUE_BYTES_MAX = 256, 1 << 20
 EXPIRE_MAX = 30 * 86400
@@ -133,10 +133,12 @@ class Cache(Scoped):
         return self._run('llen', scope, checked_key(key))
 
     def lrange(self, key, start=0, stop=-1, scope=None):
-        return self._run('lrange', scope, checked_key(key), start=checked_integer('start', start), stop=checked_integer('stop', stop))
+        return self._run('lrange', scope, checked_key(key), start=checked_integer('start', start),
+                         stop=checked_integer('stop', stop))
 
     def ltrim(self, key, start, stop, scope=None):
-        return self._run('ltrim', scope, checked_key(key), start=checked_integer('start', start), stop=checked_integer('stop', stop))
+        return self._run('ltrim', scope, checked_key(key), start=checked_integer('start', start),
+                         stop=checked_integer('stop', stop))
 
 
 class Store(Scoped):

@@ -1,7 +1,7 @@
 """Answers made by the function itself: DFF.RESP, DFF.RESP_FILE, DFF.RESP_LARGE_DATA, DFF.REDIRECT.
 
-A Response only holds checked values; the worker turns it into the reply. What cannot become an answer raises InvalidResponse, which
-is reported as an invalid result and not as a failure of the function.
+A Response only holds checked values; the worker turns it into the reply. What cannot become an answer raises InvalidResponse,
+which is reported as an invalid result and not as a failure of the function.
 """
 
 import mimetypes

@@ -16,7 +16,8 @@ using base::Result;
 using base::SecretString;
 using keystore::Purpose;
 
-Result<std::string> KeystoreSecretCodec::field_hash(std::string_view config_id, const domain::FieldReference& field, std::string_view value) {
+Result<std::string> KeystoreSecretCodec::field_hash(std::string_view config_id, const domain::FieldReference& field,
+                                                    std::string_view value) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
   return auth::fixed_field_hash(crypto::KeyedHash(pepper), config_id, field, value);
 }
@@ -71,7 +72,8 @@ Result<SecretString> KeystoreSecretVault::look_up(std::string_view alias) {
   for (const std::string& reserved : {own.pepper, own.api_key, own.sealing}) {
     const std::string name = base::to_lower(reserved);
     if (wanted == name || wanted.starts_with(name + ".prev.")) {
-      return Error{Code::PermissionDenied, fmt::format("keystore alias \"{}\" belongs to the server itself", base::printable(alias)), {}};
+      return Error{
+          Code::PermissionDenied, fmt::format("keystore alias \"{}\" belongs to the server itself", base::printable(alias)), {}};
     }
   }
   if (auto value = content->get(alias)) return std::move(*value);

@@ -16,7 +16,8 @@ class KeystoreSecretCodec final : public domain::SecretCodec {
   explicit KeystoreSecretCodec(const keystore::Keystore& keystore, const crypto::PasswordCost& cost = crypto::kPasswordCostLeast)
       : keystore_(keystore), cost_(cost) {}
 
-  base::Result<std::string> field_hash(std::string_view config_id, const domain::FieldReference& field, std::string_view value) override;
+  base::Result<std::string> field_hash(std::string_view config_id, const domain::FieldReference& field,
+                                       std::string_view value) override;
   base::Result<std::string> hash_password(std::string_view password) override;
   base::Result<bool> verify_password(std::string_view password, std::string_view phc) override;
   base::SecretString digest_ha1(domain::DigestAlgorithm algorithm, std::string_view username, std::string_view realm,

@@ -54,7 +54,8 @@ class ParameterReader {
 
   bool quoted_value(std::string_view& value) {
     const std::size_t begin = ++at_;
-    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && (!is_control(text_[at_]) || text_[at_] == '\t')) ++at_;
+    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && (!is_control(text_[at_]) || text_[at_] == '\t'))
+      ++at_;
     if (at_ < text_.size() && text_[at_] == '"') {
       value = text_.substr(begin, at_++ - begin);
       return true;
@@ -87,15 +88,21 @@ class ParameterReader {
 std::optional<std::string_view>* slot(DigestParameters& parameters, std::string_view name) {
   struct Row {
     std::string_view name;
-    std::optional<std::string_view> DigestParameters::*member;
+    std::optional<std::string_view> DigestParameters::* member;
   };
   static constexpr Row kRows[] = {
-      {"username", &DigestParameters::username}, {"username*", &DigestParameters::username_extended},
-      {"realm", &DigestParameters::realm},       {"nonce", &DigestParameters::nonce},
-      {"uri", &DigestParameters::uri},           {"response", &DigestParameters::response},
-      {"algorithm", &DigestParameters::algorithm}, {"cnonce", &DigestParameters::cnonce},
-      {"opaque", &DigestParameters::opaque},     {"qop", &DigestParameters::qop},
-      {"nc", &DigestParameters::nc},             {"userhash", &DigestParameters::userhash},
+      {"username", &DigestParameters::username},
+      {"username*", &DigestParameters::username_extended},
+      {"realm", &DigestParameters::realm},
+      {"nonce", &DigestParameters::nonce},
+      {"uri", &DigestParameters::uri},
+      {"response", &DigestParameters::response},
+      {"algorithm", &DigestParameters::algorithm},
+      {"cnonce", &DigestParameters::cnonce},
+      {"opaque", &DigestParameters::opaque},
+      {"qop", &DigestParameters::qop},
+      {"nc", &DigestParameters::nc},
+      {"userhash", &DigestParameters::userhash},
   };
   for (const Row& row : kRows) {
     if (base::equals_ignore_case(name, row.name)) return &(parameters.*row.member);
@@ -131,7 +138,8 @@ bool parse_digest_parameters(std::string_view rest, DigestParameters& out) {
 
 std::optional<std::string> decode_extended_value(std::string_view value) {
   const std::size_t charset_end = value.find('\'');
-  if (charset_end == std::string_view::npos || !base::equals_ignore_case(value.substr(0, charset_end), "UTF-8")) return std::nullopt;
+  if (charset_end == std::string_view::npos || !base::equals_ignore_case(value.substr(0, charset_end), "UTF-8"))
+    return std::nullopt;
   const std::size_t language_end = value.find('\'', charset_end + 1);
   if (language_end == std::string_view::npos) return std::nullopt;
   auto text = base::percent_decode(value.substr(language_end + 1));

@@ -25,7 +25,8 @@ struct DigestParameters {
   DigestParameters(const DigestParameters&) = delete;
   DigestParameters& operator=(const DigestParameters&) = delete;
 
-  std::optional<std::string_view> username, username_extended, realm, nonce, uri, response, algorithm, cnonce, opaque, qop, nc, userhash;
+  std::optional<std::string_view> username, username_extended, realm, nonce, uri, response, algorithm, cnonce, opaque, qop, nc,
+      userhash;
   std::array<char, 8192> scratch;  // text of values that had escapes
   std::size_t scratch_used = 0;
 };

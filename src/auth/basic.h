@@ -44,8 +44,8 @@ class BasicCredentials {
 class BasicScheme final : public Scheme {
  public:
   // `process`: keyed hash of this process for cache keys. `dummy_phc`: what unknown accounts are verified against.
-  BasicScheme(const domain::ApiAuthentication& authentication, const domain::BasicConfig& config, const crypto::KeyedHash& process,
-              std::string dummy_phc);
+  BasicScheme(const domain::ApiAuthentication& authentication, const domain::BasicConfig& config,
+              const crypto::KeyedHash& process, std::string dummy_phc);
 
   bool has_accounts() const override { return true; }
   std::string account_name(const AuthCall& call) const override;

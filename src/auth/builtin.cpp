@@ -15,7 +15,8 @@ constexpr std::size_t kKeyBytesMax = 4096;
 bool is_key_text(std::string_view text) {
   if (text.empty() || text.size() > kKeyBytesMax) return false;
   return std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("-._~+/=").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._~+/=").find(c) != std::string_view::npos;
   });
 }
 
@@ -30,7 +31,8 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   std::ignore = thread;  // nothing is remembered: there is nothing to verify with
   const AuthorizationParts parts = split_authorization(call.authorization);
   const bool bearer = base::equals_ignore_case(parts.scheme, "Bearer");
-  const bool of_another_scheme = base::equals_ignore_case(parts.scheme, "Basic") || base::equals_ignore_case(parts.scheme, "Digest");
+  const bool of_another_scheme =
+      base::equals_ignore_case(parts.scheme, "Basic") || base::equals_ignore_case(parts.scheme, "Digest");
   const bool bare = !bearer && !of_another_scheme && parts.rest.empty() && !parts.scheme.empty();
   if (!bearer && !bare) return Outcome::absent(domain::Reason::KeyAbsent);
   if (!is_key_text(bearer ? parts.rest : parts.scheme)) {

@@ -55,9 +55,11 @@ std::vector<std::string> challenges(const Chain& chain, const std::vector<Outcom
   for (std::size_t i = 0; i < chain.entries.size(); ++i) {
     const Scheme* scheme = chain.entries[i].scheme.get();
     if (scheme == nullptr || is_closed(outcomes[i])) continue;
-    for (std::string& text : scheme->challenges(thread, outcomes[i].stale)) lines.push_back({scheme->challenge_rank(), lines.size(), std::move(text)});
+    for (std::string& text : scheme->challenges(thread, outcomes[i].stale))
+      lines.push_back({scheme->challenge_rank(), lines.size(), std::move(text)});
   }
-  std::sort(lines.begin(), lines.end(), [](const Line& a, const Line& b) { return std::tie(a.rank, a.place) < std::tie(b.rank, b.place); });
+  std::sort(lines.begin(), lines.end(),
+            [](const Line& a, const Line& b) { return std::tie(a.rank, a.place) < std::tie(b.rank, b.place); });
   std::vector<std::string> out;
   for (Line& line : lines) out.push_back(std::move(line.text));
   return out;
@@ -112,7 +114,8 @@ ChainResult decide(const Chain& chain, const AuthCall& call, AuthThread& thread,
   if (result.refusal.fault == Fault::AuthThrottling) {
     // The caller may come back as soon as any of the blocked entries opens.
     for (const Outcome& outcome : result.so_far) {
-      if (outcome.verdict == Verdict::Blocked) result.refusal.retry_after_s = std::min(result.refusal.retry_after_s, outcome.retry_after_s);
+      if (outcome.verdict == Verdict::Blocked)
+        result.refusal.retry_after_s = std::min(result.refusal.retry_after_s, outcome.retry_after_s);
     }
   }
   if (result.refusal.fault == Fault::Unauthenticated) result.refusal.challenges = challenges(chain, result.so_far, thread);

@@ -24,23 +24,23 @@ struct ChainEntry {
 // Compiled when the API is published: as listed, `func` entries last.
 struct Chain {
   std::vector<ChainEntry> entries;
-  bool anonymous = false;            // nothing listed and the API says so: no Authorization → system
-  bool pass_authorization = false;   // anonymous only: Authorization is not judged
+  bool anonymous = false;           // nothing listed and the API says so: no Authorization → system
+  bool pass_authorization = false;  // anonymous only: Authorization is not judged
   domain::PrincipalPtr anonymous_principal;
 };
 Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization);
 
 struct ChainResult {
   enum class State { Accepted, Refused, NeedsBody, Undecided } state = State::Refused;
-  Outcome outcome;                // Accepted
-  const Scheme* scheme = nullptr;  // Accepted; null for anonymous
-  domain::Refusal refusal;        // Refused: fault, message, detail, challenges, retry_after are set
-  std::size_t resume_at = 0;      // Undecided, NeedsBody: entry that waits
-  std::vector<Outcome> so_far;    // answers of the entries asked, in order; Refused: of all. For explanation and metrics
+  Outcome outcome;                    // Accepted
+  const Scheme* scheme = nullptr;     // Accepted; null for anonymous
+  domain::Refusal refusal;            // Refused: fault, message, detail, challenges, retry_after are set
+  std::size_t resume_at = 0;          // Undecided, NeedsBody: entry that waits
+  std::vector<Outcome> so_far;        // answers of the entries asked, in order; Refused: of all. For explanation and metrics
   std::size_t body_bytes_wanted = 0;  // NeedsBody: so much of its start is enough; 0 = all, at most pre_auth_body_bytes
-  bool body_read = false;         // the whole body was asked for before
-  std::string_view config_id;     // Accepted, Refused: the entry that decided; empty = none. Lives as long as the chain
-  bool block_began = false;       // Refused: the throttle began to block with this call
+  bool body_read = false;             // the whole body was asked for before
+  std::string_view config_id;         // Accepted, Refused: the entry that decided; empty = none. Lives as long as the chain
+  bool block_began = false;           // Refused: the throttle began to block with this call
 };
 
 // `body_read`: what `resumed` wanted of the body is in the call now (all there is of it, up to the limits); without `resumed`:

@@ -87,7 +87,8 @@ BodyForm body_form(const domain::Call& call) {
   bool repeated = false;
   const std::string_view* coding = call.header("content-encoding", &repeated);
   // A compressed body shows its fields to nobody before it is inflated.
-  if (repeated || (coding != nullptr && !coding->empty() && !base::equals_ignore_case(*coding, "identity"))) return BodyForm::None;
+  if (repeated || (coding != nullptr && !coding->empty() && !base::equals_ignore_case(*coding, "identity")))
+    return BodyForm::None;
   const std::string_view* type = call.header("content-type", &repeated);
   if (type == nullptr || repeated) return BodyForm::None;
   if (domain::media_type_is(*type, "application/json")) return BodyForm::Json;

@@ -26,7 +26,9 @@ struct InfoState {
   std::string_view nonce, nc, qop, cnonce, uri;
 
   std::string write() const {
-    std::string out = std::to_string(index_of(algorithm)) + '\n' + std::to_string(account);
+    std::string out;
+    out.reserve(32 + nonce.size() + nc.size() + qop.size() + cnonce.size() + uri.size());
+    out.append(std::to_string(index_of(algorithm))).append("\n").append(std::to_string(account));
     for (const std::string_view text : {nonce, nc, qop, cnonce, uri}) out.append("\n").append(text);
     return out;
   }
@@ -35,7 +37,12 @@ struct InfoState {
     if (lines.size() != 7) return std::nullopt;
     const auto algorithm = base::parse_digits(lines[0]), account = base::parse_digits(lines[1]);
     if (!algorithm || *algorithm > 2 || !account) return std::nullopt;
-    return InfoState{static_cast<DigestAlgorithm>(*algorithm), static_cast<std::size_t>(*account), lines[2], lines[3], lines[4], lines[5],
+    return InfoState{static_cast<DigestAlgorithm>(*algorithm),
+                     static_cast<std::size_t>(*account),
+                     lines[2],
+                     lines[3],
+                     lines[4],
+                     lines[5],
                      lines[6]};
   }
 };
@@ -64,7 +71,8 @@ crypto::HexDigest digest_response(crypto::HashAlgorithm algorithm, const DigestR
   return response.finish_hex();
 }
 
-std::string digest_ha1(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm, std::string_view password) {
+std::string digest_ha1(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm,
+                       std::string_view password) {
   crypto::Hasher hasher(algorithm);
   hasher.update(name).update(":").update(realm).update(":").update(password);
   return std::string(hasher.finish_hex().view());
@@ -89,7 +97,8 @@ DigestScheme::DigestScheme(const domain::ApiAuthentication& authentication, cons
     : nonces_(secrets.nonces), auth_int_(config.auth_int), userhash_(config.userhash), nonce_ttl_ms_(config.nonce_ttl_s * 1000) {
   identify(authentication, "httpDigest");
   for (const DigestAlgorithm algorithm : kStrongestFirst) {
-    if (std::find(config.algorithms.begin(), config.algorithms.end(), algorithm) != config.algorithms.end()) algorithms_.push_back(algorithm);
+    if (std::find(config.algorithms.begin(), config.algorithms.end(), algorithm) != config.algorithms.end())
+      algorithms_.push_back(algorithm);
   }
   const crypto::Digest128 opaque = crypto::KeyedHash(secrets.opaque_key).digest128({"opaque", id});
   opaque_ = base::base64url_encode(crypto::as_view(opaque));
@@ -122,7 +131,8 @@ base::Status DigestScheme::add_accounts(const domain::DigestConfig& config, cons
     by_name_.emplace(user.username, accounts_.size());
     for (const DigestAlgorithm algorithm : algorithms_) {
       if (!userhash_) break;
-      by_userhash_[index_of(algorithm)].emplace(digest_userhash(hash_algorithm(algorithm), user.username, realm), accounts_.size());
+      by_userhash_[index_of(algorithm)].emplace(digest_userhash(hash_algorithm(algorithm), user.username, realm),
+                                                accounts_.size());
     }
     accounts_.push_back(std::move(account));
   }
@@ -161,8 +171,10 @@ Outcome DigestScheme::stale(Reason reason) const {
 
 Outcome DigestScheme::accepted(const DigestRequest& request, const Account& account) const {
   Outcome outcome = Outcome::accepted(account.principal);
-  const InfoState state{*request.algorithm, static_cast<std::size_t>(&account - accounts_.data()), request.nonce, request.nc,
-                        *request.qop, request.cnonce, request.uri};
+  const InfoState state{*request.algorithm, static_cast<std::size_t>(&account - accounts_.data()),
+                        request.nonce,      request.nc,
+                        *request.qop,       request.cnonce,
+                        request.uri};
   outcome.authentication_info_state = state.write();
   return outcome;
 }
@@ -203,7 +215,8 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
 }
 
 // nullopt: the response is right.
-std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject) const {
+std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request, const AuthCall& call,
+                                                    const Subject& subject) const {
   const crypto::HashAlgorithm algorithm = hash_algorithm(*request.algorithm);
   // The same work for accounts that do not exist or may not enter.
   const auto& secrets = subject.usable ? subject.account->ha1 : dummy_ha1_;

@@ -1,8 +1,8 @@
 // Nonces of HTTP Digest: signed, not stored; and the windows of their use counts.
 //
-// A nonce is 32 bytes as 43 characters of base64url: version 1 (1) · key number (1) · issue time in ms (6) · random (8) · tag (16),
-// the tag being HMAC-SHA-256 over the first 16 bytes, configuration id and realm, cut. Whoever holds the key can verify a nonce;
-// nothing is remembered until a right response has used it.
+// A nonce is 32 bytes as 43 characters of base64url: version 1 (1) · key number (1) · issue time in ms (6) · random (8) · tag
+// (16), the tag being HMAC-SHA-256 over the first 16 bytes, configuration id and realm, cut. Whoever holds the key can verify a
+// nonce; nothing is remembered until a right response has used it.
 #pragma once
 
 #include <array>

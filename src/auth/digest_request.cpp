@@ -64,7 +64,8 @@ bool DigestRequest::read_name() {
     name = name_storage_;
   } else if (is_userhash) {
     const std::size_t size = std::min(p.username->size(), hash_storage_.size());
-    std::transform(p.username->begin(), p.username->begin() + static_cast<std::ptrdiff_t>(size), hash_storage_.begin(), base::ascii_lower);
+    std::transform(p.username->begin(), p.username->begin() + static_cast<std::ptrdiff_t>(size), hash_storage_.begin(),
+                   base::ascii_lower);
     // A longer one is no hash; it stays as it is and is not found.
     name = p.username->size() <= hash_storage_.size() ? std::string_view(hash_storage_.data(), size) : *p.username;
   } else if (base::is_valid_utf8(*p.username)) {

@@ -54,10 +54,11 @@ FixedFieldScheme::FixedFieldScheme(const domain::ApiAuthentication& authenticati
     });
     if (field == fields.end()) field = fields.insert(fields.end(), Field{reference, {}});
     field->entries.push_back(entries_.size());
-    entries_.push_back({.hash = std::move(hash),
-                        .not_after_ms = stored.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
-                        .disabled = stored.disabled,
-                        .principal = PrincipalIssuer::issue({.type = type, .auth_id = id, .name = stored.label, .run_as = run_as})});
+    entries_.push_back(
+        {.hash = std::move(hash),
+         .not_after_ms = stored.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
+         .disabled = stored.disabled,
+         .principal = PrincipalIssuer::issue({.type = type, .auth_id = id, .name = stored.label, .run_as = run_as})});
   }
   for (const Field& field : body_fields_) body_names_.push_back(field.reference.name);
 }
@@ -117,7 +118,9 @@ Needs FixedFieldScheme::needs(const AuthCall& call, AuthThread& thread) const {
   return form == BodyForm::Multipart ? Needs::HeadAndBodyStart : Needs::HeadAndBody;
 }
 
-Outcome FixedFieldScheme::rejected(Reason reason) const { return Outcome::rejected(reason, std::string(refusal_message()), true); }
+Outcome FixedFieldScheme::rejected(Reason reason) const {
+  return Outcome::rejected(reason, std::string(refusal_message()), true);
+}
 
 Outcome FixedFieldScheme::conclude(const Tally& tally) const {
   if (tally.matched != nullptr) return Outcome::accepted(tally.matched->principal);

@@ -83,7 +83,8 @@ FuncScheme::Presented FuncScheme::present(const domain::Call& call) const {
   return out;
 }
 
-crypto::Digest128 FuncScheme::cache_key(const AuthCall& call, const domain::FunctionInfo& function, const Presented& presented) const {
+crypto::Digest128 FuncScheme::cache_key(const AuthCall& call, const domain::FunctionInfo& function,
+                                        const Presented& presented) const {
   const std::string publish_version = std::to_string(function.publish_version);
   // How a body is read is part of what it says.
   const std::string form = std::to_string(body_declared_ ? static_cast<int>(body_form(call.call)) : -1);
@@ -149,8 +150,7 @@ void FuncScheme::remember(const Outcome& outcome, const crypto::Digest128& key, 
   if (ttl_s > 0) thread.verdicts.remember(key, outcome, thread.clock.steady_ns() + ttl_s * 1000 * base::kNsPerMs);
 }
 
-base::Async<Outcome> FuncScheme::wait_for_leader(const AuthCall& call, AuthThread& thread,
-                                                 VerdictCache::WaiterPtr waiter) const {
+base::Async<Outcome> FuncScheme::wait_for_leader(const AuthCall& call, AuthThread& thread, VerdictCache::WaiterPtr waiter) const {
   base::OneShot<std::optional<Outcome>> answer;
   waiter->answer = &answer;
   struct Leave {
@@ -191,9 +191,9 @@ base::Async<Outcome> FuncScheme::authenticate(const AuthCall& call, AuthThread& 
 domain::VisibleRequest FuncScheme::visible_request(const domain::Call& call) const {
   domain::VisibleRequest request;
   for (const domain::Header& header : call.headers) {
-    const bool declared = std::any_of(config_.credential_fields.begin(), config_.credential_fields.end(), [&](const FieldReference& field) {
-      return field.location == FieldLocation::Header && field.name == header.name;
-    });
+    const bool declared = std::any_of(
+        config_.credential_fields.begin(), config_.credential_fields.end(),
+        [&](const FieldReference& field) { return field.location == FieldLocation::Header && field.name == header.name; });
     if (!caches() || declared) request.headers.push_back(header);
   }
   if (!caches() || query_declared_) request.query = call.query;

@@ -42,8 +42,7 @@ class FuncScheme final : public Scheme {
   crypto::Digest128 cache_key(const AuthCall& call, const domain::FunctionInfo& function, const Presented& presented) const;
   domain::VisibleRequest visible_request(const domain::Call& call) const;
   base::Async<Outcome> run(const AuthCall& call, AuthThread& thread, const domain::FunctionInfo& function) const;
-  base::Async<Outcome> wait_for_leader(const AuthCall& call, AuthThread& thread,
-                                       VerdictCache::WaiterPtr waiter) const;
+  base::Async<Outcome> wait_for_leader(const AuthCall& call, AuthThread& thread, VerdictCache::WaiterPtr waiter) const;
   void remember(const Outcome& outcome, const crypto::Digest128& key, AuthThread& thread) const;
   base::SteadyNs deadline(const AuthCall& call, AuthThread& thread) const;
 

@@ -47,7 +47,8 @@ std::string seconds(std::int64_t ms) { return fmt::format("{}.{:03}", ms / 1000,
 // The task object of a function that raised: members in this order, representations cut, nothing else of what the worker sent.
 std::string task_object(const FuncRun& run, const domain::RunResult& result) {
   std::string type = "UserScriptException", exception, origin_type, origin;
-  const auto members = base::find_members(result.reply.problem, {{"exceptionType"}, {"exception"}, {"originExceptionType"}, {"originException"}});
+  const auto members =
+      base::find_members(result.reply.problem, {{"exceptionType"}, {"exception"}, {"originExceptionType"}, {"originException"}});
   if (members) {
     const auto take = [&](std::size_t index, std::string& target) {
       const auto& value = (*members)[index].string_value;

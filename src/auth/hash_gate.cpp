@@ -12,8 +12,8 @@ namespace funcgate::auth {
 // One caller. Shared with the threads of the gate; `answer` is touched on the caller's io thread only.
 struct HashGate::Waiter {
   base::IoThread& io;
-  FlightPtr flight;                                // set by join(), constant afterwards
-  base::OneShot<HashAnswer>* answer = nullptr;     // null: the caller has gone
+  FlightPtr flight;                             // set by join(), constant afterwards
+  base::OneShot<HashAnswer>* answer = nullptr;  // null: the caller has gone
 };
 
 // One credential that waits for its hash, or whose hash runs. `started` and `waiters` are guarded by the gate's mutex.
@@ -143,8 +143,8 @@ void HashGate::forget(const std::shared_ptr<Waiter>& waiter) {
   if (waiter->flight) leave_room(waiter);
 }
 
-base::Async<HashAnswer> HashGate::verify(crypto::Digest128 key, base::SecretString password, std::string phc, domain::Address address,
-                                         base::IoThread& io, base::SteadyNs deadline) {
+base::Async<HashAnswer> HashGate::verify(crypto::Digest128 key, base::SecretString password, std::string phc,
+                                         domain::Address address, base::IoThread& io, base::SteadyNs deadline) {
   base::OneShot<HashAnswer> answer;
   const auto waiter = std::make_shared<Waiter>(io);
   waiter->answer = &answer;

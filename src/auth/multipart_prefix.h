@@ -20,8 +20,8 @@ struct TextPart {
   std::string_view name, value;  // views into the body
 };
 struct MultipartPrefix {
-  bool is_well_formed = true;  // as far as it was read
-  std::vector<TextPart> parts; // complete ones only
+  bool is_well_formed = true;   // as far as it was read
+  std::vector<TextPart> parts;  // complete ones only
 };
 // Stops at the first part with a file name, at the closing delimiter, at the end of `body`, and at whatever is malformed.
 MultipartPrefix read_multipart_prefix(std::string_view body, std::string_view boundary, std::size_t parts_max);

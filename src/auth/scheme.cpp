@@ -5,7 +5,7 @@
 namespace funcgate::auth {
 
 Needs Scheme::needs(const AuthCall& call, AuthThread& thread) const {
-  std::ignore = call;    // the credential of most types stands in the head
+  std::ignore = call;  // the credential of most types stands in the head
   std::ignore = thread;
   return Needs::Head;
 }

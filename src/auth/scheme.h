@@ -85,7 +85,10 @@ class Scheme {
   // nullopt: no header. `needs_answer_body`: buffer the answer up to 8 MiB.
   virtual std::optional<std::string> authentication_info(const Outcome& accepted, std::optional<std::string_view> body,
                                                          AuthThread& thread) const;
-  virtual bool needs_answer_body(const Outcome& accepted) const { (void)accepted; return false; }
+  virtual bool needs_answer_body(const Outcome& accepted) const {
+    (void)accepted;
+    return false;
+  }
 
   // Constant once built.
   std::string id;  // of the configuration

@@ -15,9 +15,9 @@
 namespace funcgate::auth {
 
 struct SchemeKeys {
-  base::SecretString pepper;       // of keyed hashes and password hashes; keystore
-  base::SecretString sealing;      // of sealed HA1s; keystore. The key of Digest nonces is derived from it
-  base::SecretString process;      // 32 random bytes of this process: keys of caches and single flights
+  base::SecretString pepper;   // of keyed hashes and password hashes; keystore
+  base::SecretString sealing;  // of sealed HA1s; keystore. The key of Digest nonces is derived from it
+  base::SecretString process;  // 32 random bytes of this process: keys of caches and single flights
 };
 
 class SchemeFactory {

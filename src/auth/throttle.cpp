@@ -42,7 +42,8 @@ Throttle::Key Throttle::key(std::string_view kind, std::string_view config_id, s
 Throttle::Shard& Throttle::shard(const Key& key) { return *shards_[key[15] % kShards]; }
 
 bool Throttle::exempt(const domain::Address& address) const {
-  return std::any_of(settings_.exempt.begin(), settings_.exempt.end(), [&](const domain::Network& n) { return n.contains(address); });
+  return std::any_of(settings_.exempt.begin(), settings_.exempt.end(),
+                     [&](const domain::Network& n) { return n.contains(address); });
 }
 
 std::int64_t Throttle::blocked_s(const Key& of, std::int64_t now) {
@@ -76,7 +77,8 @@ std::int64_t Throttle::account_blocked_s(std::string_view config_id, std::string
   Cell* cell = home.cells.find(everywhere);
   if (cell == nullptr || is_known) return 0;
   const std::int64_t window_start = now - settings_.everywhere_window_s * 1000;
-  const auto within = std::count_if(cell->recent_ms.begin(), cell->recent_ms.end(), [&](std::int64_t t) { return t > window_start; });
+  const auto within =
+      std::count_if(cell->recent_ms.begin(), cell->recent_ms.end(), [&](std::int64_t t) { return t > window_start; });
   if (within <= settings_.everywhere_failures) return 0;
   if (cell->last_attempt_ms != 0 && now - cell->last_attempt_ms < 1000) return 1;
   cell->last_attempt_ms = now;
@@ -130,8 +132,8 @@ bool Throttle::failed(std::string_view config_id, std::string_view name, const d
   if (exempt(address)) return false;
   const std::int64_t now = now_ms();
   any_address_.store(true, std::memory_order_relaxed);
-  bool began = fail_in_window(key("address", config_id, {}, &address), settings_.address_failures, settings_.address_window_s * 1000,
-                              true, now);
+  bool began = fail_in_window(key("address", config_id, {}, &address), settings_.address_failures,
+                              settings_.address_window_s * 1000, true, now);
   if (name.empty()) return began;
   any_account_.store(true, std::memory_order_relaxed);
   began = fail_in_a_row(key("account", config_id, name, &address), now) || began;

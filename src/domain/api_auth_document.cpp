@@ -33,11 +33,14 @@ struct Context {
   void finding(std::string path, std::string_view code, std::string message) const {
     findings.push_back({std::move(path), std::string(code), std::move(message)});
   }
-  void warning(std::string path, std::string message) const { warnings.push_back({std::move(path), "value", std::move(message)}); }
+  void warning(std::string path, std::string message) const {
+    warnings.push_back({std::move(path), "value", std::move(message)});
+  }
 };
 
 bool is_refused_header(std::string_view lower) {
-  static constexpr std::string_view kExact[] = {"host", "cookie", "connection", "transfer-encoding", "forwarded", "proxy-authorization"};
+  static constexpr std::string_view kExact[] = {
+      "host", "cookie", "connection", "transfer-encoding", "forwarded", "proxy-authorization"};
   return std::find(std::begin(kExact), std::end(kExact), lower) != std::end(kExact) || lower.starts_with("content-") ||
          lower.starts_with("x-forwarded-");
 }
@@ -83,8 +86,9 @@ void read_entry_life(ObjectReader& reader, const Context& context, std::optional
 void read_secret(ObjectReader& reader, const Context& context, std::string_view reference_name) {
   if (context.stored()) return;
   const json::value* reference = reader.member(reference_name);
-  context.secrets.push_back(reference == nullptr ? SecretReference()
-                                                 : read_secret_reference(*reference, reader.path_of(reference_name), context.findings));
+  context.secrets.push_back(reference == nullptr
+                                ? SecretReference()
+                                : read_secret_reference(*reference, reader.path_of(reference_name), context.findings));
 }
 
 // The elements of `name`; counts outside of the bounds give `count_message`.
@@ -101,21 +105,23 @@ void read_entries(ObjectReader& reader, std::string_view name, std::size_t min, 
 FixedFieldConfig read_fixed_field(ObjectReader& reader, const Context& context) {
   FixedFieldConfig config;
   std::set<std::string> labels;
-  read_entries(reader, "fields", 1, kFixedFieldEntriesMax, fmt::format("needs 1 to {} entries", kFixedFieldEntriesMax),
-               [&](const json::value& element, const std::string& path) {
-                 ObjectReader entry(element, path, context.findings);
-                 FixedFieldEntry field;
-                 entry.text("label", field.label, 1, 64, true);
-                 if (!field.label.empty() && !labels.insert(field.label).second) entry.finding("label", "duplicate", "label is used twice");
-                 field.field = read_field_reference(entry);
-                 read_secret(entry, context, "valueFrom");
-                 if (context.stored()) {
-                   entry.text("valueHash", field.value_hash, 0, kHashBytesMax).integer("valueSetAt", field.value_set_at, 0, INT64_MAX);
-                 }
-                 read_entry_life(entry, context, field.not_after_ms, field.disabled);
-                 entry.finish();
-                 config.fields.push_back(std::move(field));
-               });
+  read_entries(
+      reader, "fields", 1, kFixedFieldEntriesMax, fmt::format("needs 1 to {} entries", kFixedFieldEntriesMax),
+      [&](const json::value& element, const std::string& path) {
+        ObjectReader entry(element, path, context.findings);
+        FixedFieldEntry field;
+        entry.text("label", field.label, 1, 64, true);
+        if (!field.label.empty() && !labels.insert(field.label).second)
+          entry.finding("label", "duplicate", "label is used twice");
+        field.field = read_field_reference(entry);
+        read_secret(entry, context, "valueFrom");
+        if (context.stored()) {
+          entry.text("valueHash", field.value_hash, 0, kHashBytesMax).integer("valueSetAt", field.value_set_at, 0, INT64_MAX);
+        }
+        read_entry_life(entry, context, field.not_after_ms, field.disabled);
+        entry.finish();
+        config.fields.push_back(std::move(field));
+      });
   return config;
 }
 
@@ -169,12 +175,14 @@ void read_algorithms(ObjectReader& reader, const Context& context, DigestConfig&
   if (given == nullptr) return;
   std::vector<DigestAlgorithm> found;
   const json::array* list = given->if_array();
-  if (list == nullptr || list->empty() || list->size() > 3) return reader.finding("algorithms", "value", "must name 1 to 3 algorithms");
+  if (list == nullptr || list->empty() || list->size() > 3)
+    return reader.finding("algorithms", "value", "must name 1 to 3 algorithms");
   for (const json::value& element : *list) {
     const json::string* text = element.if_string();
     const std::string_view name = text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
     static constexpr DigestAlgorithm kAll[] = {DigestAlgorithm::Sha256, DigestAlgorithm::Sha512_256, DigestAlgorithm::Md5};
-    const auto* known = std::find_if(std::begin(kAll), std::end(kAll), [&](DigestAlgorithm a) { return algorithm_name(a) == name; });
+    const auto* known =
+        std::find_if(std::begin(kAll), std::end(kAll), [&](DigestAlgorithm a) { return algorithm_name(a) == name; });
     if (known == std::end(kAll)) {
       return reader.finding("algorithms", "value", fmt::format("unknown algorithm \"{}\"", base::printable(name, 60)));
     }
@@ -236,7 +244,8 @@ FuncConfig read_func(ObjectReader& reader, const Context& context) {
     reader.finding("funcId", "value", "must look like set__script.function");
   }
   reader.integer("timeoutMs", config.timeout_ms, 50, 10'000).integer("cacheTtl", config.cache_ttl_s, 0, 3600);
-  reader.integer("negativeCacheTtl", config.negative_cache_ttl_s, 0, 60).integer("bodyLimitBytes", config.body_bytes_max, 0, 1 << 20);
+  reader.integer("negativeCacheTtl", config.negative_cache_ttl_s, 0, 60)
+      .integer("bodyLimitBytes", config.body_bytes_max, 0, 1 << 20);
   read_entries(reader, "credentialFields", 0, 10, "at most 10 entries", [&](const json::value& element, const std::string& path) {
     ObjectReader entry(element, path, context.findings);
     config.credential_fields.push_back(read_field_reference(entry));
@@ -253,7 +262,8 @@ FuncConfig read_func(ObjectReader& reader, const Context& context) {
 
 ApiKeyConfig read_api_key(ObjectReader& reader) {
   ApiKeyConfig config;
-  reader.text_list("allowedUsers", config.allowed_users, kNamesMax, 100).text_list("allowedGroups", config.allowed_groups, kNamesMax, 100);
+  reader.text_list("allowedUsers", config.allowed_users, kNamesMax, 100)
+      .text_list("allowedGroups", config.allowed_groups, kNamesMax, 100);
   reader.text_list("allowedRoles", config.allowed_roles, kNamesMax, 100);
   return config;
 }
@@ -314,7 +324,8 @@ SecretReference read_secret_reference(const json::value& reference, const std::s
 }
 
 ApiAuthenticationDraft read_api_authentication(const std::string& id, const json::value& spec, ApiAuthenticationForm form,
-                                               base::WallMs now_ms, std::vector<Finding>& findings, std::vector<Finding>& warnings) {
+                                               base::WallMs now_ms, std::vector<Finding>& findings,
+                                               std::vector<Finding>& warnings) {
   ApiAuthenticationDraft draft;
   ApiAuthentication& authentication = draft.value;
   authentication.id = id;
@@ -335,7 +346,7 @@ ApiAuthenticationDraft read_api_authentication(const std::string& id, const json
   } else if (type == "apiKey") {
     authentication.config = read_api_key(reader);
   } else {
-    authentication.config = BrokenConfig{"the type is missing or unknown", true};
+    authentication.config = BrokenConfig{"the type is missing or unknown", !type.empty()};
     // Its members belong to a type nobody here knows: naming them as well would only hide the cause.
     if (!type.empty()) reader.finding("type", "value", fmt::format("unknown type \"{}\"", base::printable(type, 60)));
     return draft;
@@ -346,8 +357,10 @@ ApiAuthenticationDraft read_api_authentication(const std::string& id, const json
 
 void check_field_value(std::string_view value, FieldLocation location, const std::string& path, std::vector<Finding>& findings,
                        std::vector<Finding>& warnings) {
-  if (value.size() < kSecretBytesMin) findings.push_back({path, "value", fmt::format("must have at least {} bytes", kSecretBytesMin)});
-  if (value.size() > kSecretBytesMax) findings.push_back({path, "value", fmt::format("can have at most {} bytes", kSecretBytesMax)});
+  if (value.size() < kSecretBytesMin)
+    findings.push_back({path, "value", fmt::format("must have at least {} bytes", kSecretBytesMin)});
+  if (value.size() > kSecretBytesMax)
+    findings.push_back({path, "value", fmt::format("can have at most {} bytes", kSecretBytesMax)});
   if (base::has_control(value)) findings.push_back({path, "value", "cannot contain control characters"});
   if (location == FieldLocation::Header && base::trim(value).size() != value.size()) {
     findings.push_back({path, "value", "cannot begin or end with a blank in a header"});
@@ -359,12 +372,14 @@ void check_field_value(std::string_view value, FieldLocation location, const std
 
 void check_password(std::string_view username, std::string_view password, const std::string& path, std::vector<Finding>& findings,
                     std::vector<Finding>& warnings) {
-  static constexpr std::string_view kCommon[] = {"password", "password1", "password123", "12345678", "123456789", "1234567890",
-                                                 "qwertyui", "qwerty123", "letmein1", "iloveyou", "sunshine", "princess",
-                                                 "football", "baseball", "superman", "trustno1", "welcome1", "changeme",
-                                                 "changeit", "passw0rd", "p@ssw0rd", "administrator", "11111111", "abcd1234"};
-  if (password.size() < kSecretBytesMin) findings.push_back({path, "value", fmt::format("must have at least {} bytes", kSecretBytesMin)});
-  if (password.size() > kSecretBytesMax) findings.push_back({path, "value", fmt::format("can have at most {} bytes", kSecretBytesMax)});
+  static constexpr std::string_view kCommon[] = {
+      "password", "password1", "password123", "12345678", "123456789", "1234567890",    "qwertyui", "qwerty123",
+      "letmein1", "iloveyou",  "sunshine",    "princess", "football",  "baseball",      "superman", "trustno1",
+      "welcome1", "changeme",  "changeit",    "passw0rd", "p@ssw0rd",  "administrator", "11111111", "abcd1234"};
+  if (password.size() < kSecretBytesMin)
+    findings.push_back({path, "value", fmt::format("must have at least {} bytes", kSecretBytesMin)});
+  if (password.size() > kSecretBytesMax)
+    findings.push_back({path, "value", fmt::format("can have at most {} bytes", kSecretBytesMax)});
   if (base::has_control(password)) findings.push_back({path, "value", "cannot contain control characters"});
   if (!base::is_valid_utf8(password)) findings.push_back({path, "value", "must be UTF-8 text"});
   const bool common = std::find(std::begin(kCommon), std::end(kCommon), base::to_lower(password)) != std::end(kCommon);

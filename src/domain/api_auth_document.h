@@ -21,11 +21,12 @@ struct SecretReference {
   SecretOrigin origin = SecretOrigin::None;
   std::string name;  // variable, path or alias
 };
-SecretReference read_secret_reference(const base::json::value& reference, const std::string& path, std::vector<base::Finding>& findings);
+SecretReference read_secret_reference(const base::json::value& reference, const std::string& path,
+                                      std::vector<base::Finding>& findings);
 
 struct ApiAuthenticationDraft {
-  ApiAuthentication value;                // a Document leaves hashes and sealed texts empty
-  std::vector<SecretReference> secrets;   // Document: one per field or user, in their order
+  ApiAuthentication value;               // a Document leaves hashes and sealed texts empty
+  std::vector<SecretReference> secrets;  // Document: one per field or user, in their order
 };
 
 enum class ApiAuthenticationForm : std::uint8_t { Document, Stored };
@@ -36,10 +37,10 @@ ApiAuthenticationDraft read_api_authentication(const std::string& id, const base
                                                std::vector<base::Finding>& warnings);
 
 // The rules of fields[].value and users[].password; `path` is the path of the secret. Messages never repeat it.
-void check_field_value(std::string_view value, FieldLocation location, const std::string& path, std::vector<base::Finding>& findings,
-                       std::vector<base::Finding>& warnings);
-void check_password(std::string_view username, std::string_view password, const std::string& path, std::vector<base::Finding>& findings,
-                    std::vector<base::Finding>& warnings);
+void check_field_value(std::string_view value, FieldLocation location, const std::string& path,
+                       std::vector<base::Finding>& findings, std::vector<base::Finding>& warnings);
+void check_password(std::string_view username, std::string_view password, const std::string& path,
+                    std::vector<base::Finding>& findings, std::vector<base::Finding>& warnings);
 
 // fixedField httpBasic httpDigest func apiKey; empty: broken.
 std::string_view api_authentication_type(const ApiAuthentication& authentication);

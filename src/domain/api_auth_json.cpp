@@ -105,8 +105,11 @@ void write_config(json::object& out, const ApiKeyConfig& config, Audience) {
 void write_config(json::object& out, const BrokenConfig& config, Audience) { out["problem"] = config.problem; }
 
 json::object write(const ApiAuthentication& authentication, Audience audience) {
-  json::object out{{"title", authentication.title}, {"note", authentication.note}, {"type", api_authentication_type(authentication)},
-                   {"realm", authentication.realm}, {"requireTls", authentication.require_tls}};
+  json::object out{{"title", authentication.title},
+                   {"note", authentication.note},
+                   {"type", api_authentication_type(authentication)},
+                   {"realm", authentication.realm},
+                   {"requireTls", authentication.require_tls}};
   out["runAs"] = authentication.run_as.empty() ? json::value() : json::value(authentication.run_as);
   std::visit([&](const auto& config) { write_config(out, config, audience); }, authentication.config);
   return out;
@@ -114,7 +117,9 @@ json::object write(const ApiAuthentication& authentication, Audience audience) {
 
 }  // namespace
 
-std::string to_stored_json(const ApiAuthentication& authentication) { return base::to_json(write(authentication, Audience::Store)); }
+std::string to_stored_json(const ApiAuthentication& authentication) {
+  return base::to_json(write(authentication, Audience::Store));
+}
 
 base::json::object to_public_spec(const ApiAuthentication& authentication) { return write(authentication, Audience::Reader); }
 
@@ -131,7 +136,8 @@ ApiAuthentication from_stored_json(const std::string& id, std::string_view text)
   ApiAuthenticationDraft draft = read_api_authentication(id, *parsed, ApiAuthenticationForm::Stored, 0, findings, warnings);
   if (findings.empty()) return std::move(draft.value);
   const auto* unknown = std::get_if<BrokenConfig>(&draft.value.config);
-  draft.value.config = BrokenConfig{findings.front().path + ": " + findings.front().message, unknown != nullptr && unknown->unknown_type};
+  draft.value.config =
+      BrokenConfig{findings.front().path + ": " + findings.front().message, unknown != nullptr && unknown->unknown_type};
   return std::move(draft.value);
 }
 

@@ -88,7 +88,8 @@ bool is_env_variable_id(std::string_view id) {
 
 base::Result<std::string> env_value_json(EnvType type, std::string_view clear_value) {
   auto misfit = [](const char* message) { return Error{Code::InvalidArgument, message, {}}; };
-  if (clear_value.size() > kEnvValueBytesMax) return Error{Code::InvalidArgument, fmt::format("can have at most {} bytes", kEnvValueBytesMax), {}};
+  if (clear_value.size() > kEnvValueBytesMax)
+    return Error{Code::InvalidArgument, fmt::format("can have at most {} bytes", kEnvValueBytesMax), {}};
   if (!base::is_valid_utf8(clear_value)) return misfit("must be UTF-8 text");
   switch (type) {
     case EnvType::String:
@@ -118,7 +119,8 @@ base::Result<std::string> env_value_json(EnvType type, std::string_view clear_va
 }
 
 json::object to_stored(const EnvVariable& variable) {
-  json::object out{{"title", variable.title}, {"note", variable.note}, {"type", env_type_name(variable.type)}, {"value", variable.value}};
+  json::object out{
+      {"title", variable.title}, {"note", variable.note}, {"type", env_type_name(variable.type)}, {"value", variable.value}};
   json::array sets;
   for (const std::string& set : variable.script_sets) sets.emplace_back(set);
   out["scriptSets"] = std::move(sets);

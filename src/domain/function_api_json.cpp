@@ -107,7 +107,8 @@ void read_tags(ObjectReader& reader, FunctionApi& api, std::vector<base::Finding
 
 void read_function(ObjectReader& reader, FunctionApi& api) {
   reader.text("funcId", api.func_id, 1, 400, true);
-  if (!api.func_id.empty() && !is_function_id(api.func_id)) reader.finding("funcId", "value", "must look like set__script.function");
+  if (!api.func_id.empty() && !is_function_id(api.func_id))
+    reader.finding("funcId", "value", "must look like set__script.function");
   json::value holder;
   const json::value* kwargs = member_or_alias(reader, "funcCallKwargs", "funcCallKwargsJSON", holder);
   if (kwargs == nullptr || kwargs->is_null()) return;
@@ -147,7 +148,8 @@ void read_api_auth_ids(ObjectReader& reader, FunctionApi& api) {
   api.api_auth_ids = std::move(found);
 }
 
-void read_callers(ObjectReader& reader, FunctionApi& api, std::size_t findings_before, const std::vector<base::Finding>& findings) {
+void read_callers(ObjectReader& reader, FunctionApi& api, std::size_t findings_before,
+                  const std::vector<base::Finding>& findings) {
   read_api_auth_ids(reader, api);
   std::optional<std::string> reason;
   reader.boolean("anonymous", api.anonymous).optional_text("anonymousReason", reason, 500);
@@ -160,11 +162,13 @@ void read_callers(ObjectReader& reader, FunctionApi& api, std::size_t findings_b
   if (api.anonymous && base::trim(api.anonymous_reason).empty()) {
     reader.finding("anonymousReason", "missing", "is required: say why everybody may call this API");
   }
-  if (api.pass_authorization && !api.anonymous) reader.finding("passAuthorization", "value", "is possible with anonymous: true only");
+  if (api.pass_authorization && !api.anonymous)
+    reader.finding("passAuthorization", "value", "is possible with anonymous: true only");
   const bool clean = findings.size() == findings_before;
   if (clean && !api.anonymous && api.api_auth_ids.empty() && !api.is_disabled) {
-    reader.finding("apiAuthIds", "missing",
-                   "says nobody: name at least one API authentication, or say anonymous: true with an anonymousReason, or isDisabled: true");
+    reader.finding(
+        "apiAuthIds", "missing",
+        "says nobody: name at least one API authentication, or say anonymous: true with an anonymousReason, or isDisabled: true");
   }
 }
 
@@ -263,7 +267,9 @@ void read_answers(ObjectReader& reader, FunctionApi& api) {
   reader.choice("validation", validation, {"strict", "off"}).boolean("showInDoc", api.show_in_doc);
   api.exec_mode = exec_mode == "async" ? ExecMode::Async : ExecMode::Sync;
   api.return_type = return_type == "jsonDumps" ? ReturnType::JsonDumps : ReturnType::Raw;
-  api.error_detail = error_detail == "traceback" ? ErrorDetail::Traceback : error_detail == "message" ? ErrorDetail::Message : ErrorDetail::Type;
+  api.error_detail = error_detail == "traceback" ? ErrorDetail::Traceback
+                     : error_detail == "message" ? ErrorDetail::Message
+                                                 : ErrorDetail::Type;
   api.strict_validation = validation != "off";
 }
 

@@ -39,7 +39,9 @@ base::json::object to_spec(const ScriptSet& set) {
 }
 
 void read_script_set_members(base::ObjectReader& reader, ScriptSet& set) {
-  reader.text("title", set.title, 0, kTitleMax).text("note", set.note, 0, kNoteMax).text("requirements", set.requirements, 0, kRequirementsMax);
+  reader.text("title", set.title, 0, kTitleMax)
+      .text("note", set.note, 0, kNoteMax)
+      .text("requirements", set.requirements, 0, kRequirementsMax);
 }
 
 ScriptSet read_script_set(const std::string& id, const base::json::value& spec, std::vector<base::Finding>& findings) {

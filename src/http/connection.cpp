@@ -53,6 +53,8 @@ Connection::~Connection() {
 
 void Connection::arm(std::int64_t ms) { edge_.io.timers().arm(timer_, edge_.io.turn_steady_ns() + ms * base::kNsPerMs); }
 
+void stop_connection(Connection& connection) { connection.stop(); }
+
 void Connection::stop() {
   closing_ = true;
   if (waiting_for_request_) transport_->cancel();

@@ -39,6 +39,8 @@ struct EdgeMetrics {
 };
 
 class Connection;
+// Connection::stop() for those who only hold an Edge.
+void stop_connection(Connection& connection);
 
 struct Edge {
   base::IoThread& io;

@@ -2,6 +2,8 @@
 
 #include <openssl/ssl.h>
 
+#include <boost/asio/ssl/impl/src.hpp>
+
 namespace funcgate::http {
 
 base::Result<std::unique_ptr<TlsIdentity>> TlsIdentity::load(std::string certificate_path, std::string key_path) {

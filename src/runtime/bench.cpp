@@ -69,6 +69,7 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
   const bool fast = speed.fast();
   Worker* best = nullptr;
   for (const auto& worker : crew.workers) {
+    if (worker->closed) continue;
     if (worker->in_flight() == 0) {
       best = worker.get();
       break;
@@ -194,11 +195,14 @@ void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply rep
     call.waiting = false;
     pool_.leave_queue();
   }
-  if (retires && !worker.retiring && crew != nullptr) {
+  const std::uint64_t number = generation->number;
+  // A worker that served its number of calls works on until its successor is there; one that asks to go (memory) is closed now.
+  ++worker.served;
+  if (crew != nullptr && !worker.retiring && (retires || worker.served >= pool_.settings().calls_before_recycle)) {
     worker.retiring = true;
     pool_.start_slot(generation, worker.slot());
   }
-  const std::uint64_t number = generation->number;
+  if (crew != nullptr && (retires || worker.closed)) retire_worker(*crew, worker);
   if (single) {
     const auto self = worker.shared_from_this();
     std::erase(singles_, self);
@@ -211,6 +215,16 @@ void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply rep
     dispatch(found->second);
     help_siblings();
   }
+}
+
+void Bench::retire_worker(Crew& crew, Worker& worker) {
+  const auto self = worker.shared_from_this();
+  worker.closed = true;
+  auto back = worker.recall(false);
+  for (auto call = back.rbegin(); call != back.rend(); ++call) enqueue(crew, **call, true);
+  if (worker.in_flight() > 0) return;  // it replies or dies; then it goes
+  std::erase(crew.workers, self);
+  worker.discard();
 }
 
 void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out, std::deque<PendingCall*> unclaimed) {
@@ -251,18 +265,10 @@ void Bench::adopt(const std::weak_ptr<const RuntimeGeneration>& generation, Star
   auto worker = std::make_shared<Worker>(*this, io_, std::move(started), slot);
   worker->start();
   // Its predecessor, if it is retiring, finishes what it has and goes.
-  std::vector<std::shared_ptr<Worker>> kept;
-  for (auto& other : crew.workers) {
-    if (other->retiring && other->slot() == slot) {
-      for (PendingCall* call : other->recall()) enqueue(crew, *call, true);
-      if (other->in_flight() == 0) {
-        other->discard();
-        continue;
-      }
-    }
-    kept.push_back(other);
+  const std::vector<std::shared_ptr<Worker>> others = crew.workers;
+  for (const auto& other : others) {
+    if (other->retiring && other->slot() == slot) retire_worker(crew, *other);
   }
-  crew.workers = std::move(kept);
   crew.workers.insert(crew.workers.begin(), worker);
   dispatch(crew);
   help_siblings();
@@ -321,7 +327,7 @@ void Bench::watch() {
       any = true;
       if (now - worker->front_since_ns() < kRecallAfterNs) continue;
       crew.speeds[worker->front()->invocation->function].ran(now - worker->front_since_ns());
-      auto back = worker->recall();
+      auto back = worker->recall(true);
       for (auto call = back.rbegin(); call != back.rend(); ++call) enqueue(crew, **call, true);
     }
     dispatch(crew);
@@ -336,7 +342,7 @@ void Bench::count() {
     for (const auto& worker : crew.workers) {
       ++alive;
       busy += static_cast<std::int64_t>(worker->in_flight());
-      if (worker->in_flight() == 0) ++idle;
+      if (worker->in_flight() == 0 && !worker->closed) ++idle;
     }
   }
   idle_.store(idle, std::memory_order_relaxed);

@@ -72,6 +72,7 @@ class Bench final : public WorkerOwner {
   void dispatch(Crew& crew);
   void finish(PendingCall& call, domain::RunResult result);
   void run_alone(PendingCall& call);
+  void retire_worker(Crew& crew, Worker& worker);
   void help_siblings();
   void watch();
   void count();

@@ -104,7 +104,8 @@ base::Result<StartedWorker> PythonHost::start_worker(const PoolSettings& pool, c
   const base::json::object request{{"pool", pool.name},
                                    {"auth", pool.authentication},
                                    {"memoryBytes", pool.memory_bytes},
-                                   {"callsMax", pool.calls_before_recycle},
+                                   // A backstop: the bench replaces it before.
+                                   {"callsMax", pool.calls_before_recycle * 2},
                                    {"folders", base::json::array{settings_.call_folder}},
                                    {"readOnly", base::json::array{settings_.resource_folder}},
                                    {"network", pool.network},

@@ -55,9 +55,9 @@ void Worker::next_front() {
   io_.timers().arm(run_timer_, deadline);
 }
 
-std::deque<PendingCall*> Worker::recall() {
+std::deque<PendingCall*> Worker::recall(bool keep_first) {
   std::deque<PendingCall*> back;
-  for (std::size_t i = 1; i < calls_.size();) {
+  for (std::size_t i = keep_first ? 1 : 0; i < calls_.size();) {
     PendingCall* call = calls_[i];
     if (board_.recall(static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots), call->number)) {
       back.push_back(call);

@@ -64,8 +64,8 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void start();
   // Puts the call into the pipe; written at the end of the turn.
   void send(PendingCall& call);
-  // Takes back every unclaimed call behind the first, in order.
-  std::deque<PendingCall*> recall();
+  // Takes back every unclaimed call, in order; `keep_first`: but the first.
+  std::deque<PendingCall*> recall(bool keep_first);
   void answer(std::uint64_t call, const wire::Answer& answer);
   // Kills the process; the owner hears of it by gone().
   void fail();
@@ -79,7 +79,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::size_t slot() const { return slot_; }
   int pid() const { return process_.pid; }
 
-  bool retiring = false;  // kept by the owner: a replacement was asked for
+  // Kept by the owner.
+  bool retiring = false;  // a replacement was asked for
+  bool closed = false;    // takes no further call
+  std::int64_t served = 0;
 
  private:
   void read();

@@ -155,7 +155,7 @@ std::vector<std::string> add_schemes(SecuritySchemes& all, const std::string& co
   } else if (fields.empty()) {
     all[config_id] = plain_scheme("x-custom", "Decided by a rule of the publisher.");
   }
-  if (all.count(config_id) != 0 && fields.empty()) return {config_id};
+  if (fields.empty()) return {config_id};
   std::vector<std::string> names;
   for (const domain::FieldReference& field : fields) {
     // Ids have no dots, so that no other configuration can own the name.

@@ -67,7 +67,8 @@ void put_document(soci::session& session, ResourceKind kind, const std::string& 
                   const ResourceMeta& meta) {
   session << fmt::format(
       "INSERT INTO {} (id, version, document, created_at_ms, updated_at_ms, apply_set) "
-      "VALUES (:id, :version, :document, :created, :updated, :apply_set) ON CONFLICT (id) DO UPDATE SET version = excluded.version, "
+      "VALUES (:id, :version, :document, :created, :updated, :apply_set) ON CONFLICT (id) DO UPDATE SET version = "
+      "excluded.version, "
       "document = excluded.document, updated_at_ms = excluded.updated_at_ms, apply_set = excluded.apply_set",
       document_table(kind)),
       soci::use(id), soci::use(meta.version), soci::use(document), soci::use(meta.created_at_ms), soci::use(meta.updated_at_ms),
@@ -111,24 +112,29 @@ void put_object(soci::session& session, const ResourceChange& change, const std:
       return;
     case ResourceKind::ApiAuthentication:
       CHECK(change.api_authentication.has_value());
-      put_document(session, change.kind, change.id, to_stored_json(change.api_authentication->value), change.api_authentication->meta);
+      put_document(session, change.kind, change.id, to_stored_json(change.api_authentication->value),
+                   change.api_authentication->meta);
       return;
     case ResourceKind::FuncApi:
       CHECK(change.function_api.has_value());
-      put_document(session, change.kind, change.id, base::to_json(to_spec(change.function_api->value, false)), change.function_api->meta);
+      put_document(session, change.kind, change.id, base::to_json(to_spec(change.function_api->value, false)),
+                   change.function_api->meta);
       return;
     case ResourceKind::EnvVariable:
       CHECK(change.env_variable.has_value());
-      put_document(session, change.kind, change.id, base::to_json(to_stored(change.env_variable->value)), change.env_variable->meta);
+      put_document(session, change.kind, change.id, base::to_json(to_stored(change.env_variable->value)),
+                   change.env_variable->meta);
       return;
   }
 }
 
 // What a document lacks or says wrongly goes to the log: the operator has to mend it, and until then the object is closed.
-void log_unreadable(ResourceKind kind, const std::string& id, const std::vector<base::Finding>& findings, std::string_view effect) {
+void log_unreadable(ResourceKind kind, const std::string& id, const std::vector<base::Finding>& findings,
+                    std::string_view effect) {
   for (const base::Finding& finding : findings) {
-    base::log::error("store.unreadable_document", {{"kind", kind_name(kind)}, {"id", id}, {"path", finding.path},
-                                                   {"problem", finding.message}, {"effect", effect}});
+    base::log::error(
+        "store.unreadable_document",
+        {{"kind", kind_name(kind)}, {"id", id}, {"path", finding.path}, {"problem", finding.message}, {"effect", effect}});
   }
 }
 
@@ -170,7 +176,8 @@ void load_api_authentications(soci::session& session, Configuration& configurati
     if (const auto* broken = std::get_if<domain::BrokenConfig>(&authentication.config)) {
       log_unreadable(ResourceKind::ApiAuthentication, row.id, {{"", "value", broken->problem}}, "it denies everybody");
     }
-    configuration.api_authentications.emplace(row.id, domain::Stored<domain::ApiAuthentication>{std::move(authentication), row.meta});
+    configuration.api_authentications.emplace(row.id,
+                                              domain::Stored<domain::ApiAuthentication>{std::move(authentication), row.meta});
   }
 }
 
@@ -229,9 +236,10 @@ Result<std::int64_t> ConfigurationRepository::commit(const std::vector<ResourceC
   return database_.write("write the configuration", [&](soci::session& session) -> Result<std::int64_t> {
     std::int64_t sequence = newest_sequence(session);
     if (sequence != expected_sequence) {
-      return base::Error{base::Code::Conflict,
-                         fmt::format("the configuration was changed meanwhile (change {} instead of {}); repeat", sequence, expected_sequence),
-                         {}};
+      return base::Error{
+          base::Code::Conflict,
+          fmt::format("the configuration was changed meanwhile (change {} instead of {}); repeat", sequence, expected_sequence),
+          {}};
     }
     const std::int64_t now_ms = clock_.wall_ms();
     for (const ResourceChange& change : changes) {
@@ -265,10 +273,11 @@ Result<std::string> ConfigurationRepository::instance_id() {
 Result<std::vector<ScriptVersion>> ConfigurationRepository::script_versions(const std::string& script_id) {
   return database_.read("read script versions", [&](soci::session& session) -> Result<std::vector<ScriptVersion>> {
     ScriptVersion version;
-    soci::statement statement = (session.prepare << "SELECT publish_version, sha256, author, note, published_at_ms FROM script_versions "
-                                                    "WHERE script_id = :id ORDER BY publish_version DESC",
-                                 soci::use(script_id), soci::into(version.publish_version), soci::into(version.sha256),
-                                 soci::into(version.author), soci::into(version.note), soci::into(version.published_at_ms));
+    soci::statement statement =
+        (session.prepare << "SELECT publish_version, sha256, author, note, published_at_ms FROM script_versions "
+                            "WHERE script_id = :id ORDER BY publish_version DESC",
+         soci::use(script_id), soci::into(version.publish_version), soci::into(version.sha256), soci::into(version.author),
+         soci::into(version.note), soci::into(version.published_at_ms));
     statement.execute();
     std::vector<ScriptVersion> versions;
     while (statement.fetch()) versions.push_back(version);
@@ -282,7 +291,8 @@ Result<std::string> ConfigurationRepository::script_source(const std::string& sc
     session << "SELECT source FROM script_versions WHERE script_id = :id AND publish_version = :version", soci::use(script_id),
         soci::use(publish_version), soci::into(source);
     if (!session.got_data()) {
-      return base::Error{base::Code::NotFound, fmt::format("script {} has no version {}", base::json_string(script_id), publish_version), {}};
+      return base::Error{
+          base::Code::NotFound, fmt::format("script {} has no version {}", base::json_string(script_id), publish_version), {}};
     }
     return source;
   });

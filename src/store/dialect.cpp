@@ -48,6 +48,17 @@ void roll_back(soci::session& session) noexcept {
   }
 }
 
+void write_blob(soci::blob& blob, std::string_view bytes) {
+  blob.trim(0);
+  if (!bytes.empty()) blob.write(0, bytes.data(), bytes.size());
+}
+
+std::string read_blob(soci::blob& blob) {
+  std::string bytes(blob.get_len(), '\0');
+  if (!bytes.empty()) bytes.resize(blob.read(0, bytes.data(), bytes.size()));
+  return bytes;
+}
+
 base::Error translate_exception(std::string_view what) {
   using base::Code;
   auto error = [&](Code code, std::string_view problem, std::string detail) {

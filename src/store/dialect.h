@@ -12,8 +12,9 @@
 #include "base/result.h"
 
 namespace soci {
+class blob;
 class session;
-}
+}  // namespace soci
 
 namespace funcgate::store::dialect {
 
@@ -28,6 +29,10 @@ void open_reader(soci::session& session, const std::string& path, std::chrono::m
 
 // Ends the transaction. Never throws: the first error is the one worth telling.
 void roll_back(soci::session& session) noexcept;
+
+// Whole content of a blob. Offsets of SOCI's blobs begin at 0 here and elsewhere at 1.
+void write_blob(soci::blob& blob, std::string_view bytes);
+std::string read_blob(soci::blob& blob);
 
 // The current exception as an Error. The message names `what` was done; neither message nor detail holds a bound value.
 base::Error translate_exception(std::string_view what);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <map>
 
+#include "store/dialect.h"
+
 namespace funcgate::store {
 namespace {
 
@@ -14,6 +16,15 @@ using domain::JournalBlock;
 using domain::StoredCallRecord;
 
 constexpr std::size_t kQueriedMax = 1000;
+
+void insert_block(soci::session& session, const JournalBlock& block) {
+  soci::blob bytes(session);
+  dialect::write_blob(bytes, block.records);
+  session << "INSERT INTO blocks (sequence, first_ms, last_ms, record_count, previous_hash, hash, records) "
+             "VALUES (:sequence, :first, :last, :count, :previous, :hash, :records)",
+      soci::use(block.sequence), soci::use(block.first_ms), soci::use(block.last_ms), soci::use(block.count),
+      soci::use(block.previous_hash), soci::use(block.hash), soci::use(bytes);
+}
 
 void insert_records(soci::session& session, const std::vector<StoredCallRecord>& records) {
   StoredCallRecord row;
@@ -41,12 +52,7 @@ void insert_records(soci::session& session, const std::vector<StoredCallRecord>&
 
 Status JournalRepository::append(const JournalBlock& block, const std::vector<StoredCallRecord>& records) {
   return database_.write("append to the journal", [&](soci::session& session) -> Status {
-    soci::blob bytes(session);
-    bytes.write_from_start(block.records.data(), block.records.size());
-    session << "INSERT INTO blocks (sequence, first_ms, last_ms, record_count, previous_hash, hash, records) "
-               "VALUES (:sequence, :first, :last, :count, :previous, :hash, :records)",
-        soci::use(block.sequence), soci::use(block.first_ms), soci::use(block.last_ms), soci::use(block.count),
-        soci::use(block.previous_hash), soci::use(block.hash), soci::use(bytes);
+    if (block.sequence > 0) insert_block(session, block);
     insert_records(session, records);
     return base::kDone;
   });
@@ -76,8 +82,7 @@ Result<std::vector<JournalBlock>> JournalRepository::read(std::int64_t sequence,
     statement.execute();
     std::vector<JournalBlock> blocks;
     while (statement.fetch()) {
-      block.records.resize(bytes.get_len());
-      if (!block.records.empty()) bytes.read_from_start(block.records.data(), block.records.size());
+      block.records = dialect::read_blob(bytes);
       blocks.push_back(block);
     }
     return blocks;
@@ -86,7 +91,8 @@ Result<std::vector<JournalBlock>> JournalRepository::read(std::int64_t sequence,
 
 Status JournalRepository::prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) {
   return database_.write("shorten the journal", [&](soci::session& session) -> Status {
-    session << "DELETE FROM blocks WHERE last_ms < :before AND sequence < (SELECT MAX(sequence) FROM blocks)", soci::use(blocks_before_ms);
+    session << "DELETE FROM blocks WHERE last_ms < :before AND sequence < (SELECT MAX(sequence) FROM blocks)",
+        soci::use(blocks_before_ms);
     session << "DELETE FROM call_records WHERE trigger_time_ms < :before", soci::use(records_before_ms);
     return base::kDone;
   });

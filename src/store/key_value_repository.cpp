@@ -12,10 +12,12 @@ using base::Error;
 using base::Result;
 using base::Status;
 
-Result<std::optional<std::string>> KeyValueRepository::get(const std::string& scope, const std::string& key, std::int64_t now_ms) {
+Result<std::optional<std::string>> KeyValueRepository::get(const std::string& scope, const std::string& key,
+                                                           std::int64_t now_ms) {
   return database_.read("read a stored value", [&](soci::session& session) -> Result<std::optional<std::string>> {
     std::string value;
-    session << "SELECT value FROM stored_values WHERE scope = :scope AND key = :key AND (expires_at_ms = 0 OR expires_at_ms > :now)",
+    session
+        << "SELECT value FROM stored_values WHERE scope = :scope AND key = :key AND (expires_at_ms = 0 OR expires_at_ms > :now)",
         soci::use(scope), soci::use(key), soci::use(now_ms), soci::into(value);
     std::optional<std::string> result;
     if (session.got_data()) result = std::move(value);
@@ -23,7 +25,8 @@ Result<std::optional<std::string>> KeyValueRepository::get(const std::string& sc
   });
 }
 
-Status KeyValueRepository::set(const std::string& scope, const std::string& key, const std::string& value, std::int64_t expires_at_ms) {
+Status KeyValueRepository::set(const std::string& scope, const std::string& key, const std::string& value,
+                               std::int64_t expires_at_ms) {
   if (key.empty() || key.size() > domain::kCacheKeyBytesMax || key.find('\0') != std::string::npos) {
     return Error{Code::InvalidArgument, fmt::format("a key must have 1 to {} bytes and no NUL", domain::kCacheKeyBytesMax), {}};
   }
@@ -40,14 +43,15 @@ Status KeyValueRepository::set(const std::string& scope, const std::string& key,
 
 Result<bool> KeyValueRepository::remove(const std::string& scope, const std::string& key) {
   return database_.write("remove a stored value", [&](soci::session& session) -> Result<bool> {
-    soci::statement statement = (session.prepare << "DELETE FROM stored_values WHERE scope = :scope AND key = :key", soci::use(scope),
-                                 soci::use(key));
+    soci::statement statement =
+        (session.prepare << "DELETE FROM stored_values WHERE scope = :scope AND key = :key", soci::use(scope), soci::use(key));
     statement.execute(true);
     return statement.get_affected_rows() > 0;
   });
 }
 
-Result<std::vector<std::string>> KeyValueRepository::keys(const std::string& scope, const std::string& prefix, std::int64_t now_ms) {
+Result<std::vector<std::string>> KeyValueRepository::keys(const std::string& scope, const std::string& prefix,
+                                                          std::int64_t now_ms) {
   return database_.read("list stored values", [&](soci::session& session) -> Result<std::vector<std::string>> {
     std::string key;
     const auto limit = static_cast<std::int64_t>(kKeysListedMax);
@@ -56,7 +60,8 @@ Result<std::vector<std::string>> KeyValueRepository::keys(const std::string& sco
         (session.prepare << "SELECT key FROM stored_values WHERE scope = :scope AND key >= :prefix AND "
                             "SUBSTR(key, 1, LENGTH(:prefix2)) = :prefix3 AND (expires_at_ms = 0 OR expires_at_ms > :now) "
                             "ORDER BY key LIMIT :count",
-         soci::use(scope), soci::use(prefix), soci::use(prefix), soci::use(prefix), soci::use(now_ms), soci::use(limit), soci::into(key));
+         soci::use(scope), soci::use(prefix), soci::use(prefix), soci::use(prefix), soci::use(now_ms), soci::use(limit),
+         soci::into(key));
     statement.execute();
     std::vector<std::string> keys;
     while (statement.fetch()) keys.push_back(key);

@@ -15,8 +15,10 @@ class KeyValueRepository final : public domain::KeyValueStore {
   explicit KeyValueRepository(Database& database) : database_(database) {}
 
   base::Result<std::optional<std::string>> get(const std::string& scope, const std::string& key, std::int64_t now_ms) override;
-  // InvalidArgument: key empty, longer than kCacheKeyBytesMax or with a NUL; PayloadTooLarge: value longer than kCacheValueBytesMax.
-  base::Status set(const std::string& scope, const std::string& key, const std::string& value, std::int64_t expires_at_ms) override;
+  // InvalidArgument: key empty, longer than kCacheKeyBytesMax or with a NUL; PayloadTooLarge: value longer than
+  // kCacheValueBytesMax.
+  base::Status set(const std::string& scope, const std::string& key, const std::string& value,
+                   std::int64_t expires_at_ms) override;
   base::Result<bool> remove(const std::string& scope, const std::string& key) override;
   // Sorted, at most kKeysListedMax.
   base::Result<std::vector<std::string>> keys(const std::string& scope, const std::string& prefix, std::int64_t now_ms) override;

@@ -35,11 +35,12 @@ base::Status check_history(soci::session& session, std::span<const Migration> mi
     const int number = row.get<int>(0);
     const std::string name = row.get<std::string>(1);
     if (number > static_cast<int>(migrations.size())) {
-      return base::Error{base::Code::FailedPrecondition,
-                         fmt::format("the database was written by a newer release: it has schema version {} ({}), this release knows "
-                                     "versions up to {}. Start the newer release, or restore a backup made with this one",
-                                     number, base::printable(name), migrations.size()),
-                         {}};
+      return base::Error{
+          base::Code::FailedPrecondition,
+          fmt::format("the database was written by a newer release: it has schema version {} ({}), this release knows "
+                      "versions up to {}. Start the newer release, or restore a backup made with this one",
+                      number, base::printable(name), migrations.size()),
+          {}};
     }
     if (number != newest + 1 || name != migrations[static_cast<std::size_t>(number - 1)].name) {
       return base::Error{base::Code::FailedPrecondition,
@@ -64,8 +65,8 @@ base::Status apply_migrations(soci::session& session, std::span<const Migration>
     try {
       for (const std::string& statement : split_statements(migration.sql)) session << statement;
       const std::string name(migration.name);
-      session << "INSERT INTO schema_version (number, name, applied_at_ms) VALUES (:number, :name, :now)", soci::use(migration.number),
-          soci::use(name), soci::use(now_ms);
+      session << "INSERT INTO schema_version (number, name, applied_at_ms) VALUES (:number, :name, :now)",
+          soci::use(migration.number), soci::use(name), soci::use(now_ms);
       session << "COMMIT";
     } catch (const std::exception&) {
       dialect::roll_back(session);

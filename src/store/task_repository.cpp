@@ -4,6 +4,7 @@
 #include <soci/soci.h>
 
 #include "base/json.h"
+#include "store/dialect.h"
 
 namespace funcgate::store {
 namespace {
@@ -21,20 +22,38 @@ constexpr std::size_t kPrunedAtOnceMax = 1000;
 // The members that never change after insert().
 std::string document_of(const Task& task) {
   const domain::PrincipalFields& caller = task.caller;
-  return base::to_json(json::object{
-      {"funcId", task.func_id}, {"rootTaskId", task.root_task_id}, {"traceId", task.trace_id}, {"origin", task.origin},
-      {"originId", task.origin_id}, {"functionChain", task.function_chain}, {"callerJson", task.caller_json},
-      {"caller",
-       json::object{{"type", caller.type}, {"authId", caller.auth_id}, {"name", caller.name}, {"runAs", caller.run_as},
-                    {"userId", caller.user_id}, {"keyId", caller.key_id}, {"keyName", caller.key_name}, {"attributes", caller.attributes}}},
-      {"kwargs", task.kwargs}, {"files", task.files}, {"request", task.request}, {"eta", task.eta}, {"delay", task.delay},
-      {"queue", task.queue}, {"unbox", task.unbox}, {"jsonDumps", task.json_dumps}, {"timeoutMs", task.timeout_ms},
-      {"triggerTimeMs", task.trigger_time_ms}});
+  return base::to_json(json::object{{"funcId", task.func_id},
+                                    {"rootTaskId", task.root_task_id},
+                                    {"traceId", task.trace_id},
+                                    {"origin", task.origin},
+                                    {"originId", task.origin_id},
+                                    {"functionChain", task.function_chain},
+                                    {"callerJson", task.caller_json},
+                                    {"caller", json::object{{"type", caller.type},
+                                                            {"authId", caller.auth_id},
+                                                            {"name", caller.name},
+                                                            {"runAs", caller.run_as},
+                                                            {"userId", caller.user_id},
+                                                            {"keyId", caller.key_id},
+                                                            {"keyName", caller.key_name},
+                                                            {"attributes", caller.attributes}}},
+                                    {"kwargs", task.kwargs},
+                                    {"files", task.files},
+                                    {"request", task.request},
+                                    {"eta", task.eta},
+                                    {"delay", task.delay},
+                                    {"queue", task.queue},
+                                    {"unbox", task.unbox},
+                                    {"jsonDumps", task.json_dumps},
+                                    {"timeoutMs", task.timeout_ms},
+                                    {"triggerTimeMs", task.trigger_time_ms}});
 }
 
 std::string outcome_of(const Task& task) {
-  return base::to_json(json::object{
-      {"statusCode", task.status_code}, {"contentType", task.content_type}, {"headers", task.headers}, {"failure", task.failure}});
+  return base::to_json(json::object{{"statusCode", task.status_code},
+                                    {"contentType", task.content_type},
+                                    {"headers", task.headers},
+                                    {"failure", task.failure}});
 }
 
 std::string text_of(const json::object& object, std::string_view name) {
@@ -78,9 +97,14 @@ Status read_document(const std::string& document, const std::string& outcome, Ta
   const json::value* caller = members.if_contains("caller");
   if (caller == nullptr || !caller->is_object()) return Error{Code::DataLoss, "a stored task has no caller", task.id};
   const json::object& who = caller->get_object();
-  task.caller = {.type = text_of(who, "type"), .auth_id = text_of(who, "authId"), .name = text_of(who, "name"),
-                 .run_as = text_of(who, "runAs"), .user_id = text_of(who, "userId"), .key_id = text_of(who, "keyId"),
-                 .key_name = text_of(who, "keyName"), .attributes = text_of(who, "attributes")};
+  task.caller = {.type = text_of(who, "type"),
+                 .auth_id = text_of(who, "authId"),
+                 .name = text_of(who, "name"),
+                 .run_as = text_of(who, "runAs"),
+                 .user_id = text_of(who, "userId"),
+                 .key_id = text_of(who, "keyId"),
+                 .key_name = text_of(who, "keyName"),
+                 .attributes = text_of(who, "attributes")};
   const json::object& end = ended.get_object();
   task.status_code = static_cast<int>(integer_of(end, "statusCode", 0));
   task.content_type = text_of(end, "contentType");
@@ -104,7 +128,8 @@ struct TaskRow {
   auto bind(Statement&& statement) {
     return (std::forward<Statement>(statement), soci::into(task.id), soci::into(task.api_id), soci::into(status_name),
             soci::into(task.earliest_ms), soci::into(task.expires_at_ms), soci::into(start_time_ms), soci::into(end_time_ms),
-            soci::into(task.result_ttl_s), soci::into(task.attempts), soci::into(retry_on_crash), soci::into(task.folder), soci::into(document), soci::into(outcome));
+            soci::into(task.result_ttl_s), soci::into(task.attempts), soci::into(retry_on_crash), soci::into(task.folder),
+            soci::into(document), soci::into(outcome));
   }
 
   Result<Task> read() const {
@@ -122,7 +147,8 @@ struct TaskRow {
 
 Result<Task> fetch(soci::session& session, const std::string& id) {
   TaskRow row;
-  soci::statement statement = row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE id = :id", kColumns), soci::use(id)));
+  soci::statement statement =
+      row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE id = :id", kColumns), soci::use(id)));
   if (!statement.execute(true)) return Error{Code::NotFound, "no such task", {}};
   return row.read();
 }
@@ -135,11 +161,14 @@ Status TaskRepository::insert(const Task& task) {
   return database_.write("store a task", [&](soci::session& session) -> Status {
     const std::string status = status_text(task.status), document = document_of(task), outcome = outcome_of(task);
     const int retry = task.retry_on_crash ? 1 : 0;
-    session << "INSERT INTO tasks (id, sequence, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, remove_at_ms, "
-               "result_ttl_s, attempts, retry_on_crash, folder, document, outcome) SELECT :id, COALESCE(MAX(sequence), 0) + 1, :api_id, "
+    session << "INSERT INTO tasks (id, sequence, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, "
+               "remove_at_ms, "
+               "result_ttl_s, attempts, retry_on_crash, folder, document, outcome) SELECT :id, COALESCE(MAX(sequence), 0) + 1, "
+               ":api_id, "
                ":status, :earliest, :expires, 0, 0, 0, :result_ttl, :attempts, :retry, :folder, :document, :outcome FROM tasks",
         soci::use(task.id), soci::use(task.api_id), soci::use(status), soci::use(task.earliest_ms), soci::use(task.expires_at_ms),
-        soci::use(task.result_ttl_s), soci::use(task.attempts), soci::use(retry), soci::use(task.folder), soci::use(document), soci::use(outcome);
+        soci::use(task.result_ttl_s), soci::use(task.attempts), soci::use(retry), soci::use(task.folder), soci::use(document),
+        soci::use(outcome);
     return base::kDone;
   });
 }
@@ -148,14 +177,12 @@ Result<Task> TaskRepository::get(const std::string& id) {
   const std::int64_t now_ms = clock_.wall_ms();
   return database_.read("read a task", [&](soci::session& session) -> Result<Task> {
     TRY(Task task, fetch(session, id));
-    if (task.end_time_ms && *task.end_time_ms + task.result_ttl_s * 1000 <= now_ms) return Error{Code::NotFound, "no such task", {}};
+    if (task.end_time_ms && *task.end_time_ms + task.result_ttl_s * 1000 <= now_ms)
+      return Error{Code::NotFound, "no such task", {}};
     soci::blob result(session);
     soci::indicator present = soci::i_null;
     session << "SELECT result FROM tasks WHERE id = :id", soci::use(id), soci::into(result, present);
-    if (present == soci::i_ok && result.get_len() > 0) {
-      task.result.resize(result.get_len());
-      result.read_from_start(task.result.data(), task.result.size());
-    }
+    if (present == soci::i_ok) task.result = dialect::read_blob(result);
     return task;
   });
 }
@@ -170,7 +197,8 @@ Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t
     const auto limit = static_cast<std::int64_t>(count);
     soci::statement waiting =
         row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE status = 'waiting' AND earliest_ms <= :now "
-                                                 "ORDER BY sequence LIMIT :count", kColumns),
+                                                 "ORDER BY sequence LIMIT :count",
+                                                 kColumns),
                   soci::use(now_ms), soci::use(limit)));
     waiting.execute();
     while (waiting.fetch()) {
@@ -178,8 +206,8 @@ Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t
       tasks.push_back(std::move(task));
     }
     for (Task& task : tasks) {
-      session << "UPDATE tasks SET status = 'running', start_time_ms = :now, attempts = attempts + 1 WHERE id = :id", soci::use(now_ms),
-          soci::use(task.id);
+      session << "UPDATE tasks SET status = 'running', start_time_ms = :now, attempts = attempts + 1 WHERE id = :id",
+          soci::use(now_ms), soci::use(task.id);
       task.status = TaskStatus::Running;
       task.start_time_ms = now_ms;
       ++task.attempts;
@@ -195,11 +223,12 @@ Status TaskRepository::finish(const Task& task) {
     const std::int64_t end_ms = *task.end_time_ms, remove_at_ms = end_ms + task.result_ttl_s * 1000;
     soci::blob result(session);
     soci::indicator present = task.result.empty() ? soci::i_null : soci::i_ok;
-    if (!task.result.empty()) result.write_from_start(task.result.data(), task.result.size());
+    dialect::write_blob(result, task.result);
     soci::statement statement =
         (session.prepare << "UPDATE tasks SET status = :status, end_time_ms = :end, remove_at_ms = :remove, outcome = :outcome, "
                             "result = :result WHERE id = :id AND status IN ('waiting', 'running')",
-         soci::use(status), soci::use(end_ms), soci::use(remove_at_ms), soci::use(outcome), soci::use(result, present), soci::use(task.id));
+         soci::use(status), soci::use(end_ms), soci::use(remove_at_ms), soci::use(outcome), soci::use(result, present),
+         soci::use(task.id));
     statement.execute(true);
     if (statement.get_affected_rows() == 1) return base::kDone;
     TRY(const Task stored, fetch(session, task.id));
@@ -221,7 +250,8 @@ Result<bool> TaskRepository::cancel_waiting(const std::string& id, std::int64_t 
         return Error{Code::Conflict, fmt::format("the task has already ended ({})", domain::task_status_name(task.status)), {}};
     }
     const std::int64_t remove_at_ms = now_ms + task.result_ttl_s * 1000;
-    session << "UPDATE tasks SET status = 'cancelled', end_time_ms = :now, remove_at_ms = :remove WHERE id = :id AND status = 'waiting'",
+    session << "UPDATE tasks SET status = 'cancelled', end_time_ms = :now, remove_at_ms = :remove WHERE id = :id AND status = "
+               "'waiting'",
         soci::use(now_ms), soci::use(remove_at_ms), soci::use(id);
     return true;
   });
@@ -232,7 +262,8 @@ Result<std::size_t> TaskRepository::recover(std::int64_t now_ms, const std::stri
     std::vector<std::string> ids;
     {
       std::string id;
-      soci::statement running = (session.prepare << "SELECT id FROM tasks WHERE status = 'running' ORDER BY sequence", soci::into(id));
+      soci::statement running =
+          (session.prepare << "SELECT id FROM tasks WHERE status = 'running' ORDER BY sequence", soci::into(id));
       running.execute();
       while (running.fetch()) ids.push_back(id);
     }
@@ -245,7 +276,8 @@ Result<std::size_t> TaskRepository::recover(std::int64_t now_ms, const std::stri
       task.failure = failure;
       const std::string outcome = outcome_of(task);
       const std::int64_t remove_at_ms = now_ms + task.result_ttl_s * 1000;
-      session << "UPDATE tasks SET status = 'failure', end_time_ms = :now, remove_at_ms = :remove, outcome = :outcome WHERE id = :id",
+      session
+          << "UPDATE tasks SET status = 'failure', end_time_ms = :now, remove_at_ms = :remove, outcome = :outcome WHERE id = :id",
           soci::use(now_ms), soci::use(remove_at_ms), soci::use(outcome), soci::use(id);
     }
     return ids.size();
@@ -258,9 +290,10 @@ Result<std::vector<std::string>> TaskRepository::prune(std::int64_t now_ms) {
     {
       std::string id, folder;
       const auto limit = static_cast<std::int64_t>(kPrunedAtOnceMax);
-      soci::statement outdated = (session.prepare << "SELECT id, folder FROM tasks WHERE remove_at_ms > 0 AND remove_at_ms <= :now "
-                                                     "ORDER BY remove_at_ms LIMIT :count",
-                                  soci::use(now_ms), soci::use(limit), soci::into(id), soci::into(folder));
+      soci::statement outdated =
+          (session.prepare << "SELECT id, folder FROM tasks WHERE remove_at_ms > 0 AND remove_at_ms <= :now "
+                              "ORDER BY remove_at_ms LIMIT :count",
+           soci::use(now_ms), soci::use(limit), soci::into(id), soci::into(folder));
       outdated.execute();
       while (outdated.fetch()) {
         ids.push_back(id);

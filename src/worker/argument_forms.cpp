@@ -50,7 +50,8 @@ std::optional<BadRequest> get_standard(const wire::Invoke& invoke, JsonReader& r
   for (const base::QueryField& field : *fields) {
     const auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
     if (!name || !value) return BadRequest{"The query is not well encoded", {}};
-    if (*name != "kwargs" && *name != "options") return BadRequest{"Only kwargs and options are allowed in the query of the standard form", {}};
+    if (*name != "kwargs" && *name != "options")
+      return BadRequest{"Only kwargs and options are allowed in the query of the standard form", {}};
     PyRef& target = *name == "kwargs" ? arguments.kwargs : arguments.options;
     if (target) return BadRequest{*name + " is given twice", {}};
     if (auto bad = read_object(*value, *name, reader, target)) return bad;
@@ -82,15 +83,18 @@ std::optional<BadRequest> post_simplified(const wire::Invoke& invoke, JsonReader
   }
   if (invoke.body.empty()) return std::nullopt;
   switch (type) {
-    case MediaType::Json: return read_object(invoke.body, "The body", reader, arguments.kwargs);
-    case MediaType::UrlEncoded: return text_fields(invoke.body, "form", arguments);
+    case MediaType::Json:
+      return read_object(invoke.body, "The body", reader, arguments.kwargs);
+    case MediaType::UrlEncoded:
+      return text_fields(invoke.body, "form", arguments);
     case MediaType::Text:
       if (!simdjson::validate_utf8(invoke.body.data(), invoke.body.size())) return BadRequest{"The body is not UTF-8 text", {}};
       arguments.texts = true;
       return single_argument("text", py_text(invoke.body), arguments);
     case MediaType::Multipart:
     case MediaType::None:
-    case MediaType::Other: break;
+    case MediaType::Other:
+      break;
   }
   arguments.texts = true;
   return single_argument("base64", py_text(base::base64_encode(invoke.body)), arguments);
@@ -100,11 +104,16 @@ std::optional<BadRequest> read_form(const wire::Invoke& invoke, JsonReader& read
   switch (invoke.form) {
     case wire::ArgumentForm::Kwargs:
       return invoke.body.empty() ? std::nullopt : read_object(invoke.body, "kwargs", reader, arguments.kwargs);
-    case wire::ArgumentForm::PostStandard: return post_standard(invoke, reader, arguments);
-    case wire::ArgumentForm::PostSimplified: return post_simplified(invoke, reader, arguments);
-    case wire::ArgumentForm::GetStandard: return get_standard(invoke, reader, arguments);
-    case wire::ArgumentForm::GetSimplified: return text_fields(invoke.query, "query", arguments);
-    case wire::ArgumentForm::None: return std::nullopt;
+    case wire::ArgumentForm::PostStandard:
+      return post_standard(invoke, reader, arguments);
+    case wire::ArgumentForm::PostSimplified:
+      return post_simplified(invoke, reader, arguments);
+    case wire::ArgumentForm::GetStandard:
+      return get_standard(invoke, reader, arguments);
+    case wire::ArgumentForm::GetSimplified:
+      return text_fields(invoke.query, "query", arguments);
+    case wire::ArgumentForm::None:
+      return std::nullopt;
   }
   return BadRequest{"Unknown form of arguments", {}};
 }

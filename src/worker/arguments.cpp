@@ -32,8 +32,9 @@ class Findings {
     PyObject* errors = list();
     if (errors == nullptr || PyList_GET_SIZE(errors) >= kErrorsMax) return;
     const PyRef path = PyRef::steal(PyUnicode_FromFormat("kwargs.%.200U", name));
-    const PyRef row = PyRef::steal(Py_BuildValue("{s:O,s:s,s:s,s:O,s:z}", "path", path ? path.get() : Py_None, "code", code, "message",
-                                                 message, "expected", expected != nullptr ? expected : Py_None, "found", found));
+    const PyRef row =
+        PyRef::steal(Py_BuildValue("{s:O,s:s,s:s,s:O,s:z}", "path", path ? path.get() : Py_None, "code", code, "message", message,
+                                   "expected", expected != nullptr ? expected : Py_None, "found", found));
     if (row) PyList_Append(errors, row.get());
   }
   // For converters in Python.
@@ -60,14 +61,19 @@ bool digits_only(std::string_view text) { return base::parse_int(text).has_value
 PyRef fast_from_json(const Parameter& parameter, PyObject* value) {
   if (parameter.nullable && value == Py_None) return PyRef::borrow(value);
   switch (parameter.kind) {
-    case ArgumentKind::Any: return PyRef::borrow(value);
-    case ArgumentKind::Str: return PyUnicode_CheckExact(value) ? PyRef::borrow(value) : PyRef();
-    case ArgumentKind::Int: return PyLong_CheckExact(value) ? PyRef::borrow(value) : PyRef();
+    case ArgumentKind::Any:
+      return PyRef::borrow(value);
+    case ArgumentKind::Str:
+      return PyUnicode_CheckExact(value) ? PyRef::borrow(value) : PyRef();
+    case ArgumentKind::Int:
+      return PyLong_CheckExact(value) ? PyRef::borrow(value) : PyRef();
     case ArgumentKind::Float:
       if (PyLong_CheckExact(value)) return PyRef::steal(PyLong_Type.tp_as_number->nb_float(value));
       return PyFloat_CheckExact(value) ? PyRef::borrow(value) : PyRef();
-    case ArgumentKind::Bool: return PyBool_Check(value) ? PyRef::borrow(value) : PyRef();
-    case ArgumentKind::Other: return {};
+    case ArgumentKind::Bool:
+      return PyBool_Check(value) ? PyRef::borrow(value) : PyRef();
+    case ArgumentKind::Other:
+      return {};
   }
   return {};
 }
@@ -115,13 +121,15 @@ BadRequest fixed_argument(PyObject* name, const Function& function) {
 }
 
 BadRequest reserved_files() {
-  return {"Invalid arguments",
-          R"({"errors":[{"path":"kwargs.files","code":"unknown","message":"is reserved for uploaded files","expected":null,"found":null}]})"};
+  return {
+      "Invalid arguments",
+      R"({"errors":[{"path":"kwargs.files","code":"unknown","message":"is reserved for)"
+      R"( uploaded files","expected":null,"found":null}]})"};
 }
 
 // Constants of the API and uploaded files: what comes from the server, never from the caller.
-std::optional<BadRequest> server_arguments(const wire::Invoke& invoke, const Function& function, Runtime& runtime, PyObject* supplied,
-                                           PyRef& constants) {
+std::optional<BadRequest> server_arguments(const wire::Invoke& invoke, const Function& function, Runtime& runtime,
+                                           PyObject* supplied, PyRef& constants) {
   if (!invoke.fixed_kwargs.empty()) {
     constants = runtime.reader.read(invoke.fixed_kwargs);
     if (!constants || !PyDict_CheckExact(constants.get())) return BadRequest{"The fixed arguments of this API are damaged", {}};
@@ -175,7 +183,8 @@ void report_unknown(const Function& function, PyObject* arguments, Findings& fin
 
 }  // namespace
 
-std::optional<BadRequest> bind_arguments(const wire::Invoke& invoke, const Function& function, Runtime& runtime, RawArguments& raw) {
+std::optional<BadRequest> bind_arguments(const wire::Invoke& invoke, const Function& function, Runtime& runtime,
+                                         RawArguments& raw) {
   static const PyRef files_name = PyRef::steal(PyUnicode_InternFromString("files"));
   if (PyDict_GetItemWithError(raw.kwargs.get(), files_name.get()) != nullptr) return reserved_files();
   PyRef constants;
@@ -219,8 +228,8 @@ PyRef call_function(const Function& function, PyObject* kwargs) {
   if (!function.plain || function.parameters.size() > kPositionsMax) {
     return PyRef::steal(PyObject_Call(function.callable.get(), no_positions.get(), kwargs));
   }
-  // By position, defaults filled in: the interpreter then has no names to match. Owned, because the function's code may change the
-  // dict (it is _DFF_FUNC_CALL_KWARGS).
+  // By position, defaults filled in: the interpreter then has no names to match. Owned, because the function's code may change
+  // the dict (it is _DFF_FUNC_CALL_KWARGS).
   std::array<PyRef, kPositionsMax> kept;
   std::array<PyObject*, kPositionsMax + 1> positions{};
   std::size_t count = 0;
@@ -230,7 +239,8 @@ PyRef call_function(const Function& function, PyObject* kwargs) {
     positions[count + 1] = kept[count].get();
     ++count;
   }
-  return PyRef::steal(PyObject_Vectorcall(function.callable.get(), positions.data() + 1, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
+  return PyRef::steal(
+      PyObject_Vectorcall(function.callable.get(), positions.data() + 1, count | PY_VECTORCALL_ARGUMENTS_OFFSET, nullptr));
 }
 
 }  // namespace funcgate::worker

@@ -22,8 +22,8 @@ struct Call {
   const Function* function = nullptr;
   base::SteadyNs start_ns = 0;
   base::WallMs start_ms = 0;
-  PyRef kwargs;   // the final arguments, by name
-  PyRef context;  // DFF.CTX, made on first use
+  PyRef kwargs;                                // the final arguments, by name
+  PyRef context;                               // DFF.CTX, made on first use
   std::string caller_name, caller_attributes;  // DFF.SET_CALLER
 };
 

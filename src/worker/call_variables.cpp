@@ -72,8 +72,8 @@ PyRef CallVariables::make_namespace() {
 
 bool CallVariables::select(PyObject* names_read) {
   bool all = false;
-  for (const char* name : {"eval", "exec", "compile", "globals", "locals", "vars", "__builtins__", "builtins", "importlib", "inspect",
-                           "__import__", "_getframe", "f_builtins", "__globals__", "currentframe"}) {
+  for (const char* name : {"eval", "exec", "compile", "globals", "locals", "vars", "__builtins__", "builtins", "importlib",
+                           "inspect", "__import__", "_getframe", "f_builtins", "__globals__", "currentframe"}) {
     const PyRef text = PyRef::steal(PyUnicode_FromString(name));
     if (!text) return false;
     const int found = PySet_Contains(names_read, text.get());
@@ -119,7 +119,7 @@ PyRef CallVariables::caller(Runtime& runtime, const Call& call) {
   return request_->caller();
 }
 
-template <std::string_view wire::Invoke::*Member>
+template <std::string_view wire::Invoke::* Member>
 PyRef CallVariables::json(Runtime& runtime, const Call& call) {
   const std::string_view text = call.invoke->*Member;
   PyRef value = text.empty() ? PyRef() : runtime.reader.read(text);
@@ -140,9 +140,7 @@ PyRef CallVariables::chain(Runtime& runtime, const Call& call) {
   return list;
 }
 
-PyRef CallVariables::kwargs(Runtime&, const Call& call) {
-  return call.kwargs ? call.kwargs : PyRef::steal(PyDict_New());
-}
+PyRef CallVariables::kwargs(Runtime&, const Call& call) { return call.kwargs ? call.kwargs : PyRef::steal(PyDict_New()); }
 
 PyRef CallVariables::trigger_time(Runtime&, const Call& call) { return seconds(call.invoke->trigger_time_ms); }
 PyRef CallVariables::trigger_time_ms(Runtime&, const Call& call) { return integer(call.invoke->trigger_time_ms); }

@@ -1,7 +1,7 @@
 // The per-call names (`_DFF_TRACE_ID` and the like): entries of the dict that all scripts of the worker have as built-ins.
 //
-// One store per name serves every module. Only names that the scripts' code mentions are stored; when code may reach names in ways
-// that cannot be seen (eval, exec, globals …), all of them are.
+// One store per name serves every module. Only names that the scripts' code mentions are stored; when code may reach names in
+// ways that cannot be seen (eval, exec, globals …), all of them are.
 // Thread-safety: the caller holds the GIL.
 #pragma once
 
@@ -35,15 +35,15 @@ class CallVariables {
   PyRef http_request(Runtime& runtime, const Call& call);
   PyRef caller(Runtime& runtime, const Call& call);
 
-  template <PyRef Function::*Member>
+  template <PyRef Function::* Member>
   PyRef of_function(Runtime&, const Call& call) {
     return call.function->*Member;
   }
-  template <std::string_view wire::Invoke::*Member>
+  template <std::string_view wire::Invoke::* Member>
   PyRef text(Runtime&, const Call& call) {
     return py_text(call.invoke->*Member);
   }
-  template <std::string_view wire::Invoke::*Member>
+  template <std::string_view wire::Invoke::* Member>
   PyRef json(Runtime& runtime, const Call& call);
   PyRef trace_id(Runtime&, const Call& call);
   PyRef chain(Runtime& runtime, const Call& call);

@@ -73,9 +73,13 @@ Channel::State Channel::next(wire::Frame& frame) {
   for (;;) {
     std::size_t used = 0;
     switch (wire::next_frame(buffer_.view().substr(begin_), frame, used)) {
-      case wire::FrameState::Complete: begin_ += used; return State::Frame;
-      case wire::FrameState::Broken: return State::Broken;
-      case wire::FrameState::NeedMore: break;
+      case wire::FrameState::Complete:
+        begin_ += used;
+        return State::Frame;
+      case wire::FrameState::Broken:
+        return State::Broken;
+      case wire::FrameState::NeedMore:
+        break;
     }
     buffer_.erase(0, begin_);
     begin_ = 0;
@@ -97,7 +101,9 @@ bool Channel::write(std::string_view bytes) {
 void Channel::wait_for_ask() {
   if (ask_mutex_.try_lock()) return ask_mutex_.unlock();
   PyThreadState* state = PyEval_SaveThread();
-  { const std::lock_guard lock(ask_mutex_); }
+  {
+    const std::lock_guard lock(ask_mutex_);
+  }
   PyEval_RestoreThread(state);
 }
 

@@ -1,7 +1,7 @@
 // The worker's end of the connection to the server: whole frames in, whole frames out, questions in between.
 //
-// Blocking: the server ends a worker that waits too long. The views of a frame stay valid until the next call of next(), also while
-// ask() reads: what arrives meanwhile goes to a second buffer.
+// Blocking: the server ends a worker that waits too long. The views of a frame stay valid until the next call of next(), also
+// while ask() reads: what arrives meanwhile goes to a second buffer.
 // Thread-safety: none; the caller holds the GIL, which is released while waiting.
 #pragma once
 
@@ -59,9 +59,9 @@ class Channel {
   bool read_into(ReadBuffer& buffer, std::size_t wanted);
 
   base::FileDescriptor socket_;
-  ReadBuffer buffer_;       // begin_ is the first byte that was not handed out
+  ReadBuffer buffer_;  // begin_ is the first byte that was not handed out
   std::size_t begin_ = 0;
-  ReadBuffer later_;        // arrived during ask(), follows buffer_
+  ReadBuffer later_;  // arrived during ask(), follows buffer_
   std::string out_;
   std::mutex ask_mutex_;
 };

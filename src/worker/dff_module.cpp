@@ -159,8 +159,8 @@ PyObject* output_write(PyObject*, PyObject* text) {
       PyErr_Clear();
       const PyRef replaced = PyRef::steal(PyUnicode_AsEncodedString(text, "utf-8", "replace"));
       if (!replaced) return nullptr;
-      the_runtime->print_log.write({PyBytes_AS_STRING(replaced.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(replaced.get()))},
-                                   steady_ns());
+      the_runtime->print_log.write(
+          {PyBytes_AS_STRING(replaced.get()), static_cast<std::size_t>(PyBytes_GET_SIZE(replaced.get()))}, steady_ns());
     }
   }
   return PyLong_FromSsize_t(PyUnicode_GET_LENGTH(text));
@@ -172,10 +172,10 @@ PyObject* yes(PyObject*, PyObject*) { Py_RETURN_TRUE; }
 PyObject* utf8(PyObject*, void*) { return PyUnicode_FromString("utf-8"); }
 PyObject* is_closed(PyObject*, void*) { Py_RETURN_FALSE; }
 
-PyMethodDef output_methods[] = {{"write", output_write, METH_O, nullptr},   {"flush", nothing, METH_NOARGS, nullptr},
-                                {"close", nothing, METH_NOARGS, nullptr},   {"isatty", no, METH_NOARGS, nullptr},
-                                {"writable", yes, METH_NOARGS, nullptr},    {"readable", no, METH_NOARGS, nullptr},
-                                {"seekable", no, METH_NOARGS, nullptr},     {nullptr, nullptr, 0, nullptr}};
+PyMethodDef output_methods[] = {{"write", output_write, METH_O, nullptr}, {"flush", nothing, METH_NOARGS, nullptr},
+                                {"close", nothing, METH_NOARGS, nullptr}, {"isatty", no, METH_NOARGS, nullptr},
+                                {"writable", yes, METH_NOARGS, nullptr},  {"readable", no, METH_NOARGS, nullptr},
+                                {"seekable", no, METH_NOARGS, nullptr},   {nullptr, nullptr, 0, nullptr}};
 PyGetSetDef output_members[] = {{"encoding", utf8, nullptr, nullptr, nullptr},
                                 {"closed", is_closed, nullptr, nullptr, nullptr},
                                 {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -13,10 +13,11 @@ namespace {
 constexpr const wchar_t* kSearchPaths[] = {L"/usr/lib/python3.11", L"/usr/lib/python3.11/lib-dynload",
                                            L"/usr/local/lib/python3.11/dist-packages", L"/usr/lib/python3/dist-packages"};
 // Imported before the fork, so that workers share the pages and start at once.
-constexpr const char* kPreloaded[] = {"json",     "datetime", "decimal", "uuid",   "enum",   "dataclasses", "typing", "inspect",
-                                      "ast",      "traceback", "linecache", "base64", "hashlib", "hmac", "re",     "time",
-                                      "math",     "random",   "collections", "functools", "itertools", "urllib.parse",
-                                      "mimetypes", "string",  "gc",      "encodings.idna", "encodings.utf_8", "encodings.latin_1"};
+constexpr const char* kPreloaded[] = {
+    "json",         "datetime",  "decimal",   "uuid",      "enum",           "dataclasses",     "typing",
+    "inspect",      "ast",       "traceback", "linecache", "base64",         "hashlib",         "hmac",
+    "re",           "time",      "math",      "random",    "collections",    "functools",       "itertools",
+    "urllib.parse", "mimetypes", "string",    "gc",        "encodings.idna", "encodings.utf_8", "encodings.latin_1"};
 
 base::Error python_error(const std::string& what) {
   std::string message = what;
@@ -30,7 +31,9 @@ base::Error python_error(const std::string& what) {
 }
 
 base::Error status_error(const PyStatus& status) {
-  return {base::Code::Internal, std::string("Python does not start: ") + (status.err_msg != nullptr ? status.err_msg : "unknown"), {}};
+  return {base::Code::Internal,
+          std::string("Python does not start: ") + (status.err_msg != nullptr ? status.err_msg : "unknown"),
+          {}};
 }
 
 PyStatus configure(PyConfig& config) {
@@ -41,7 +44,8 @@ PyStatus configure(PyConfig& config) {
   config.parse_argv = 0;
   config.module_search_paths_set = 1;
   for (const wchar_t* path : kSearchPaths) {
-    if (const PyStatus status = PyWideStringList_Append(&config.module_search_paths, path); PyStatus_Exception(status) != 0) return status;
+    if (const PyStatus status = PyWideStringList_Append(&config.module_search_paths, path); PyStatus_Exception(status) != 0)
+      return status;
   }
   if (const PyStatus status = PyConfig_SetString(&config, &config.home, L"/usr"); PyStatus_Exception(status) != 0) return status;
   return Py_InitializeFromConfig(&config);

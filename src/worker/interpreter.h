@@ -1,5 +1,5 @@
-// CPython, started once in the zygote: isolated, without site, signal handlers or written bytecode; the Python part of the runtime
-// is executed from the worker's own bytes.
+// CPython, started once in the zygote: isolated, without site, signal handlers or written bytecode; the Python part of the
+// runtime is executed from the worker's own bytes.
 //
 // Thread-safety: main thread only.
 #pragma once

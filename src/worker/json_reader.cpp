@@ -102,13 +102,18 @@ PyObject* JsonReader::value(unsigned depth) {
   blanks();
   if (place_.at == place_.end) return fail("a value is missing");
   switch (*place_.at) {
-    case '{': return depth <= kDepthMax ? object(depth) : fail("nested too deeply");
-    case '[': return depth <= kDepthMax ? array(depth) : fail("nested too deeply");
-    case '"': return string();
+    case '{':
+      return depth <= kDepthMax ? object(depth) : fail("nested too deeply");
+    case '[':
+      return depth <= kDepthMax ? array(depth) : fail("nested too deeply");
+    case '"':
+      return string();
     case 't':
     case 'f':
-    case 'n': return literal();
-    default: return number();
+    case 'n':
+      return literal();
+    default:
+      return number();
   }
 }
 
@@ -252,7 +257,8 @@ PyObject* JsonReader::key() {
   const char* begin = place_.at + 1;
   const char* stop = plain_run_end(begin, place_.end);
   const auto size = static_cast<std::size_t>(stop - begin);
-  if (stop == place_.end || *stop != '"' || size > kCachedKeyBytesMax || !(place_.ascii || is_ascii(begin, size))) return string();
+  if (stop == place_.end || *stop != '"' || size > kCachedKeyBytesMax || !(place_.ascii || is_ascii(begin, size)))
+    return string();
   std::uint64_t hash = size;
   for (const char* at = begin; at < stop; ++at) hash = (hash ^ static_cast<unsigned char>(*at)) * 0x100000001b3u;
   PyRef& cached = keys_[(hash ^ hash >> 29) % kCachedKeys];
@@ -278,18 +284,35 @@ bool JsonReader::unescape() {
     if (*place_.at != '\\') return fail("a control character inside a text") != nullptr;
     if (++place_.at == place_.end) return fail("a text without its end") != nullptr;
     switch (*place_.at++) {
-      case '"': scratch_.push_back('"'); break;
-      case '\\': scratch_.push_back('\\'); break;
-      case '/': scratch_.push_back('/'); break;
-      case 'b': scratch_.push_back('\b'); break;
-      case 'f': scratch_.push_back('\f'); break;
-      case 'n': scratch_.push_back('\n'); break;
-      case 'r': scratch_.push_back('\r'); break;
-      case 't': scratch_.push_back('\t'); break;
+      case '"':
+        scratch_.push_back('"');
+        break;
+      case '\\':
+        scratch_.push_back('\\');
+        break;
+      case '/':
+        scratch_.push_back('/');
+        break;
+      case 'b':
+        scratch_.push_back('\b');
+        break;
+      case 'f':
+        scratch_.push_back('\f');
+        break;
+      case 'n':
+        scratch_.push_back('\n');
+        break;
+      case 'r':
+        scratch_.push_back('\r');
+        break;
+      case 't':
+        scratch_.push_back('\t');
+        break;
       case 'u':
         if (!unicode_escape()) return false;
         break;
-      default: return fail("an unknown escape inside a text") != nullptr;
+      default:
+        return fail("an unknown escape inside a text") != nullptr;
     }
     const char* begin = place_.at;
     place_.at = plain_run_end(place_.at, place_.end);
@@ -302,7 +325,8 @@ bool JsonReader::unicode_escape() {
   if (!hex4(unit)) return false;
   if (unit >= 0xdc00 && unit < 0xe000) return fail("a lone surrogate inside a text") != nullptr;
   if (unit >= 0xd800 && unit < 0xdc00) {
-    if (place_.end - place_.at < 2 || place_.at[0] != '\\' || place_.at[1] != 'u') return fail("a lone surrogate inside a text") != nullptr;
+    if (place_.end - place_.at < 2 || place_.at[0] != '\\' || place_.at[1] != 'u')
+      return fail("a lone surrogate inside a text") != nullptr;
     place_.at += 2;
     unsigned low = 0;
     if (!hex4(low)) return false;

@@ -28,11 +28,21 @@ const char* plain_end(const char* at, const char* end) {
 void append_escape(std::string& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
     default:
       out += "\\u00";
       out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
@@ -83,8 +93,8 @@ bool JsonWriter::prepare() {
   value_name_ = PyRef::steal(PyUnicode_InternFromString("value"));
   isoformat_name_ = PyRef::steal(PyUnicode_InternFromString("isoformat"));
   mapping_method_ = PyRef::steal(PyUnicode_InternFromString("_as_dict"));
-  return enum_type_ && date_type_ && time_type_ && uuid_type_ && decimal_type_ && fields_name_ && value_name_ && isoformat_name_ &&
-         mapping_method_;
+  return enum_type_ && date_type_ && time_type_ && uuid_type_ && decimal_type_ && fields_name_ && value_name_ &&
+         isoformat_name_ && mapping_method_;
 }
 
 bool JsonWriter::is_a(PyObject* object, const PyRef& type) const {
@@ -156,7 +166,8 @@ bool JsonWriter::other(PyObject* object, unsigned depth) {
 
 bool JsonWriter::text(PyObject* object) {
   if (PyUnicode_IS_COMPACT_ASCII(object)) {
-    append_json_text(*out_, {static_cast<const char*>(PyUnicode_DATA(object)), static_cast<std::size_t>(PyUnicode_GET_LENGTH(object))});
+    append_json_text(*out_,
+                     {static_cast<const char*>(PyUnicode_DATA(object)), static_cast<std::size_t>(PyUnicode_GET_LENGTH(object))});
   } else {
     Py_ssize_t size = 0;
     const char* bytes = PyUnicode_AsUTF8AndSize(object, &size);
@@ -229,7 +240,8 @@ bool JsonWriter::sorted_dict(PyObject* object) {
 
 bool JsonWriter::member_name(PyObject* key) {
   if (PyUnicode_CheckExact(key)) return text(key);
-  if (is_a(key, enum_type_) || is_a(key, date_type_) || is_a(key, time_type_) || is_a(key, uuid_type_) || is_a(key, decimal_type_)) {
+  if (is_a(key, enum_type_) || is_a(key, date_type_) || is_a(key, time_type_) || is_a(key, uuid_type_) ||
+      is_a(key, decimal_type_)) {
     const JsonStyle style = std::exchange(style_, JsonStyle::Result);
     const bool written = value(key, 1);
     style_ = style;

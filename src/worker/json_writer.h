@@ -50,7 +50,8 @@ class JsonWriter {
   bool refuse(PyObject* object);
   bool is_a(PyObject* object, const PyRef& type) const;
 
-  PyRef enum_type_, date_type_, time_type_, uuid_type_, decimal_type_, fields_name_, value_name_, isoformat_name_, mapping_method_;
+  PyRef enum_type_, date_type_, time_type_, uuid_type_, decimal_type_, fields_name_, value_name_, isoformat_name_,
+      mapping_method_;
   PyTypeObject* mapping_type_ = nullptr;
   std::string refused_type_;
   std::string* out_ = nullptr;

@@ -87,8 +87,7 @@ std::optional<BadRequest> read_option(const wire::Invoke& invoke, std::string_vi
 
 }  // namespace
 
-std::optional<BadRequest> read_options(const wire::Invoke& invoke, PyObject* options, base::WallMs now_ms,
-                                       CallOptions& result) {
+std::optional<BadRequest> read_options(const wire::Invoke& invoke, PyObject* options, base::WallMs now_ms, CallOptions& result) {
   result.unbox = (invoke.flags & wire::kUnbox) != 0;
   result.json_dumps = (invoke.flags & wire::kJsonDumps) != 0;
   const bool default_unbox = result.unbox;

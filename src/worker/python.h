@@ -1,7 +1,7 @@
 // CPython's header, and PyRef: the owner of one reference.
 //
-// Every reference the worker owns lives in a PyRef; a plain PyObject* is borrowed and is not kept across a call into the interpreter.
-// Thread-safety: none; the caller holds the GIL.
+// Every reference the worker owns lives in a PyRef; a plain PyObject* is borrowed and is not kept across a call into the
+// interpreter. Thread-safety: none; the caller holds the GIL.
 #pragma once
 
 #define PY_SSIZE_T_CLEAN

@@ -8,9 +8,8 @@ namespace funcgate::worker {
 namespace {
 
 struct Map {
-  PyObject_HEAD
-  PyObject* values;    // dict
-  PyObject* readable;  // frozenset or nullptr
+  PyObject_HEAD PyObject* values;  // dict
+  PyObject* readable;              // frozenset or nullptr
   ValueSource* source;
   const char* advice;
   bool lower_names;
@@ -160,12 +159,21 @@ void* slot(auto* function) { return reinterpret_cast<void*>(function); }
 PyTypeObject* read_only_map_type() {
   static PyTypeObject* type = nullptr;
   if (type != nullptr) return type;
-  static PyType_Slot slots[] = {{Py_tp_methods, methods},          {Py_mp_subscript, slot(subscript)}, {Py_mp_length, slot(length)},
-                                {Py_sq_contains, slot(contains)},  {Py_tp_iter, slot(iterate)},        {Py_tp_repr, slot(represent)},
-                                {Py_tp_richcompare, slot(compare)}, {Py_tp_traverse, slot(traverse)},  {Py_tp_clear, slot(clear)},
-                                {Py_tp_dealloc, slot(deallocate)}, {Py_tp_hash, slot(PyObject_HashNotImplemented)}, {0, nullptr}};
+  static PyType_Slot slots[] = {{Py_tp_methods, methods},
+                                {Py_mp_subscript, slot(subscript)},
+                                {Py_mp_length, slot(length)},
+                                {Py_sq_contains, slot(contains)},
+                                {Py_tp_iter, slot(iterate)},
+                                {Py_tp_repr, slot(represent)},
+                                {Py_tp_richcompare, slot(compare)},
+                                {Py_tp_traverse, slot(traverse)},
+                                {Py_tp_clear, slot(clear)},
+                                {Py_tp_dealloc, slot(deallocate)},
+                                {Py_tp_hash, slot(PyObject_HashNotImplemented)},
+                                {0, nullptr}};
   static PyType_Spec spec = {"_dff.ReadOnlyMap", sizeof(Map), 0,
-                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_MAPPING | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+                             slots};
   return type = reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
 }
 

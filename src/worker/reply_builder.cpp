@@ -114,7 +114,8 @@ bool ReplyBuilder::custom_headers(PyObject* response, wire::Reply& reply) {
 }
 
 void ReplyBuilder::custom(PyObject* response, const wire::Invoke& invoke, JsonWriter& writer, wire::Reply& reply) {
-  const PyRef data = attribute(response, "data"), status = attribute(response, "status"), type = attribute(response, "content_type");
+  const PyRef data = attribute(response, "data"), status = attribute(response, "status"),
+              type = attribute(response, "content_type");
   const PyRef kind = attribute(response, "kind");
   if (!data || !status || !type || !kind || !PyUnicode_Check(type.get()) || !PyUnicode_Check(kind.get()) ||
       !custom_headers(response, reply)) {
@@ -150,7 +151,8 @@ void ReplyBuilder::custom(PyObject* response, const wire::Invoke& invoke, JsonWr
 }
 
 void ReplyBuilder::large(PyObject* data, const wire::Invoke& invoke, JsonWriter& writer, wire::Reply& reply) {
-  if (!inline_body(data, invoke.large_result_bytes_max, writer, reply.content_type)) return invalid(Py_TYPE(data)->tp_name, reply);
+  if (!inline_body(data, invoke.large_result_bytes_max, writer, reply.content_type))
+    return invalid(Py_TYPE(data)->tp_name, reply);
   if (body_.size() <= kInlineBytesMax) {
     reply.body = body_;
   } else if (!invoke.folder.empty()) {
@@ -219,8 +221,9 @@ void ReplyBuilder::raised(JsonWriter& writer, PrintLog& print_log, base::SteadyN
   problem_.clear();
   if (!described || !writer.write(described.get(), problem_, kProblemBytesMax)) {
     PyErr_Clear();
-    problem_ = R"({"exceptionType":"UserScriptException","exception":"In User Script: an exception","exceptionFrom":"userScript",)"
-               R"("originExceptionType":"Exception","originException":"","traceback":""})";
+    problem_ =
+        R"({"exceptionType":"UserScriptException","exception":"In User Script: an exception","exceptionFrom":"userScript",)"
+        R"("originExceptionType":"Exception","originException":"","traceback":""})";
   }
   // What keeps frames and their locals alive goes now, not with the next collection.
   PyException_SetTraceback(error.get(), Py_None);

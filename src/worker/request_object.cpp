@@ -9,8 +9,8 @@ namespace funcgate::worker {
 namespace {
 
 constexpr std::size_t kFieldsMax = 1000;
-constexpr std::array<std::string_view, 13> kNames = {"method",  "url",   "originalUrl", "host",    "hostname", "protocol", "headers",
-                                                     "query",   "body",  "rawBody",     "ip",      "ips",      "xhr"};
+constexpr std::array<std::string_view, 13> kNames = {"method", "url",  "originalUrl", "host", "hostname", "protocol", "headers",
+                                                     "query",  "body", "rawBody",     "ip",   "ips",      "xhr"};
 
 PyRef none() { return PyRef::borrow(Py_None); }
 
@@ -95,9 +95,7 @@ RequestObject::RequestObject(const wire::Invoke& invoke, JsonReader& reader)
   if ((invoke.flags & wire::kRestricted) != 0) read_restriction();
 }
 
-const char* RequestObject::advice() const {
-  return invoke_.mode == wire::InvokeMode::Auth ? "credentialFields" : "cache_vary";
-}
+const char* RequestObject::advice() const { return invoke_.mode == wire::InvokeMode::Auth ? "credentialFields" : "cache_vary"; }
 
 void RequestObject::read_restriction() {
   readable_.emplace();
@@ -227,14 +225,21 @@ PyRef RequestObject::body() {
 PyRef RequestObject::whole_body() {
   PyRef parsed;
   switch (media_type(invoke_.content_type)) {
-    case MediaType::Json: parsed = invoke_.body.empty() ? PyRef() : reader_.read(invoke_.body); break;
-    case MediaType::UrlEncoded: parsed = parse_fields(invoke_.body, kFieldsMax); break;
-    case MediaType::Multipart: parsed = invoke_.parts.empty() ? PyRef() : collect_parts(invoke_.parts); break;
+    case MediaType::Json:
+      parsed = invoke_.body.empty() ? PyRef() : reader_.read(invoke_.body);
+      break;
+    case MediaType::UrlEncoded:
+      parsed = parse_fields(invoke_.body, kFieldsMax);
+      break;
+    case MediaType::Multipart:
+      parsed = invoke_.parts.empty() ? PyRef() : collect_parts(invoke_.parts);
+      break;
     case MediaType::Text:
       if (base::is_valid_utf8(invoke_.body)) parsed = py_text(invoke_.body);
       break;
     case MediaType::None:
-    case MediaType::Other: break;
+    case MediaType::Other:
+      break;
   }
   if (parsed) return parsed;
   return PyErr_Occurred() != nullptr ? PyRef() : none();

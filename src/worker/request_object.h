@@ -18,7 +18,7 @@ struct Readable {
   std::set<std::string, std::less<>> parts;         // caller, method, url, query, body, ip
   std::set<std::string, std::less<>> header_names;  // lower case
   std::set<std::string, std::less<>> query_names;
-  std::set<std::string, std::less<>> body_paths;    // auth.token
+  std::set<std::string, std::less<>> body_paths;  // auth.token
 
   bool has(std::string_view part) const { return parts.contains(part); }
 };

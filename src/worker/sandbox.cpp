@@ -45,9 +45,23 @@ constexpr std::uint64_t kReadRights = kReadFile | kReadDir;
 constexpr std::uint64_t kWriteRights =
     kReadRights | kWriteFile | kTruncate | kRemoveFile | kRemoveDir | kMakeDir | kMakeRegular | kMakeLink | kRefer;
 
-constexpr const char* kReadable[] = {"/usr", "/lib", "/lib64", "/etc/ssl", "/etc/localtime", "/etc/resolv.conf", "/etc/hosts",
-                                     "/etc/nsswitch.conf", "/etc/mime.types", "/etc/host.conf", "/etc/gai.conf",
-                                     "/etc/ca-certificates", "/etc/services", "/etc/protocols", "/dev/urandom", "/dev/random", "/dev/zero"};
+constexpr const char* kReadable[] = {"/usr",
+                                     "/lib",
+                                     "/lib64",
+                                     "/etc/ssl",
+                                     "/etc/localtime",
+                                     "/etc/resolv.conf",
+                                     "/etc/hosts",
+                                     "/etc/nsswitch.conf",
+                                     "/etc/mime.types",
+                                     "/etc/host.conf",
+                                     "/etc/gai.conf",
+                                     "/etc/ca-certificates",
+                                     "/etc/services",
+                                     "/etc/protocols",
+                                     "/dev/urandom",
+                                     "/dev/random",
+                                     "/dev/zero"};
 
 base::Error failed(const std::string& what) {
   return {base::Code::Unavailable, "the sandbox cannot be entered: " + what + ": " + base::errno_text(errno), {}};
@@ -109,7 +123,8 @@ base::Status restrict_files(const SandboxRules& rules) {
   if (version < 1) {
     if (rules.reduced) return base::kDone;
     return base::Error{base::Code::Unavailable,
-                       "the kernel offers no Landlock: use Linux 5.13 or newer with lsm=landlock, or allow the reduced sandbox", {}};
+                       "the kernel offers no Landlock: use Linux 5.13 or newer with lsm=landlock, or allow the reduced sandbox",
+                       {}};
   }
   RulesetAttributes attributes;
   attributes.files = kFirstRights;

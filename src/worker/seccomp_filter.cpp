@@ -14,8 +14,8 @@
 namespace funcgate::worker {
 namespace {
 
-// Everything a script has no use for and an attack has. Allowed is the rest: an allow-list would break with the next libc, and what
-// remains is held by Landlock, limits and the missing privileges.
+// Everything a script has no use for and an attack has. Allowed is the rest: an allow-list would break with the next libc, and
+// what remains is held by Landlock, limits and the missing privileges.
 constexpr int kForbidden[] = {
     // other processes
     SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise), SCMP_SYS(pidfd_getfd),
@@ -40,8 +40,9 @@ constexpr int kForbidden[] = {
     SCMP_SYS(io_uring_register), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(keyctl), SCMP_SYS(modify_ldt),
     SCMP_SYS(vmsplice), SCMP_SYS(move_pages), SCMP_SYS(migrate_pages), SCMP_SYS(mbind), SCMP_SYS(set_mempolicy),
     // System V and POSIX objects outlive the worker and are not files that Landlock sees
-    SCMP_SYS(shmget), SCMP_SYS(shmat), SCMP_SYS(shmctl), SCMP_SYS(semget), SCMP_SYS(semctl), SCMP_SYS(semop), SCMP_SYS(semtimedop),
-    SCMP_SYS(msgget), SCMP_SYS(msgsnd), SCMP_SYS(msgrcv), SCMP_SYS(msgctl), SCMP_SYS(mq_open), SCMP_SYS(mq_unlink)};
+    SCMP_SYS(shmget), SCMP_SYS(shmat), SCMP_SYS(shmctl), SCMP_SYS(semget), SCMP_SYS(semctl), SCMP_SYS(semop),
+    SCMP_SYS(semtimedop), SCMP_SYS(msgget), SCMP_SYS(msgsnd), SCMP_SYS(msgrcv), SCMP_SYS(msgctl), SCMP_SYS(mq_open),
+    SCMP_SYS(mq_unlink)};
 
 scmp_arg_cmp condition(unsigned argument, scmp_compare comparison, scmp_datum_t a, scmp_datum_t b = 0) {
   scmp_arg_cmp made{};
@@ -92,7 +93,9 @@ void deny_foreign_sockets(Filter& filter, bool network) {
   filter.deny(SCMP_SYS(socket), {condition(0, SCMP_CMP_GT, kFamilyMax)});
   // Raw packets; AF_NETLINK calls its ordinary type raw as well.
   for (unsigned family : {AF_INET, AF_INET6}) {
-    if (network) filter.deny(SCMP_SYS(socket), {condition(0, SCMP_CMP_EQ, family), condition(1, SCMP_CMP_MASKED_EQ, kSocketTypeMask, SOCK_RAW)});
+    if (network)
+      filter.deny(SCMP_SYS(socket),
+                  {condition(0, SCMP_CMP_EQ, family), condition(1, SCMP_CMP_MASKED_EQ, kSocketTypeMask, SOCK_RAW)});
   }
   // An event loop needs a connected stream pair; a datagram pair could still be sent to any path.
   for (unsigned type = 0; type <= kSocketTypeMask; ++type) {
@@ -109,7 +112,8 @@ base::Status install_seccomp_filter(bool network) {
   filter.answer(SCMP_SYS(clone3), ENOSYS);
   filter.deny(SCMP_SYS(clone), {condition(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
   const auto own = static_cast<scmp_datum_t>(::getpid());
-  for (int call : {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo)}) filter.deny(call, {condition(0, SCMP_CMP_NE, own)});
+  for (int call : {SCMP_SYS(kill), SCMP_SYS(tgkill), SCMP_SYS(rt_sigqueueinfo)})
+    filter.deny(call, {condition(0, SCMP_CMP_NE, own)});
   filter.deny(SCMP_SYS(prlimit64), {condition(0, SCMP_CMP_NE, 0)});
   // Injecting input into a terminal.
   filter.deny(SCMP_SYS(ioctl), {condition(1, SCMP_CMP_MASKED_EQ, 0xffffffffu, 0x5412)});

@@ -80,7 +80,8 @@ bool WorkerLoop::fail_load(std::string_view problem) {
 
 bool WorkerLoop::report(bool ready, PyObject* content) {
   std::string json;
-  if (!runtime_.writer.write(content, json, kReportBytesMax)) return fail_load("the report of the scripts cannot be written as JSON");
+  if (!runtime_.writer.write(content, json, kReportBytesMax))
+    return fail_load("the report of the scripts cannot be written as JSON");
   out_.clear();
   wire::encode_report(out_, ready ? wire::MessageType::Ready : wire::MessageType::LoadFailed, json);
   return channel_.write(out_) && ready;
@@ -118,9 +119,12 @@ int WorkerLoop::run() {
   for (;;) {
     wire::Frame frame;
     switch (channel_.next(frame)) {
-      case Channel::State::Closed: return 0;
-      case Channel::State::Broken: return 1;
-      case Channel::State::Frame: break;
+      case Channel::State::Closed:
+        return 0;
+      case Channel::State::Broken:
+        return 1;
+      case Channel::State::Frame:
+        break;
     }
     // A retired worker claims nothing more: the server gives what it had sent ahead to others and closes.
     if (frame.head.type != wire::MessageType::Invoke || retired_) continue;
@@ -213,7 +217,9 @@ void WorkerLoop::enter(Call& call, RawArguments& raw, wire::Reply& reply) {
     if (reply.outcome == wire::Outcome::ResultInvalid) {
       // For the author: the caller learns only the type of the whole.
       const std::string& part = runtime_.writer.refused_type();
-      runtime_.print_log.write("the result cannot be sent: " + (part.empty() ? "it is too large" : "it is too large, or there is no JSON for " + part) + "\n", steady_ns());
+      runtime_.print_log.write("the result cannot be sent: " +
+                                   (part.empty() ? "it is too large" : "it is too large, or there is no JSON for " + part) + "\n",
+                               steady_ns());
     }
   }
 }

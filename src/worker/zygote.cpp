@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "wire/fd_passing.h"
@@ -44,11 +46,6 @@ void wipe_environment() {
   ::setenv("LANG", "C.UTF-8", 1);
 }
 
-void close_all_but(int socket) {
-  if (socket > 3) ::syscall(SYS_close_range, 3u, static_cast<unsigned>(socket - 1), 0u);
-  ::syscall(SYS_close_range, static_cast<unsigned>(socket + 1), ~0u, 0u);
-}
-
 base::Result<ForkRequest> read_request(wire::Packet packet) {
   if (packet.descriptors.size() != 3) {
     return base::Error{base::Code::InvalidArgument, "a fork request needs three descriptors: socket, artifact, claim board", {}};
@@ -61,12 +58,15 @@ base::Result<ForkRequest> read_request(wire::Packet packet) {
   std::string pool, version, sandbox = "full";
   bool authentication = false;
   reader.text("pool", pool, 0, 200).boolean("auth", authentication).text("version", version, 0, 64);
-  reader.integer("memoryBytes", memory_bytes, 16 << 20, std::int64_t{1} << 46).integer("callsMax", calls_max, 1, std::int64_t{1} << 40);
-  reader.text_list("folders", request.rules.folders, kFoldersMax, 4096).text_list("readOnly", request.rules.read_only, kFoldersMax, 4096);
+  reader.integer("memoryBytes", memory_bytes, 16 << 20, std::int64_t{1} << 46)
+      .integer("callsMax", calls_max, 1, std::int64_t{1} << 40);
+  reader.text_list("folders", request.rules.folders, kFoldersMax, 4096)
+      .text_list("readOnly", request.rules.read_only, kFoldersMax, 4096);
   reader.boolean("network", request.rules.network).choice("sandbox", sandbox, {"full", "reduced"});
   reader.finish();
   if (!findings.empty()) {
-    return base::Error{base::Code::InvalidArgument, "fork request: " + findings.front().path + " " + findings.front().message, {}};
+    return base::Error{
+        base::Code::InvalidArgument, "fork request: " + findings.front().path + " " + findings.front().message, {}};
   }
   request.rules.memory_bytes = static_cast<std::uint64_t>(memory_bytes);
   request.rules.reduced = sandbox == "reduced";
@@ -90,6 +90,17 @@ base::Result<std::string> read_artifact(int fd) {
   }
 }
 
+// Everything above the standard streams but `kept`: whatever the zygote, Python or a library had open.
+void close_others(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned from = 3;
+  for (const int fd : kept) {
+    if (static_cast<unsigned>(fd) > from) ::syscall(SYS_close_range, from, static_cast<unsigned>(fd - 1), 0u);
+    from = std::max(from, static_cast<unsigned>(fd) + 1);
+  }
+  ::syscall(SYS_close_range, from, ~0u, 0u);
+}
+
 void close_standard_streams() {
   const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
   for (int fd = 0; fd < 3; ++fd) {
@@ -103,6 +114,7 @@ int run_worker(ForkRequest request, pid_t zygote) {
   // If the zygote dies so does the worker; it may have died before the next line took effect.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != zygote) return 1;
+  close_others({request.socket.get(), request.artifact.get(), request.claim_board.get()});
   close_standard_streams();
   auto board = wire::ClaimBoard::attach(request.claim_board.get());
   const auto artifact = read_artifact(request.artifact.get());
@@ -143,14 +155,14 @@ std::optional<int> serve_request(int socket, wire::Packet packet, const sigset_t
   const pid_t child = ::fork();
   if (child == 0) {
     ::sigprocmask(SIG_SETMASK, &normal_signals, nullptr);
-    ::close(socket);
     PyOS_AfterFork_Child();
     return run_worker(std::move(*request), zygote);
   }
   const int fork_error = errno;
   PyOS_AfterFork_Parent();
   if (child < 0) {
-    std::ignore = wire::send_packet(socket, "{\"error\":" + base::json_string("cannot fork: " + base::errno_text(fork_error)) + "}", {});
+    std::ignore =
+        wire::send_packet(socket, "{\"error\":" + base::json_string("cannot fork: " + base::errno_text(fork_error)) + "}", {});
     return std::nullopt;
   }
   // Not reaped yet, so the number cannot belong to anybody else.
@@ -169,7 +181,7 @@ std::optional<int> serve_request(int socket, wire::Packet packet, const sigset_t
 
 int run_zygote(int socket) {
   wipe_environment();
-  close_all_but(socket);
+  close_others({socket});
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
   ::signal(SIGPIPE, SIG_IGN);
   // The server ends the zygote by closing the socket; a Ctrl-C at its terminal is not for us.

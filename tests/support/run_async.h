@@ -20,9 +20,7 @@ class Started {
   T* operator->() { return &result_->value(); }
 
  private:
-  static base::Async<void> keep(base::Async<T> work, std::shared_ptr<std::optional<T>> result) {
-    result->emplace(co_await work);
-  }
+  static base::Async<void> keep(base::Async<T> work, std::shared_ptr<std::optional<T>> result) { result->emplace(co_await work); }
   std::shared_ptr<std::optional<T>> result_ = std::make_shared<std::optional<T>>();
 };
 

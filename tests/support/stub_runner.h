@@ -101,7 +101,8 @@ inline domain::RunResult status_result(domain::RunStatus status) {
   return result;
 }
 // `body` and `problem` are copied into the reply.
-inline domain::RunResult reply_result(domain::ReplyOutcome outcome, domain::AuthAnswer auth, std::string body, std::string problem = {}) {
+inline domain::RunResult reply_result(domain::ReplyOutcome outcome, domain::AuthAnswer auth, std::string body,
+                                      std::string problem = {}) {
   domain::RunResult result;
   result.reply.outcome = outcome;
   result.reply.auth = auth;

@@ -27,7 +27,8 @@ struct StoredCallRecord {
 class JournalStore {
  public:
   virtual ~JournalStore() = default;
-  // Durable on return, in one transaction: the block, then `records` with the oldest beyond each API's kept_max removed.
+  // Durable on return, in one transaction: the block, then `records` with the oldest beyond each API's kept_max removed. A block
+  // with sequence 0 is none: only the records are written.
   virtual base::Status append(const JournalBlock& block, const std::vector<StoredCallRecord>& records) = 0;
   // Newest block without its records, or sequence 0.
   virtual base::Result<JournalBlock> newest() = 0;

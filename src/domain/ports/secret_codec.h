@@ -18,7 +18,8 @@ class SecretCodec {
  public:
   virtual ~SecretCodec() = default;
   // FixedFieldEntry::value_hash: 64 hex digits; equal for equal configuration, location, name and value only.
-  virtual base::Result<std::string> field_hash(std::string_view config_id, const FieldReference& field, std::string_view value) = 0;
+  virtual base::Result<std::string> field_hash(std::string_view config_id, const FieldReference& field,
+                                               std::string_view value) = 0;
   // BasicUser::password_hash: another PHC string each time.
   virtual base::Result<std::string> hash_password(std::string_view password) = 0;
   virtual base::Result<bool> verify_password(std::string_view password, std::string_view phc) = 0;

@@ -35,7 +35,8 @@ std::optional<std::int64_t> version_of(const Configuration& configuration, Resou
 }
 
 std::optional<ResourceKind> parse_kind(std::string_view name) {
-  for (ResourceKind kind : {ResourceKind::ScriptSet, ResourceKind::ApiAuthentication, ResourceKind::FuncApi, ResourceKind::EnvVariable}) {
+  for (ResourceKind kind :
+       {ResourceKind::ScriptSet, ResourceKind::ApiAuthentication, ResourceKind::FuncApi, ResourceKind::EnvVariable}) {
     if (kind_name(kind) == name) return kind;
   }
   return std::nullopt;
@@ -46,7 +47,8 @@ Error version_mismatch(std::int64_t expected, std::optional<std::int64_t> found)
   return Error{Code::FailedPrecondition, fmt::format("the object has version {}, not {}; read it again", *found, expected), {}};
 }
 
-Status check_version(const Configuration& configuration, ResourceKind kind, const std::string& id, std::optional<std::int64_t> expected) {
+Status check_version(const Configuration& configuration, ResourceKind kind, const std::string& id,
+                     std::optional<std::int64_t> expected) {
   if (!expected) return base::kDone;
   const auto found = version_of(configuration, kind, id);
   if (found.value_or(0) != *expected) return version_mismatch(*expected, found);
@@ -86,8 +88,9 @@ domain::GenerationPtr ResourceService::stage_what_loads(const Configuration& con
     std::set<std::string> refused;
     for (const domain::StageProblem& problem : problems) {
       refused.insert(problem.script);
-      base::log::error("script.left_out", {{"script", problem.script}, {"line", problem.line}, {"function", problem.function},
-                                           {"problem", problem.problem}});
+      base::log::error(
+          "script.left_out",
+          {{"script", problem.script}, {"line", problem.line}, {"function", problem.function}, {"problem", problem.problem}});
     }
     if (std::erase_if(scripts, [&](const domain::Script& script) { return refused.contains(script.id); }) == 0) break;
   }
@@ -118,11 +121,13 @@ Status ResourceService::commit(Plan& plan, const ApplyOptions& options) {
     return base::kDone;
   }
   // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
-  if (const Status read = read_anew(); !read.ok()) base::log::error("configuration.not_read", {{"problem", read.error().message}});
+  if (const Status read = read_anew(); !read.ok())
+    base::log::error("configuration.not_read", {{"problem", read.error().message}});
   return sequence.error();
 }
 
-Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals, const ApplyOptions& options) {
+Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals,
+                                            const ApplyOptions& options) {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
   const PlanTools tools{&parts_.codec, &parts_.vault, &parts_.host, parts_.clock.wall_ms()};
@@ -132,7 +137,8 @@ Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vec
     return std::move(plan.result);
   }
   TRY_DONE(commit(plan, options));
-  base::log::info("configuration.changed", {{"sequence", plan.next.sequence}, {"changes", plan.result.changes.size()}, {"author", options.author}});
+  base::log::info("configuration.changed",
+                  {{"sequence", plan.next.sequence}, {"changes", plan.result.changes.size()}, {"author", options.author}});
   const domain::GenerationPtr live = plan.result.staged != nullptr ? plan.result.staged : generation();
   publish(std::make_shared<const Configuration>(std::move(plan.next)), live);
   return std::move(plan.result);
@@ -151,7 +157,8 @@ Result<ApplyResult> ResourceService::diff(const Bundle& bundle, ApplyOptions opt
   return apply(bundle, options);
 }
 
-Result<ApplyResult> ResourceService::put(BundleDocument document, std::optional<std::int64_t> expected_version, ApplyOptions options) {
+Result<ApplyResult> ResourceService::put(BundleDocument document, std::optional<std::int64_t> expected_version,
+                                         ApplyOptions options) {
   options.by_hand = true;
   options.prune = false;
   std::lock_guard changing(change_mutex_);
@@ -163,12 +170,13 @@ Result<ApplyResult> ResourceService::put(BundleDocument document, std::optional<
   return change(bundle, {}, options);
 }
 
-Result<ApplyResult> ResourceService::remove(ResourceKind kind, const std::string& id, std::optional<std::int64_t> expected_version,
-                                            ApplyOptions options) {
+Result<ApplyResult> ResourceService::remove(ResourceKind kind, const std::string& id,
+                                            std::optional<std::int64_t> expected_version, ApplyOptions options) {
   options.by_hand = true;
   options.prune = false;
   std::lock_guard changing(change_mutex_);
-  if (kind == ResourceKind::Script || !version_of(*configuration(), kind, id)) return Error{Code::NotFound, "the object does not exist", {}};
+  if (kind == ResourceKind::Script || !version_of(*configuration(), kind, id))
+    return Error{Code::NotFound, "the object does not exist", {}};
   TRY_DONE(check_version(*configuration(), kind, id, expected_version));
   return change(Bundle(), {{kind, id}}, options);
 }

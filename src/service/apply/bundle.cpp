@@ -18,7 +18,8 @@ std::string text_of(const json::value* value) {
 }
 
 // Takes `member` out of `object` as the secret of `path`.
-void take_secret(BundleDocument& document, json::object& object, std::string_view member, std::string_view reference, const std::string& path) {
+void take_secret(BundleDocument& document, json::object& object, std::string_view member, std::string_view reference,
+                 const std::string& path) {
   const auto found = object.find(member);
   if (found == object.end()) return;
   if (json::string* text = found->value().if_string()) {
@@ -61,8 +62,8 @@ Result<BundleDocument> read_document(const json::value& value) {
   const json::value* lines = object->if_contains("lines");
   const json::value* secrets = object->if_contains("secrets");
   const json::value* files = object->if_contains("files");
-  if (spec == nullptr || !spec->is_object() || lines == nullptr || !lines->is_object() || secrets == nullptr || !secrets->is_object() ||
-      files == nullptr || !files->is_object()) {
+  if (spec == nullptr || !spec->is_object() || lines == nullptr || !lines->is_object() || secrets == nullptr ||
+      !secrets->is_object() || files == nullptr || !files->is_object()) {
     return unreadable;
   }
   document.spec = spec->get_object();
@@ -128,8 +129,13 @@ base::SecretString to_json(const Bundle& bundle) {
     json::object lines, secrets;
     for (const auto& [path, line] : document.lines) lines[path] = line;
     for (const auto& [path, secret] : document.secrets) secrets[path] = secret.reveal();
-    documents.push_back(json::object{{"file", document.file}, {"kind", document.kind}, {"name", document.name}, {"spec", document.spec},
-                                     {"lines", std::move(lines)}, {"secrets", std::move(secrets)}, {"files", map_to_json(document.files)}});
+    documents.push_back(json::object{{"file", document.file},
+                                     {"kind", document.kind},
+                                     {"name", document.name},
+                                     {"spec", document.spec},
+                                     {"lines", std::move(lines)},
+                                     {"secrets", std::move(secrets)},
+                                     {"files", map_to_json(document.files)}});
   }
   return base::SecretString(base::to_json(json::object{{"apiVersion", kApiVersion}, {"documents", std::move(documents)}}));
 }

@@ -31,7 +31,8 @@ class Reader {
     const auto text = base::read_file(path.string(), kBundleFileBytesMax);
     if (!text.ok()) return note(shown, 0, {"", "value", text.error().message});
     total_bytes_ += text->size();
-    if (total_bytes_ > kBundleBytesMax) return note(shown, 0, {"", "value", fmt::format("the documents have more than {} bytes", kBundleBytesMax)});
+    if (total_bytes_ > kBundleBytesMax)
+      return note(shown, 0, {"", "value", fmt::format("the documents have more than {} bytes", kBundleBytesMax)});
     std::vector<YamlProblem> yaml_problems;
     for (YamlDocument& yaml : read_yaml(*text, yaml_problems)) take(shown, path.parent_path(), yaml);
     for (const YamlProblem& problem : yaml_problems) note(shown, problem.line, {problem.path, "yaml", problem.message});
@@ -65,8 +66,8 @@ class Reader {
   }
 
   // nullopt: `finding` was added.
-  std::optional<std::string> read_inside(const fs::path& folder, const std::string& name, std::size_t bytes_max, const std::string& path,
-                                         BundleDocument& document) {
+  std::optional<std::string> read_inside(const fs::path& folder, const std::string& name, std::size_t bytes_max,
+                                         const std::string& path, BundleDocument& document) {
     std::error_code error;
     const fs::path real = fs::canonical(folder / name, error);
     auto refuse = [&](std::string message) {
@@ -75,11 +76,13 @@ class Reader {
     };
     if (error) return refuse(fmt::format("cannot read \"{}\": {}", base::printable(name), error.message()));
     const fs::path inside = real.lexically_relative(root_);
-    if (inside.empty() || *inside.begin() == "..") return refuse(fmt::format("\"{}\" is outside of the folder", base::printable(name)));
+    if (inside.empty() || *inside.begin() == "..")
+      return refuse(fmt::format("\"{}\" is outside of the folder", base::printable(name)));
     auto text = base::read_file(real.string(), bytes_max);
     if (!text.ok()) return refuse(text.error().message);
     total_bytes_ += text->size();
-    if (total_bytes_ > kBundleBytesMax) return refuse(fmt::format("the documents and scripts have more than {} bytes", kBundleBytesMax));
+    if (total_bytes_ > kBundleBytesMax)
+      return refuse(fmt::format("the documents and scripts have more than {} bytes", kBundleBytesMax));
     document.files[path.substr(0, path.rfind('.'))] = inside.string();
     return std::move(*text);
   }
@@ -101,8 +104,8 @@ class Reader {
     }
   }
 
-  void resolve_secret(BundleDocument& document, const fs::path& folder, const json::object& holder, std::string_view reference_name,
-                      const std::string& reference_path, const std::string& secret_path) {
+  void resolve_secret(BundleDocument& document, const fs::path& folder, const json::object& holder,
+                      std::string_view reference_name, const std::string& reference_path, const std::string& secret_path) {
     const json::value* reference = holder.if_contains(reference_name);
     if (reference == nullptr) return;
     // What is wrong with its form is reported by whoever reads the whole spec.
@@ -111,7 +114,9 @@ class Reader {
     std::optional<std::string> value;
     if (source.origin == SecretOrigin::Env) {
       value = environment_(source.name);
-      if (!value) document.findings.push_back({reference_path, "value", fmt::format("environment variable {} is not set", base::printable(source.name))});
+      if (!value)
+        document.findings.push_back(
+            {reference_path, "value", fmt::format("environment variable {} is not set", base::printable(source.name))});
     } else if (source.origin == SecretOrigin::File) {
       auto text = base::read_file((folder / source.name).string(), kSecretFileBytesMax);
       if (text.ok()) {

@@ -20,12 +20,15 @@ using domain::Configuration;
 using domain::ResourceKind;
 
 std::string document(ResourceKind kind, const std::string& name, json::object spec) {
-  return to_yaml(json::object{{"apiVersion", kApiVersion}, {"kind", kind_name(kind)}, {"metadata", json::object{{"name", name}}},
+  return to_yaml(json::object{{"apiVersion", kApiVersion},
+                              {"kind", kind_name(kind)},
+                              {"metadata", json::object{{"name", name}}},
                               {"spec", std::move(spec)}});
 }
 
 bool is_empty(const json::value& value) {
-  return value.is_null() || value == json::value(false) || value == json::value("") || (value.is_array() && value.get_array().empty());
+  return value.is_null() || value == json::value(false) || value == json::value("") ||
+         (value.is_array() && value.get_array().empty());
 }
 
 // Members that have their default, which is empty here, are noise.
@@ -107,12 +110,14 @@ std::vector<ExportedFile> export_configuration(const Configuration& configuratio
   }
   if (wanted(ResourceKind::FuncApi)) {
     for (const auto& [id, stored] : configuration.function_apis) {
-      files.push_back({fmt::format("func-apis/{}.yaml", id), document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
+      files.push_back(
+          {fmt::format("func-apis/{}.yaml", id), document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
     }
   }
   if (wanted(ResourceKind::EnvVariable)) {
     for (const auto& [id, stored] : configuration.env_variables) {
-      files.push_back({fmt::format("env-variables/{}.yaml", id), document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
+      files.push_back(
+          {fmt::format("env-variables/{}.yaml", id), document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
     }
   }
   std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });

@@ -19,6 +19,7 @@ struct ExportedFile {
 
 // `kinds`: ScriptSet, ApiAuthentication, FuncApi, EnvVariable; empty = all. Sorted by path. A BrokenConfig is left out: its
 // document cannot be told.
-std::vector<ExportedFile> export_configuration(const domain::Configuration& configuration, const std::set<domain::ResourceKind>& kinds);
+std::vector<ExportedFile> export_configuration(const domain::Configuration& configuration,
+                                               const std::set<domain::ResourceKind>& kinds);
 
 }  // namespace funcgate::service

@@ -27,7 +27,8 @@ constexpr KnownKind kKinds[] = {{ResourceKind::EnvVariable, plan_env_variable},
                                 {ResourceKind::FuncApi, plan_function_api}};
 
 const KnownKind* kind_of(const BundleDocument& document) {
-  const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KnownKind& k) { return kind_name(k.kind) == document.kind; });
+  const auto* found =
+      std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KnownKind& k) { return kind_name(k.kind) == document.kind; });
   return found == std::end(kKinds) ? nullptr : found;
 }
 
@@ -38,16 +39,18 @@ void index_documents(PlanContext& context, const Bundle& bundle) {
     const KnownKind* known = kind_of(document);
     if (known == nullptr) {
       if (document.kind.empty()) continue;  // the frame's finding says so
-      context.problem(document, {"kind", "value",
-                                 fmt::format("this release knows the kinds ApiAuthentication, EnvVariable, FuncApi and ScriptSet, not \"{}\"",
-                                             base::printable(document.kind, 60))});
+      context.problem(
+          document, {"kind", "value",
+                     fmt::format("this release knows the kinds ApiAuthentication, EnvVariable, FuncApi and ScriptSet, not \"{}\"",
+                                 base::printable(document.kind, 60))});
       continue;
     }
     const auto [entry, added] = context.mentioned.emplace(std::pair(known->kind, document.name), &document);
     if (added) continue;
     const BundleDocument& first = *entry->second;
-    context.problem(document, {"id", "duplicate", fmt::format("{} {} is written twice, first at {}:{}", document.kind,
-                                                              base::printable(document.name, 100), first.file, first.line_of("id"))});
+    context.problem(document, {"id", "duplicate",
+                               fmt::format("{} {} is written twice, first at {}:{}", document.kind,
+                                           base::printable(document.name, 100), first.file, first.line_of("id"))});
   }
 }
 
@@ -92,16 +95,20 @@ void remove_by_hand(PlanContext& context, const Removal& removal) {
   if (removed == 1) {
     context.plan.result.objects.push_back({removal.kind, removal.id, ObjectOutcome::Deleted, 0, {}});
   } else {
-    context.plan.result.problems.push_back({"", 0, std::string(kind_name(removal.kind)), removal.id, {"", "missing", "does not exist"}});
+    context.plan.result.problems.push_back(
+        {"", 0, std::string(kind_name(removal.kind)), removal.id, {"", "missing", "does not exist"}});
   }
 }
 
 template <class T>
-void add_changes(const std::map<std::string, domain::Stored<T>, std::less<>>& before, const std::map<std::string, domain::Stored<T>, std::less<>>& after,
-                 ResourceKind kind, std::optional<domain::Stored<T>> ResourceChange::*member, std::vector<ResourceChange>& changes) {
+void add_changes(const std::map<std::string, domain::Stored<T>, std::less<>>& before,
+                 const std::map<std::string, domain::Stored<T>, std::less<>>& after, ResourceKind kind,
+                 std::optional<domain::Stored<T>> ResourceChange::* member, std::vector<ResourceChange>& changes) {
   for (const auto& [id, stored] : after) {
     const auto old = before.find(id);
-    if (old != before.end() && old->second.meta.version == stored.meta.version && old->second.meta.created_at_ms == stored.meta.created_at_ms) continue;
+    if (old != before.end() && old->second.meta.version == stored.meta.version &&
+        old->second.meta.created_at_ms == stored.meta.created_at_ms)
+      continue;
     ResourceChange change{.kind = kind, .id = id};
     change.*member = stored;
     changes.push_back(std::move(change));
@@ -116,14 +123,16 @@ std::vector<ResourceChange> changes_between(const Configuration& before, const C
   add_changes(before.env_variables, after.env_variables, ResourceKind::EnvVariable, &ResourceChange::env_variable, changes);
   add_changes(before.script_sets, after.script_sets, ResourceKind::ScriptSet, &ResourceChange::script_set, changes);
   add_changes(before.scripts, after.scripts, ResourceKind::Script, &ResourceChange::script, changes);
-  add_changes(before.api_authentications, after.api_authentications, ResourceKind::ApiAuthentication, &ResourceChange::api_authentication, changes);
+  add_changes(before.api_authentications, after.api_authentications, ResourceKind::ApiAuthentication,
+              &ResourceChange::api_authentication, changes);
   add_changes(before.function_apis, after.function_apis, ResourceKind::FuncApi, &ResourceChange::function_api, changes);
   return changes;
 }
 
 // Reads the secret or plain value of a variable into `variable`; returns what changed about a password.
-std::vector<FieldChange> plan_env_value(PlanContext& context, const BundleDocument& document, const domain::SecretReference& reference,
-                                        domain::EnvVariable& variable, const domain::EnvVariable* old) {
+std::vector<FieldChange> plan_env_value(PlanContext& context, const BundleDocument& document,
+                                        const domain::SecretReference& reference, domain::EnvVariable& variable,
+                                        const domain::EnvVariable* old) {
   const ResolvedSecret secret = resolve_secret(context, document, reference, "value", "valueFrom");
   const bool had_password = old != nullptr && old->type == domain::EnvType::Password && !old->value.empty();
   if (secret.source == SecretSource::Failed || secret.source == SecretSource::Unknown) return {};
@@ -174,7 +183,8 @@ void plan_env_variable(PlanContext& context, const BundleDocument& document) {
   if (!is_password && findings.empty() && reference.origin != domain::SecretOrigin::None) {
     // Of other types the value is no secret: it becomes the document's own.
     const auto given = document.secrets.find("value");
-    if (spec.contains("value") || reference.origin == domain::SecretOrigin::Keystore || reference.origin == domain::SecretOrigin::Keep) {
+    if (spec.contains("value") || reference.origin == domain::SecretOrigin::Keystore ||
+        reference.origin == domain::SecretOrigin::Keep) {
       findings.push_back({"valueFrom", "value", "a value that is no password comes from value, env or file"});
     } else if (given != document.secrets.end()) {
       spec["value"] = given->second.reveal();
@@ -197,8 +207,8 @@ void plan_env_variable(PlanContext& context, const BundleDocument& document) {
   context.place(ResourceKind::EnvVariable, objects, std::move(variable), std::move(changes));
 }
 
-Plan make_plan(const Configuration& current, const domain::GenerationPtr& generation, const Bundle& bundle, const std::vector<Removal>& removals,
-               const ApplyOptions& options, const PlanTools& tools) {
+Plan make_plan(const Configuration& current, const domain::GenerationPtr& generation, const Bundle& bundle,
+               const std::vector<Removal>& removals, const ApplyOptions& options, const PlanTools& tools) {
   Plan plan;
   plan.next = current;
   PlanContext context{current, options, tools, plan, {}};

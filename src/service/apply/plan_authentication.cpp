@@ -35,13 +35,16 @@ struct Subject {
 };
 
 // The codec failed: its message tells the administrator what the keystore lacks.
-void codec_problem(Subject& subject, const std::string& path, const base::Error& error) { subject.problem(path, "secret", error.message); }
+void codec_problem(Subject& subject, const std::string& path, const base::Error& error) {
+  subject.problem(path, "secret", error.message);
+}
 
 // --- fixedField
 
 void plan_field(Subject& subject, domain::FixedFieldEntry& entry, const domain::FixedFieldEntry* old, std::size_t index) {
   const std::string path = fmt::format("fields[{}].value", index);
-  const ResolvedSecret secret = resolve_secret(subject.context, subject.document, subject.draft.secrets[index], path, path + "From");
+  const ResolvedSecret secret =
+      resolve_secret(subject.context, subject.document, subject.draft.secrets[index], path, path + "From");
   const bool same_field = old != nullptr && old->field.location == entry.field.location && old->field.name == entry.field.name;
   switch (secret.source) {
     case SecretSource::Failed:
@@ -99,9 +102,11 @@ const User* find_user(const std::map<std::string_view, const User*>& users, std:
 }
 
 // The password of user `index` in NFC, checked; nullopt: kept, absent or refused. `state` tells which.
-std::optional<base::SecretString> user_password(Subject& subject, const std::string& username, std::size_t index, SecretSource& state) {
+std::optional<base::SecretString> user_password(Subject& subject, const std::string& username, std::size_t index,
+                                                SecretSource& state) {
   const std::string path = fmt::format("users[{}].password", index);
-  const ResolvedSecret secret = resolve_secret(subject.context, subject.document, subject.draft.secrets[index], path, path + "From");
+  const ResolvedSecret secret =
+      resolve_secret(subject.context, subject.document, subject.draft.secrets[index], path, path + "From");
   state = secret.source;
   if (secret.source != SecretSource::Given) return std::nullopt;
   std::vector<Finding> findings, warnings;
@@ -192,8 +197,8 @@ struct DigestPlan {
     bool changed = false;
     for (domain::DigestAlgorithm algorithm : config.algorithms) {
       const base::SecretString ha1 = tools.codec->digest_ha1(algorithm, user.username, realm, password.reveal());
-      const auto bound_to = {std::string_view(subject.draft.value.id), std::string_view(user.username), domain::algorithm_name(algorithm),
-                             std::string_view(realm)};
+      const auto bound_to = {std::string_view(subject.draft.value.id), std::string_view(user.username),
+                             domain::algorithm_name(algorithm), std::string_view(realm)};
       const std::string* sealed = old == nullptr || !same_realm ? nullptr : old_sealed(*old, algorithm);
       if (sealed != nullptr) {
         const auto opened = tools.vault->open(*sealed, bound_to);
@@ -234,7 +239,8 @@ void plan_secrets(Subject& subject, domain::DigestConfig& config) {
     subject.problem("realm", "missing", fmt::format("a new realm needs new passwords for: {}", fmt::join(plan.need_realm, ", ")));
   }
   if (!plan.need_algorithm.empty()) {
-    subject.problem("algorithms", "missing", fmt::format("users without this algorithm: {}", fmt::join(plan.need_algorithm, ", ")));
+    subject.problem("algorithms", "missing",
+                    fmt::format("users without this algorithm: {}", fmt::join(plan.need_algorithm, ", ")));
   }
 }
 
@@ -244,7 +250,8 @@ void plan_secrets(Subject&, domain::FuncConfig&) {}
 void plan_secrets(Subject& subject, domain::ApiKeyConfig& config) {
   auto refuse = [&](std::string_view member, const char* what, const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < names.size(); ++i) {
-      subject.problem(fmt::format("{}[{}]", member, i), "value", fmt::format("no such {} \"{}\"", what, base::printable(names[i], 100)));
+      subject.problem(fmt::format("{}[{}]", member, i), "value",
+                      fmt::format("no such {} \"{}\"", what, base::printable(names[i], 100)));
     }
   };
   if (subject.context.offline()) return;

@@ -33,8 +33,12 @@ struct PlanContext {
     const std::int64_t line = document.line_of(finding.path);
     return Problem{document.file, line, document.kind, document.name, std::move(finding)};
   }
-  void problem(const BundleDocument& document, base::Finding finding) { plan.result.problems.push_back(located(document, std::move(finding))); }
-  void warning(const BundleDocument& document, base::Finding finding) { plan.result.warnings.push_back(located(document, std::move(finding))); }
+  void problem(const BundleDocument& document, base::Finding finding) {
+    plan.result.problems.push_back(located(document, std::move(finding)));
+  }
+  void warning(const BundleDocument& document, base::Finding finding) {
+    plan.result.warnings.push_back(located(document, std::move(finding)));
+  }
   // True if there is nothing to report.
   bool report(const BundleDocument& document, const std::vector<base::Finding>& findings) {
     for (const base::Finding& finding : findings) problem(document, finding);

@@ -36,15 +36,16 @@ std::vector<Finding> misfits(const domain::FuncConfig& config, const domain::Gen
   const FunctionInfo* function = generation.function(config.function_id);
   if (function == nullptr) return {{"funcId", "value", "function not found"}};
   std::vector<Finding> findings;
-  if (!function->required_parameters.empty()) findings.push_back({"funcId", "value", "an authentication function takes no parameters"});
+  if (!function->required_parameters.empty())
+    findings.push_back({"funcId", "value", "an authentication function takes no parameters"});
   if (function->is_async) findings.push_back({"funcId", "value", "must not be async"});
   return findings;
 }
 
 // Problems of a document are told at its place. An object nobody speaks about is in use: it fitted before and would not now.
 template <class Object>
-void check_function(PlanContext& context, ResourceKind kind, const std::string& id, const Object& object, const domain::Generation& next,
-                    const GenerationPtr& current) {
+void check_function(PlanContext& context, ResourceKind kind, const std::string& id, const Object& object,
+                    const domain::Generation& next, const GenerationPtr& current) {
   const std::vector<Finding> findings = misfits(object, next);
   if (findings.empty()) return;
   if (const BundleDocument* document = context.document_of(kind, id)) {
@@ -53,7 +54,11 @@ void check_function(PlanContext& context, ResourceKind kind, const std::string& 
   }
   if (current != nullptr && !misfits(object, *current).empty()) return;
   for (const Finding& finding : findings) {
-    Problem problem{"", 0, std::string(kind_name(kind)), id, {finding.path, "in_use", finding.message + "; the scripts of this change lack it"}};
+    Problem problem{"",
+                    0,
+                    std::string(kind_name(kind)),
+                    id,
+                    {finding.path, "in_use", finding.message + "; the scripts of this change lack it"}};
     (context.options.allow_broken ? context.plan.result.warnings : context.plan.result.problems).push_back(std::move(problem));
   }
   context.plan.result.used_by.push_back(fmt::format("{} {}", kind_name(kind), id));
@@ -61,15 +66,15 @@ void check_function(PlanContext& context, ResourceKind kind, const std::string& 
 
 bool scripts_differ(const domain::Configuration& a, const domain::Configuration& b) {
   return !std::equal(a.scripts.begin(), a.scripts.end(), b.scripts.begin(), b.scripts.end(), [](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.value.publish_version == y.second.value.publish_version && x.second.value.source == y.second.value.source &&
-           x.second.value.title == y.second.value.title;
+    return x.first == y.first && x.second.value.publish_version == y.second.value.publish_version &&
+           x.second.value.source == y.second.value.source && x.second.value.title == y.second.value.title;
   });
 }
 
 bool sets_differ(const domain::Configuration& a, const domain::Configuration& b) {
-  return !std::equal(a.script_sets.begin(), a.script_sets.end(), b.script_sets.begin(), b.script_sets.end(), [](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.value.title == y.second.value.title;
-  });
+  return !std::equal(
+      a.script_sets.begin(), a.script_sets.end(), b.script_sets.begin(), b.script_sets.end(),
+      [](const auto& x, const auto& y) { return x.first == y.first && x.second.value.title == y.second.value.title; });
 }
 
 // A problem of a script at its own file and line.
@@ -123,7 +128,10 @@ void add_generation_warnings(PlanContext& context, const domain::Generation& gen
     const std::int64_t number = line != nullptr && line->is_int64() ? line->get_int64() : 0;
     const std::string function = text_of("function"), problem = text_of("problem");
     const std::string message = function.empty() ? problem : fmt::format("{}: {}", function, problem);
-    context.plan.result.warnings.push_back({"", 0, "Script", text_of("script"),
+    context.plan.result.warnings.push_back({"",
+                                            0,
+                                            "Script",
+                                            text_of("script"),
                                             {"", "publish", number > 0 ? fmt::format("line {}: {}", number, message) : message}});
   }
 }
@@ -144,7 +152,8 @@ void check_chain(PlanContext& context, const BundleDocument& document, const dom
     const std::string path = fmt::format("apiAuthIds[{}]", i);
     const std::string_view type = type_of(context, id);
     if (type.empty()) {
-      if (context.offline() || context.document_of(ResourceKind::ApiAuthentication, id) != nullptr) continue;  // told already, or not known
+      if (context.offline() || context.document_of(ResourceKind::ApiAuthentication, id) != nullptr)
+        continue;  // told already, or not known
       context.problem(document, {path, "value", fmt::format("no such API authentication \"{}\"", id)});
     } else if ((type == "httpBasic" || type == "httpDigest" || type == "apiKey") && ++counts[type] == 2) {
       context.problem(document, {path, "value", fmt::format("at most one {} per API", type)});
@@ -174,7 +183,8 @@ void check_references(PlanContext& context) {
     for (const std::string& auth_id : stored.value.api_auth_ids) {
       const bool removed = context.current.api_authentications.contains(auth_id) && type_of(context, auth_id).empty();
       if (!removed) continue;
-      context.plan.result.problems.push_back({"", 0, "ApiAuthentication", auth_id, {"", "in_use", fmt::format("is used by FuncApi {}", id)}});
+      context.plan.result.problems.push_back(
+          {"", 0, "ApiAuthentication", auth_id, {"", "in_use", fmt::format("is used by FuncApi {}", id)}});
       context.plan.result.used_by.push_back("FuncApi " + id);
     }
   }

@@ -11,7 +11,8 @@ using domain::ResourceKind;
 using domain::Script;
 
 // The scripts a document names, by script id; findings go to `reader`.
-std::map<std::string, Script> read_scripts(base::ObjectReader& reader, const std::string& set_id, std::vector<base::Finding>& findings) {
+std::map<std::string, Script> read_scripts(base::ObjectReader& reader, const std::string& set_id,
+                                           std::vector<base::Finding>& findings) {
   std::map<std::string, Script> scripts;
   const json::value* given = reader.member("scripts");
   if (given == nullptr) return scripts;
@@ -64,7 +65,8 @@ std::vector<FieldChange> place_scripts(PlanContext& context, const std::string& 
     if (found == scripts.end()) {
       script.publish_version = 1;
       changes.push_back({member(id), {}, base::json_string(script.source_sha256)});
-      const domain::ResourceMeta meta{1, context.tools.now_ms, context.tools.now_ms, options.by_hand ? std::string() : options.set};
+      const domain::ResourceMeta meta{1, context.tools.now_ms, context.tools.now_ms,
+                                      options.by_hand ? std::string() : options.set};
       scripts.emplace(id, domain::Stored<Script>{std::move(script), meta});
       continue;
     }

@@ -13,8 +13,13 @@ namespace json = base::json;
 json::array problems_to_json(const std::vector<Problem>& problems) {
   json::array out;
   for (const Problem& problem : problems) {
-    out.push_back(json::object{{"file", problem.file}, {"line", problem.line}, {"kind", problem.kind}, {"name", problem.name},
-                               {"path", problem.finding.path}, {"code", problem.finding.code}, {"message", problem.finding.message},
+    out.push_back(json::object{{"file", problem.file},
+                               {"line", problem.line},
+                               {"kind", problem.kind},
+                               {"name", problem.name},
+                               {"path", problem.finding.path},
+                               {"code", problem.finding.code},
+                               {"message", problem.finding.message},
                                {"text", problem.text()}});
   }
   return out;
@@ -34,7 +39,8 @@ std::string Problem::text() const {
 }
 
 bool comes_before(const Problem& a, const Problem& b) {
-  return std::tie(a.file, a.line, a.finding.path, a.finding.message) < std::tie(b.file, b.line, b.finding.path, b.finding.message);
+  return std::tie(a.file, a.line, a.finding.path, a.finding.message) <
+         std::tie(b.file, b.line, b.finding.path, b.finding.message);
 }
 
 std::string_view outcome_name(ObjectOutcome outcome) {
@@ -83,12 +89,19 @@ json::object to_json(const ApplyResult& result) {
     for (const FieldChange& field : object.fields) {
       fields.push_back(json::object{{"name", field.name}, {"before", field.before}, {"after", field.after}});
     }
-    objects.push_back(json::object{{"kind", kind_name(object.kind)}, {"id", object.id}, {"outcome", outcome_name(object.outcome)},
-                                   {"version", object.version}, {"fields", std::move(fields)}, {"text", object.text()}});
+    objects.push_back(json::object{{"kind", kind_name(object.kind)},
+                                   {"id", object.id},
+                                   {"outcome", outcome_name(object.outcome)},
+                                   {"version", object.version},
+                                   {"fields", std::move(fields)},
+                                   {"text", object.text()}});
   }
   for (const std::string& user : result.used_by) used_by.emplace_back(user);
-  return {{"objects", std::move(objects)}, {"problems", problems_to_json(result.problems)},
-          {"warnings", problems_to_json(result.warnings)}, {"usedBy", std::move(used_by)}, {"changed", result.would_change()}};
+  return {{"objects", std::move(objects)},
+          {"problems", problems_to_json(result.problems)},
+          {"warnings", problems_to_json(result.warnings)},
+          {"usedBy", std::move(used_by)},
+          {"changed", result.would_change()}};
 }
 
 }  // namespace funcgate::service

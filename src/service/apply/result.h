@@ -39,7 +39,7 @@ struct ObjectResult {
   domain::ResourceKind kind = domain::ResourceKind::FuncApi;
   std::string id;
   ObjectOutcome outcome = ObjectOutcome::Unchanged;
-  std::int64_t version = 0;  // after the change
+  std::int64_t version = 0;         // after the change
   std::vector<FieldChange> fields;  // Changed only
 
   // "ApiAuthentication shop: changed (title, fields[north].value)"
@@ -50,7 +50,7 @@ struct ApplyOptions {
   std::string set = "default";  // objects created by this apply belong to it
   bool by_hand = false;         // they belong to no set, so that no prune removes them
   bool prune = false, dry_run = false;
-  bool allow_broken = false;    // functions may vanish although something uses them
+  bool allow_broken = false;  // functions may vanish although something uses them
   std::string author, note;
 };
 

@@ -18,7 +18,8 @@ ResolvedSecret resolve_secret(PlanContext& context, const BundleDocument& docume
     case SecretOrigin::Env:
     case SecretOrigin::File:
       // The server must not read its own files and environment for whoever sends a document.
-      context.problem(document, {reference_path, "value", "env and file are resolved by the command line only; send the value itself"});
+      context.problem(document,
+                      {reference_path, "value", "env and file are resolved by the command line only; send the value itself"});
       return {SecretSource::Failed, {}};
     case SecretOrigin::Keystore: break;
   }

@@ -76,7 +76,8 @@ class Builder final : public YAML::EventHandler {
       add(mark, tag == "?" || tag.empty() ? plain_value(value, line_of(mark), next_path()) : json::value(json::string(value)));
     }
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     open(mark, tag, anchor, json::array());
   }
   void OnSequenceEnd() override { close(); }
@@ -89,10 +90,10 @@ class Builder final : public YAML::EventHandler {
   struct Level {
     json::value container;
     std::string path;
-    std::string member;         // of an object, once its name was read
+    std::string member;  // of an object, once its name was read
     bool has_member = false;
-    bool drop_member = false;   // a repetition: read, but not kept
-    YAML::Mark mark;            // where the container starts
+    bool drop_member = false;  // a repetition: read, but not kept
+    YAML::Mark mark;           // where the container starts
   };
 
   bool expects_key() const { return !levels_.empty() && levels_.back().container.is_object() && !levels_.back().has_member; }
@@ -107,7 +108,8 @@ class Builder final : public YAML::EventHandler {
     if (anchor != 0) throw Refused{{line_of(mark), path_of_level(), "anchors (&name) are not read; write the value out"}};
   }
   void refuse_tag(const YAML::Mark& mark, const std::string& tag) const {
-    if (!is_core_tag(tag)) throw Refused{{line_of(mark), path_of_level(), fmt::format("unknown tag \"{}\"", base::printable(tag, 60))}};
+    if (!is_core_tag(tag))
+      throw Refused{{line_of(mark), path_of_level(), fmt::format("unknown tag \"{}\"", base::printable(tag, 60))}};
   }
   void begin_member(const YAML::Mark& mark, const std::string& name) {
     Level& level = levels_.back();
@@ -125,7 +127,8 @@ class Builder final : public YAML::EventHandler {
     refuse_anchor(mark, anchor);
     refuse_tag(mark, tag);
     if (expects_key()) throw Refused{{line_of(mark), path_of_level(), "the name of a member must be a text"}};
-    if (levels_.size() == kDepthMax) throw Refused{{line_of(mark), path_of_level(), fmt::format("more than {} levels", kDepthMax)}};
+    if (levels_.size() == kDepthMax)
+      throw Refused{{line_of(mark), path_of_level(), fmt::format("more than {} levels", kDepthMax)}};
     Level level{std::move(container), next_path(), {}, false, false, mark};
     levels_.push_back(std::move(level));
   }

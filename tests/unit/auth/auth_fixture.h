@@ -54,7 +54,8 @@ class AuthFixture : public ::testing::Test {
   crypto::SealingKey sealing{the_keys().sealing, random};
 
   static const auth::SchemeKeys& the_keys() {
-    static const auth::SchemeKeys keys{base::SecretString("pepper-pepper-pepper-pepper-0001"), base::SecretString("sealing-sealing-sealing-sealing1"),
+    static const auth::SchemeKeys keys{base::SecretString("pepper-pepper-pepper-pepper-0001"),
+                                       base::SecretString("sealing-sealing-sealing-sealing1"),
                                        base::SecretString("process-process-process-process1")};
     return keys;
   }
@@ -127,14 +128,16 @@ class AuthFixture : public ::testing::Test {
   domain::ApiAuthentication staff() {
     domain::BasicConfig config;
     config.users.push_back({.username = "mia", .password_hash = "plain:long pass:word"});
-    config.users.push_back({.username = "j\xc3\xb6rg", .password_hash = "plain:gr\xc3\xbc\xc3\x9f" "e, viele"});
+    config.users.push_back({.username = "j\xc3\xb6rg",
+                            .password_hash = "plain:gr\xc3\xbc\xc3\x9f"
+                                             "e, viele"});
     config.users.push_back({.username = "gone", .password_hash = "plain:long pass:word", .disabled = true});
     config.users.push_back({.username = "late", .password_hash = "plain:long pass:word", .not_after_ms = kStartMs + 1000});
     config.users.push_back({.username = "empty"});
     return configuration("staff", std::move(config));
   }
-  domain::DigestUser digest_user(const std::string& config_id, std::string name, std::string_view password, std::string_view realm,
-                                 const std::vector<domain::DigestAlgorithm>& algorithms) {
+  domain::DigestUser digest_user(const std::string& config_id, std::string name, std::string_view password,
+                                 std::string_view realm, const std::vector<domain::DigestAlgorithm>& algorithms) {
     domain::DigestUser user;
     for (const auto algorithm : algorithms) {
       auto sealed = auth::seal_digest_ha1(sealing, config_id, name, algorithm, realm, password);
@@ -168,8 +171,6 @@ class AuthFixture : public ::testing::Test {
   }
 };
 
-inline std::string basic_header(std::string_view name_and_password) {
-  return "Basic " + base::base64_encode(name_and_password);
-}
+inline std::string basic_header(std::string_view name_and_password) { return "Basic " + base::base64_encode(name_and_password); }
 
 }  // namespace funcgate::test

@@ -37,10 +37,10 @@ TEST(DigestParameters, RefusesWhatTwoReadersCouldReadDifferently) {
     std::string_view text, why;
   };
   for (const Row& row : {Row{R"(realm="a", realm="a")", "repeated"}, Row{R"(realm="a", REALM=b)", "repeated in another case"},
-                         Row{R"(realm="a)", "quote not closed"}, Row{R"(realm="a\)", "escape at the end"}, Row{"realm", "no value"},
-                         Row{"realm=", "empty bare value"}, Row{"=x", "no name"}, Row{R"(realm="a" nonce="b")", "no comma"},
-                         Row{R"(realm=a"b")", "quote inside a bare value"}, Row{"re(alm=x", "name is no token"},
-                         Row{std::string_view("realm=\"a\0b\"", 11), "NUL"}}) {
+                         Row{R"(realm="a)", "quote not closed"}, Row{R"(realm="a\)", "escape at the end"},
+                         Row{"realm", "no value"}, Row{"realm=", "empty bare value"}, Row{"=x", "no name"},
+                         Row{R"(realm="a" nonce="b")", "no comma"}, Row{R"(realm=a"b")", "quote inside a bare value"},
+                         Row{"re(alm=x", "name is no token"}, Row{std::string_view("realm=\"a\0b\"", 11), "NUL"}}) {
     DigestParameters p;
     EXPECT_FALSE(parse_digest_parameters(row.text, p)) << row.why;
   }
@@ -51,7 +51,8 @@ TEST(DigestParameters, ReadEightKibibytesOfAnythingInUnderAMillisecond) {
   std::string quotes, escapes = "realm=\"";
   while (quotes.size() < 8190) quotes += "a=\"\",";
   while (escapes.size() < 8180) escapes += "\\\"";
-  for (const std::string& text : {std::string(8192, ','), std::string(8192, '"'), std::string(8192, '='), std::string(8192, '\\'), quotes, escapes}) {
+  for (const std::string& text :
+       {std::string(8192, ','), std::string(8192, '"'), std::string(8192, '='), std::string(8192, '\\'), quotes, escapes}) {
     auto best = std::chrono::nanoseconds::max();
     for (int i = 0; i < 5; ++i) {
       DigestParameters p;
@@ -78,8 +79,11 @@ TEST(Challenges, HoldNoLineBreakAndNoLooseQuote) {
   const std::string hostile = "a\"b\\c\r\nX-Evil: 1\x01";
   EXPECT_EQ(basic_challenge(hostile), R"(Basic realm="a\"b\\cX-Evil: 1", charset="UTF-8")");
   EXPECT_EQ(plain_challenge("Func", "badge"), R"(Func realm="badge")");
-  EXPECT_EQ(digest_challenge({.realm = "r", .algorithm = "MD5", .nonce = "n", .opaque = "o", .auth_int = true, .userhash = true, .stale = true}),
-            R"(Digest realm="r", qop="auth, auth-int", algorithm=MD5, nonce="n", opaque="o", charset=UTF-8, userhash=true, stale=true)");
+  EXPECT_EQ(
+      digest_challenge(
+          {.realm = "r", .algorithm = "MD5", .nonce = "n", .opaque = "o", .auth_int = true, .userhash = true, .stale = true}),
+      R"(Digest realm="r", qop="auth, auth-int", algorithm=MD5, nonce="n", opaque="o", charset=UTF-8, userhash=true)"
+      ", stale=true");
   EXPECT_EQ(digest_challenge({.realm = "r", .algorithm = "SHA-256", .nonce = "n", .opaque = "o"}),
             R"(Digest realm="r", qop="auth", algorithm=SHA-256, nonce="n", opaque="o", charset=UTF-8)");
 }

@@ -28,8 +28,12 @@ struct FixedField : AuthFixture {
     EXPECT_EQ(outcome.reason, reason) << why;
     EXPECT_EQ(outcome.principal ? outcome.principal->fields().name : "", name) << why;
   }
-  void accepts(CallBuilder call, std::string_view name, const std::string& why) { expect(std::move(call), Verdict::Accepted, Reason::None, name, why); }
-  void rejects(CallBuilder call, Reason reason, const std::string& why) { expect(std::move(call), Verdict::Rejected, reason, "", why); }
+  void accepts(CallBuilder call, std::string_view name, const std::string& why) {
+    expect(std::move(call), Verdict::Accepted, Reason::None, name, why);
+  }
+  void rejects(CallBuilder call, Reason reason, const std::string& why) {
+    expect(std::move(call), Verdict::Rejected, reason, "", why);
+  }
   static CallBuilder with(std::string_view target) { return std::move(a_call().post(target)); }
   static CallBuilder with_json(std::string_view text) { return std::move(a_call().post(kTarget).json(text)); }
   static CallBuilder with_form(std::string_view text) { return std::move(a_call().post(kTarget).form(text)); }
@@ -60,19 +64,24 @@ TEST_F(FixedField, ComparesExactBytes) {
   rejects(with("/x?shop_token=w9-Kq3vT-nort%"), Reason::FixedFieldMismatch, "a broken escape");
   rejects(with("/x?shop_token"), Reason::FixedFieldMismatch, "a name alone");
   rejects(with("/x?shop_token=" + std::string(5000, 'a')), Reason::FixedFieldMismatch, "very long");
-  expect(std::move(a_call().header("X_Shop_Token", kValue)), Verdict::Absent, Reason::FixedFieldAbsent, "", "- and _ are different");
+  expect(std::move(a_call().header("X_Shop_Token", kValue)), Verdict::Absent, Reason::FixedFieldAbsent, "",
+         "- and _ are different");
   expect(with("/x?Shop_token=w9-Kq3vT-north"), Verdict::Absent, Reason::FixedFieldAbsent, "", "query names have case");
-  expect(with_json(R"({"kwargs":{"shop_token":"w9-Kq3vT-north"}})"), Verdict::Absent, Reason::FixedFieldAbsent, "", "another place in the body");
-  expect(with_json(R"([{"shop_token":"w9-Kq3vT-north"}])"), Verdict::Absent, Reason::FixedFieldAbsent, "", "a list has no members");
-  expect(std::move(a_call().post("/x").body("text/plain", "shop_token=w9-Kq3vT-north")), Verdict::Absent, Reason::FixedFieldAbsent, "",
-         "the form of a body comes from its type only");
+  expect(with_json(R"({"kwargs":{"shop_token":"w9-Kq3vT-north"}})"), Verdict::Absent, Reason::FixedFieldAbsent, "",
+         "another place in the body");
+  expect(with_json(R"([{"shop_token":"w9-Kq3vT-north"}])"), Verdict::Absent, Reason::FixedFieldAbsent, "",
+         "a list has no members");
+  expect(std::move(a_call().post("/x").body("text/plain", "shop_token=w9-Kq3vT-north")), Verdict::Absent,
+         Reason::FixedFieldAbsent, "", "the form of a body comes from its type only");
 }
 
 // authentication must-hold 21
 TEST_F(FixedField, NeverMatchesWhenItOccursTwice) {
-  rejects(std::move(a_call().header("X-Shop-Token", kValue).header("x-shop-token", kValue)), Reason::FixedFieldRepeated, "header");
+  rejects(std::move(a_call().header("X-Shop-Token", kValue).header("x-shop-token", kValue)), Reason::FixedFieldRepeated,
+          "header");
   rejects(with("/x?shop_token=w9-Kq3vT-north&shop_token=w9-Kq3vT-north"), Reason::FixedFieldRepeated, "query");
-  rejects(with("/x?shop_token=w9-Kq3vT-north&shop%5ftoken=w9-Kq3vT-north"), Reason::FixedFieldRepeated, "query, spelled differently");
+  rejects(with("/x?shop_token=w9-Kq3vT-north&shop%5ftoken=w9-Kq3vT-north"), Reason::FixedFieldRepeated,
+          "query, spelled differently");
   rejects(with_form("shop_token=w9-Kq3vT-north&shop_token="), Reason::FixedFieldRepeated, "urlencoded");
   CallBuilder twice = with_json(R"({"shop_token":"w9-Kq3vT-north","shop_token":"w9-Kq3vT-north"})");
   const auto outcome = ask(*everywhere(), twice);
@@ -94,12 +103,16 @@ TEST_F(FixedField, IsNeverEqualToWhatIsNoText) {
 // authentication must-hold 23
 TEST_F(FixedField, CountsInMultipartOnlyBeforeTheFirstFile) {
   const std::string field = "--B\r\nContent-Disposition: form-data; name=\"shop_token\"\r\n\r\nw9-Kq3vT-north\r\n";
-  const std::string file = "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n" + std::string(10, 'x') + "\r\n";
-  const auto multipart = [&](const std::string& body) { return std::move(a_call().post(kTarget).body("multipart/form-data; boundary=B", body)); };
+  const std::string file =
+      "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a\"\r\n\r\n" + std::string(10, 'x') + "\r\n";
+  const auto multipart = [&](const std::string& body) {
+    return std::move(a_call().post(kTarget).body("multipart/form-data; boundary=B", body));
+  };
   accepts(multipart(field + file + "--B--\r\n"), "body", "before the file");
   expect(multipart(file + field + "--B--\r\n"), Verdict::Absent, Reason::FixedFieldAbsent, "", "behind the file");
   rejects(multipart(field + field + "--B--\r\n"), Reason::FixedFieldRepeated, "twice");
-  const std::string padding = "--B\r\nContent-Disposition: form-data; name=\"pad\"\r\n\r\n" + std::string(auth::kBodyStartBytes, 'p') + "\r\n";
+  const std::string padding =
+      "--B\r\nContent-Disposition: form-data; name=\"pad\"\r\n\r\n" + std::string(auth::kBodyStartBytes, 'p') + "\r\n";
   expect(multipart(padding + field + "--B--\r\n"), Verdict::Absent, Reason::FixedFieldAbsent, "", "beyond 64 KiB");
   CallBuilder unread = std::move(a_call().post(kTarget).body_to_come("multipart/form-data; boundary=B", 10'000'000'000));
   EXPECT_EQ(everywhere()->needs(auth_call(unread), thread), Needs::HeadAndBodyStart) << "never the file";
@@ -155,13 +168,12 @@ TEST_F(FixedField, EntryWithoutValueAdmitsNobody) {
   auto broken = empty;
   broken.value_hash = "zz";
   auto made = scheme(shop({empty, broken}));
-  for (const char* value : {"", "zz", "x"}) EXPECT_EQ(ask(*made, std::move(a_call().header("X-Shop-Token", value))).verdict, Verdict::Rejected);
+  for (const char* value : {"", "zz", "x"})
+    EXPECT_EQ(ask(*made, std::move(a_call().header("X-Shop-Token", value))).verdict, Verdict::Rejected);
 }
 
 // authentication must-hold 19
-TEST_F(FixedField, NamesEveryFieldToBeRemoved) {
-  EXPECT_EQ(everywhere()->credential_fields().size(), 5u);
-}
+TEST_F(FixedField, NamesEveryFieldToBeRemoved) { EXPECT_EQ(everywhere()->credential_fields().size(), 5u); }
 
 }  // namespace
 }  // namespace funcgate::test

@@ -12,16 +12,18 @@ std::string text_part(std::string_view name, std::string_view value) {
 TEST(MultipartBoundary, IsTheOnlyLegalParameter) {
   EXPECT_EQ(multipart_boundary("multipart/form-data; boundary=abc"), "abc");
   EXPECT_EQ(multipart_boundary("multipart/form-data; charset=utf-8; Boundary=\"a b:c\""), "a b:c");
-  for (const std::string_view bad : {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=a; boundary=b",
-                                     "multipart/form-data; boundary=\"a", "multipart/form-data; boundary=\"a\x01\"",
-                                     "multipart/form-data; boundary=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""}) {
+  for (const std::string_view bad :
+       {"multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=a; boundary=b",
+        "multipart/form-data; boundary=\"a", "multipart/form-data; boundary=\"a\x01\"",
+        "multipart/form-data; boundary=\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\""}) {
     EXPECT_FALSE(multipart_boundary(bad)) << bad;
   }
 }
 
 TEST(MultipartPrefix, ReadsTextPartsUpToTheFirstFile) {
   const std::string body = text_part("a", "1") + text_part("b", "line\r\nbreak") +
-                           "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\nBYTES\r\n" + text_part("c", "3") + "--B--\r\n";
+                           "--B\r\nContent-Disposition: form-data; name=\"f\"; filename=\"x\"\r\n\r\nBYTES\r\n" +
+                           text_part("c", "3") + "--B--\r\n";
   const auto prefix = read_multipart_prefix(body, "B", 100);
   EXPECT_TRUE(prefix.is_well_formed);
   ASSERT_EQ(prefix.parts.size(), 2u);
@@ -47,10 +49,12 @@ TEST(MultipartPrefix, RefusesWhatIsAmbiguous) {
     std::string body, why;
   };
   for (const Row& row :
-       {Row{"preamble\r\n" + good, "a preamble"}, Row{"\r\n" + good, "a line break in front"}, Row{"--Bx\r\n" + good, "another boundary"},
+       {Row{"preamble\r\n" + good, "a preamble"}, Row{"\r\n" + good, "a line break in front"},
+        Row{"--Bx\r\n" + good, "another boundary"},
         Row{"--B\nContent-Disposition: form-data; name=\"a\"\n\n1\n--B--", "bare line feeds"},
         Row{"--B\r\nContent-Disposition: form-data; name=\"a\"; name=\"b\"\r\n\r\n1\r\n--B--", "two names"},
-        Row{"--B\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n1\r\n--B--", "two dispositions"},
+        Row{"--B\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n1\r\n--B--",
+            "two dispositions"},
         Row{"--B\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\n1\r\n--B--", "no form data"},
         Row{"--B\r\nContent-Disposition: form-data;\r\n name=\"a\"\r\n\r\n1\r\n--B--", "a folded line"},
         Row{"--B\r\n\r\n1\r\n--B--", "no headers"}}) {

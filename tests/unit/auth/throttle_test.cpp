@@ -112,7 +112,8 @@ TEST_F(Throttle, StaysBoundedUnderRandomNames) {
   auth::ThrottleSettings settings;
   settings.entries_max = 640;
   auth::Throttle small(settings, clock);
-  for (int i = 0; i < 20'000; ++i) small.failed("staff", "name" + std::to_string(i), at("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250)));
+  for (int i = 0; i < 20'000; ++i)
+    small.failed("staff", "name" + std::to_string(i), at("10.0." + std::to_string(i / 250) + "." + std::to_string(i % 250)));
   for (int i = 0; i < 10; ++i) small.failed("staff", "mia", home);
   EXPECT_GT(small.address_blocked_s("staff", home), 0) << "the newest are counted all the same";
 }

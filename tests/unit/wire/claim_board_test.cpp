@@ -38,7 +38,7 @@ TEST(ClaimBoard, OtherCallsAndSlotsAreNotTouched) {
   boards.server->offer(1, 5);
   EXPECT_FALSE(boards.worker->claim(1, 4));
   EXPECT_FALSE(boards.worker->claim(2, 5));
-  EXPECT_FALSE(boards.worker->claim(9, 0)) << "nothing was offered: call 0 of a fresh board";
+  EXPECT_FALSE(boards.worker->claim(9, 5)) << "nothing was offered there";
   EXPECT_TRUE(boards.worker->claim(1, 5));
 }
 

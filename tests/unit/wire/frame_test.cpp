@@ -62,8 +62,9 @@ TEST(Frame, RefusesForeignHeads) {
     std::size_t offset;
     unsigned char value;
   };
-  const HeadCase cases[] = {{"type 0", 4, 0}, {"type 7", 4, 7}, {"type 255", 4, 255}, {"version 0", 5, 0}, {"a later version", 5, kVersion + 1},
-                            {"too long", 3, 0xff}};
+  const HeadCase cases[] = {
+      {"type 0", 4, 0},     {"type 7", 4, 7}, {"type 255", 4, 255}, {"version 0", 5, 0}, {"a later version", 5, kVersion + 1},
+      {"too long", 3, 0xff}};
   for (const auto& [rule, offset, value] : cases) {
     std::string bytes = frame_with("x");
     bytes[offset] = static_cast<char>(value);

@@ -126,10 +126,10 @@ TEST(Messages, RefusesValuesThatDoNotExist) {
   }
   std::string ask;
   encode_ask(ask, 1, {AskKind::Env, "", ""});
-  for (unsigned char kind : {0, 5, 255}) {
+  for (int kind : {0, 5, 255}) {
     std::string payload = payload_of(ask);
     payload[0] = static_cast<char>(kind);
-    EXPECT_FALSE(decode_ask(payload).has_value()) << int{kind};
+    EXPECT_FALSE(decode_ask(payload).has_value()) << kind;
   }
 }
 

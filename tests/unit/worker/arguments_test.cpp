@@ -34,33 +34,48 @@ TEST(WorkerArguments, ComeFromWhereTheFormSays) {
   const char* json = "application/json";
   const char* form = "application/x-www-form-urlencoded";
   const FormCase cases[] = {
-      {"standard POST keeps types", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"b":[true,null,1.5,"x"]}})", R"({"a":1,"b":[true,null,1.5,"x"]})"},
-      {"the query never supplies arguments on POST", ArgumentForm::PostStandard, json, "a=1&kwargs=%7B%7D", R"({"kwargs":{}})", "{}"},
+      {"standard POST keeps types", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"b":[true,null,1.5,"x"]}})",
+       R"({"a":1,"b":[true,null,1.5,"x"]})"},
+      {"the query never supplies arguments on POST", ArgumentForm::PostStandard, json, "a=1&kwargs=%7B%7D", R"({"kwargs":{}})",
+       "{}"},
       {"an empty body means no arguments", ArgumentForm::PostStandard, "", "", "", "{}"},
       {"an empty object means no arguments", ArgumentForm::PostStandard, json, "", "{}", "{}"},
       {"no other members", ArgumentForm::PostStandard, json, "", R"({"kwargs":{},"a":1})", "400 Only kwargs and options"},
       {"kwargs is an object", ArgumentForm::PostStandard, json, "", R"({"kwargs":[1]})", "400 kwargs must be a JSON object"},
       {"options is an object", ArgumentForm::PostStandard, json, "", R"({"options":null})", "400 options must be a JSON object"},
       {"the body is an object", ArgumentForm::PostStandard, json, "", "[1]", "400 The body must be a JSON object"},
-      {"the media type counts, not the look", ArgumentForm::PostStandard, "text/plain", "", R"({"kwargs":{}})", "400 The body of the standard form must be JSON"},
-      {"a +json type is JSON", ArgumentForm::PostStandard, "application/vnd.x+json; charset=utf-8", "", R"({"kwargs":{"a":1}})", R"({"a":1})"},
+      {"the media type counts, not the look", ArgumentForm::PostStandard, "text/plain", "", R"({"kwargs":{}})",
+       "400 The body of the standard form must be JSON"},
+      {"a +json type is JSON", ArgumentForm::PostStandard, "application/vnd.x+json; charset=utf-8", "", R"({"kwargs":{"a":1}})",
+       R"({"a":1})"},
       {"broken JSON", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1})", "400 The body is not valid JSON"},
       {"something after the JSON", ArgumentForm::PostStandard, json, "", R"({"kwargs":{}} x)", "400 The body is not valid JSON"},
-      {"repeated member names", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"a":2}})", "400 The body is not valid JSON: repeated"},
-      {"names repeated by an escape", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"\u0061":2}})", "400 The body is not valid JSON: repeated"},
+      {"repeated member names", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"a":2}})",
+       "400 The body is not valid JSON: repeated"},
+      {"names repeated by an escape", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1,"\u0061":2}})",
+       "400 The body is not valid JSON: repeated"},
       {"NaN is not JSON", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":NaN}})", "400 The body is not valid JSON"},
-      {"numbers are finite", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1e999}})", "400 The body is not valid JSON: a number that is not finite"},
+      {"numbers are finite", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1e999}})",
+       "400 The body is not valid JSON: a number that is not finite"},
       {"tiny numbers are zero", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":1e-999}})", R"({"a":0.0})"},
-      {"invalid UTF-8", ArgumentForm::PostStandard, json, "", "{\"kwargs\":{\"a\":\"\xff\"}}", "400 The body is not valid JSON: invalid UTF-8"},
-      {"lone surrogates", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":"\ud800"}})", "400 The body is not valid JSON: a lone surrogate"},
-      {"surrogate pairs", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":"\ud83d\ude00\n\u00e4"}})", "{\"a\":\"\xf0\x9f\x98\x80\\n\xc3\xa4\"}"},
-      {"control characters inside a text", ArgumentForm::PostStandard, json, "", "{\"kwargs\":{\"a\":\"\n\"}}", "400 The body is not valid JSON: a control"},
-      {"leading zeros", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":01}})", "400 The body is not valid JSON: a number with a leading zero"},
-      {"integers of any size", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":-123456789012345678901234567890,"b":9223372036854775807}})",
+      {"invalid UTF-8", ArgumentForm::PostStandard, json, "", "{\"kwargs\":{\"a\":\"\xff\"}}",
+       "400 The body is not valid JSON: invalid UTF-8"},
+      {"lone surrogates", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":"\ud800"}})",
+       "400 The body is not valid JSON: a lone surrogate"},
+      {"surrogate pairs", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":"\ud83d\ude00\n\u00e4"}})",
+       "{\"a\":\"\xf0\x9f\x98\x80\\n\xc3\xa4\"}"},
+      {"control characters inside a text", ArgumentForm::PostStandard, json, "", "{\"kwargs\":{\"a\":\"\n\"}}",
+       "400 The body is not valid JSON: a control"},
+      {"leading zeros", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":01}})",
+       "400 The body is not valid JSON: a number with a leading zero"},
+      {"integers of any size", ArgumentForm::PostStandard, json, "",
+       R"({"kwargs":{"a":-123456789012345678901234567890,"b":9223372036854775807}})",
        R"({"a":-123456789012345678901234567890,"b":9223372036854775807})"},
-      {"simplified POST takes the members", ArgumentForm::PostSimplified, json, "x=1", R"({"a":1,"kwargs":{"b":2}})", R"({"a":1,"kwargs":{"b":2}})"},
+      {"simplified POST takes the members", ArgumentForm::PostSimplified, json, "x=1", R"({"a":1,"kwargs":{"b":2}})",
+       R"({"a":1,"kwargs":{"b":2}})"},
       {"simplified JSON is an object", ArgumentForm::PostSimplified, json, "", "[1]", "400 The body must be a JSON object"},
-      {"a form is text, repeated names are lists", ArgumentForm::PostSimplified, form, "", "sku=A7&qty=2&n=gift&n=fragile+x%21&n=", R"({"sku":"A7","qty":"2","n":["gift","fragile x!",""]})"},
+      {"a form is text, repeated names are lists", ArgumentForm::PostSimplified, form, "",
+       "sku=A7&qty=2&n=gift&n=fragile+x%21&n=", R"({"sku":"A7","qty":"2","n":["gift","fragile x!",""]})"},
       {"brackets and dots have no meaning", ArgumentForm::PostSimplified, form, "", "a[0]=1&a.b=2", R"({"a[0]":"1","a.b":"2"})"},
       {"a broken escape in a form", ArgumentForm::PostSimplified, form, "", "a=%zz", "400 The form is not well encoded"},
       {"text is one argument", ArgumentForm::PostSimplified, "text/csv", "", "a,b\n", R"({"text":"a,b\n"})"},
@@ -71,11 +86,13 @@ TEST(WorkerArguments, ComeFromWhereTheFormSays) {
       {"standard GET", ArgumentForm::GetStandard, "", "kwargs=%7B%22sku%22%3A%22A7%22%7D&options=%7B%7D", "", R"({"sku":"A7"})"},
       {"standard GET without anything", ArgumentForm::GetStandard, "", "", "", "{}"},
       {"standard GET, another name", ArgumentForm::GetStandard, "", "kwargs=%7B%7D&a=1", "", "400 Only kwargs and options"},
-      {"standard GET, a repeated name", ArgumentForm::GetStandard, "", "kwargs=%7B%7D&kwargs=%7B%7D", "", "400 kwargs is given twice"},
+      {"standard GET, a repeated name", ArgumentForm::GetStandard, "", "kwargs=%7B%7D&kwargs=%7B%7D", "",
+       "400 kwargs is given twice"},
       {"standard GET, not an object", ArgumentForm::GetStandard, "", "kwargs=1", "", "400 kwargs must be a JSON object"},
       {"simplified GET", ArgumentForm::GetSimplified, "", "sku=A7&qty=2&qty=3", "", R"({"sku":"A7","qty":["2","3"]})"},
       {"the form of tasks", ArgumentForm::Kwargs, "", "a=1", R"({"a":1})", R"({"a":1})"},
-      {"files is reserved, JSON", ArgumentForm::PostSimplified, json, "", R"({"files":[{"filePath":"/etc/passwd"}]})", "400 Invalid arguments"},
+      {"files is reserved, JSON", ArgumentForm::PostSimplified, json, "", R"({"files":[{"filePath":"/etc/passwd"}]})",
+       "400 Invalid arguments"},
       {"files is reserved, query", ArgumentForm::GetSimplified, "", "files=x", "", "400 Invalid arguments"},
   };
   for (const auto& [rule, form_of_case, type, query, body, answer] : cases) {
@@ -105,7 +122,8 @@ TEST(WorkerArguments, NestUpTo64Levels) {
 }
 
 TEST(WorkerArguments, MultipartPartsAreTextAndFilesComeFromTheServer) {
-  WorkerProcess worker("@DFF.API('x')\ndef f(a: int, b, files): return [a, b, files, _DFF_HTTP_REQUEST['body'], _DFF_HTTP_REQUEST['rawBody']]\n");
+  WorkerProcess worker(
+      "@DFF.API('x')\ndef f(a: int, b, files): return [a, b, files, _DFF_HTTP_REQUEST['body'], _DFF_HTTP_REQUEST['rawBody']]\n");
   wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
   invoke.form = ArgumentForm::PostSimplified;
   invoke.content_type = "multipart/form-data; boundary=x";
@@ -127,7 +145,9 @@ std::string argument_outcome(const WorkerReply& reply) {
   if (reply.outcome != Outcome::BadArguments) return "outcome " + reply.problem;
   const auto problem = reply.problem_json();
   const auto& error = problem.at("detail").at("errors").as_array().at(0);
-  auto text = [&](const char* name) { return error.at(name).is_string() ? std::string(error.at(name).as_string()) : std::string("null"); };
+  auto text = [&](const char* name) {
+    return error.at(name).is_string() ? std::string(error.at(name).as_string()) : std::string("null");
+  };
   return "!" + text("code") + " " + text("expected") + " " + text("found") + " " + text("path");
 }
 
@@ -249,13 +269,15 @@ TEST(WorkerArguments, TextIsConvertedToTheAnnotation) {
 
 TEST(WorkerArguments, ProblemIsTheDocumentedOne) {
   WorkerProcess worker("@DFF.API('x')\ndef f(sku: str, qty: int = 1): return 1\n");
-  EXPECT_EQ(worker.call_f(R"({"sku":"A7","qty":"two"})").problem,
-            R"({"message":"Invalid arguments","detail":{"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer",)"
-            R"("expected":"integer","found":"string"}]}})");
-  EXPECT_EQ(worker.call_f(R"({"qty":1,"more":"x"})").problem,
-            R"({"message":"Invalid arguments","detail":{"errors":[)"
-            R"({"path":"kwargs.sku","code":"missing","message":"is required","expected":"string","found":null},)"
-            R"({"path":"kwargs.more","code":"unknown","message":"is not a parameter of the function","expected":null,"found":"string"}]}})");
+  EXPECT_EQ(
+      worker.call_f(R"({"sku":"A7","qty":"two"})").problem,
+      R"({"message":"Invalid arguments","detail":{"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer",)"
+      R"("expected":"integer","found":"string"}]}})");
+  EXPECT_EQ(
+      worker.call_f(R"({"qty":1,"more":"x"})").problem,
+      R"({"message":"Invalid arguments","detail":{"errors":[)"
+      R"({"path":"kwargs.sku","code":"missing","message":"is required","expected":"string","found":null},)"
+      R"({"path":"kwargs.more","code":"unknown","message":"is not a parameter of the function","expected":null,"found":"string"}]}})");
   std::string many = "{\"sku\":\"x\"";
   for (int i = 0; i < 50; ++i) many += ",\"n" + std::to_string(i) + "\":1";
   EXPECT_EQ(worker.call_f(many + "}").problem_json().at("detail").at("errors").as_array().size(), 20u);
@@ -290,7 +312,8 @@ TEST(WorkerArguments, ValidationOffChecksNamesOnly) {
 }
 
 TEST(WorkerArguments, AConstantAlwaysWins) {
-  WorkerProcess worker("import datetime\n@DFF.API('x')\ndef f(a: int, b: str = 'd', c: datetime.date = None): return repr((a, b, c))\n");
+  WorkerProcess worker(
+      "import datetime\n@DFF.API('x')\ndef f(a: int, b: str = 'd', c: datetime.date = None): return repr((a, b, c))\n");
   wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
   invoke.fixed_kwargs = R"({"a":7,"b":"INPUT_BY_CALLER","c":"2026-03-02"})";
   invoke.body = R"({"kwargs":{"b":"mine"}})";
@@ -351,9 +374,10 @@ TEST(WorkerArguments, OptionsAreAWhitelist) {
 }
 
 TEST(WorkerArguments, ValidateGivesTheCanonicalFormThatACallAcceptsAgain) {
-  WorkerProcess worker(std::string(kTypes) +
-                       "@DFF.API('x')\ndef f(d: date, e: Level, p: Point, b: bytes, n: float, m: Decimal, s: set[int], z: Color, k=1):\n"
-                       "    return repr((d, e, p, b, n, m, s, z, k))\n");
+  WorkerProcess worker(
+      std::string(kTypes) +
+      "@DFF.API('x')\ndef f(d: date, e: Level, p: Point, b: bytes, n: float, m: Decimal, s: set[int], z: Color, k=1):\n"
+      "    return repr((d, e, p, b, n, m, s, z, k))\n");
   ASSERT_TRUE(worker.ready()) << base::to_json(worker.report());
   wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
   invoke.form = ArgumentForm::GetSimplified;
@@ -361,7 +385,8 @@ TEST(WorkerArguments, ValidateGivesTheCanonicalFormThatACallAcceptsAgain) {
   const std::string direct = worker.call(invoke).body;
   invoke.mode = wire::InvokeMode::Validate;
   const auto canonical = worker.call(invoke);
-  EXPECT_EQ(canonical.body, R"({"kwargs":{"b":"AQI=","d":"2026-03-02","e":2,"m":"1.10","n":2.0,"p":{"x":1,"y":0},"s":[5],"z":"red"}})");
+  EXPECT_EQ(canonical.body,
+            R"({"kwargs":{"b":"AQI=","d":"2026-03-02","e":2,"m":"1.10","n":2.0,"p":{"x":1,"y":0},"s":[5],"z":"red"}})");
   const std::string kwargs = canonical.body.substr(10, canonical.body.size() - 11);
   wire::Invoke again = WorkerProcess::invoke("t__m.f");
   again.form = ArgumentForm::Kwargs;

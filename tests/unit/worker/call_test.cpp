@@ -48,7 +48,7 @@ TEST(WorkerExceptions, OfEveryKindEndTheCallAndNotTheWorker) {
       "    if kind == 'generator': raise GeneratorExit\n"
       "    return 'alive'\n");
   const std::pair<const char*, const char*> cases[] = {
-      {"exit", "SystemExit"}, {"interrupt", "KeyboardInterrupt"}, {"hostile", "Hostile"},    {"lying", "Lying"},
+      {"exit", "SystemExit"}, {"interrupt", "KeyboardInterrupt"}, {"hostile", "Hostile"},        {"lying", "Lying"},
       {"odd", "Odd"},         {"recursion", "RecursionError"},    {"generator", "GeneratorExit"}};
   for (const auto& [kind, type] : cases) {
     const auto reply = worker.call_f(std::string(R"({"kind":")") + kind + "\"}");
@@ -68,7 +68,8 @@ TEST(WorkerExceptions, OfTheCallerNeverEnterTheFunction) {
 TEST(WorkerAsync, RunsToCompletionAndCancelsWhatIsLeft) {
   WorkerProcess worker(
       "import asyncio\ncancelled = []\n"
-      "async def left():\n    try:\n        await asyncio.sleep(1000)\n    except asyncio.CancelledError:\n        cancelled.append(1)\n        raise\n"
+      "async def left():\n    try:\n        await asyncio.sleep(1000)\n    except asyncio.CancelledError:\n        "
+      "cancelled.append(1)\n        raise\n"
       "@DFF.API('x')\nasync def f(fail=False):\n    asyncio.create_task(left())\n    await asyncio.sleep(0)\n"
       "    if fail: raise ValueError('late')\n    return [len(cancelled), _DFF_FUNC_NAME]\n");
   EXPECT_EQ(worker.call_f().body, R"([0,"f"])");
@@ -78,9 +79,12 @@ TEST(WorkerAsync, RunsToCompletionAndCancelsWhatIsLeft) {
 }
 
 TEST(WorkerPrint, IsCapturedWithTimes) {
-  WorkerProcess worker("import sys\n@DFF.API('x')\ndef f():\n    print('a', 1)\n    DFF.LOG('b\\nc', end='')\n    print('e', file=sys.stderr)\n    return 1\n");
-  EXPECT_THAT(worker.call_f().print_log, ::testing::MatchesRegex("\\[[0-9]+ ms, \\+[0-9]+ ms\\] a 1\n\\[[0-9]+ ms, \\+[0-9]+ ms\\] b\n"
-                                                                "\\[[0-9]+ ms, \\+[0-9]+ ms\\] ce\n"));
+  WorkerProcess worker(
+      "import sys\n@DFF.API('x')\ndef f():\n    print('a', 1)\n    DFF.LOG('b\\nc', end='')\n    print('e', file=sys.stderr)\n   "
+      " return 1\n");
+  EXPECT_THAT(worker.call_f().print_log,
+              ::testing::MatchesRegex("\\[[0-9]+ ms, \\+[0-9]+ ms\\] a 1\n\\[[0-9]+ ms, \\+[0-9]+ ms\\] b\n"
+                                      "\\[[0-9]+ ms, \\+[0-9]+ ms\\] ce\n"));
   WorkerProcess silent("@DFF.API('x')\ndef f(): return 1\n");
   EXPECT_THAT(silent.call_f().print_log, IsEmpty());
 }
@@ -92,7 +96,8 @@ TEST(WorkerPrint, IsKeptOfTheCallThatRaised) {
 }
 
 TEST(WorkerPrint, IsBounded) {
-  WorkerProcess worker("@DFF.API('x')\ndef f(lines, width):\n    for i in range(lines):\n        print(f'<{i}>', '\\u00e4' * width)\n");
+  WorkerProcess worker(
+      "@DFF.API('x')\ndef f(lines, width):\n    for i in range(lines):\n        print(f'<{i}>', '\\u00e4' * width)\n");
   const auto wide = worker.call_f(R"({"lines":1,"width":5000})").print_log;
   EXPECT_GT(wide.size(), 5900u);
   EXPECT_LT(wide.size(), 6200u);
@@ -108,12 +113,15 @@ TEST(WorkerVariables, HaveTheValuesOfTheCall) {
   const std::string source =
       "import __other\nlevel = [_DFF_TRACE_ID, _DFF_HTTP_REQUEST, _DFF_CALLER, _DFF_FUNC_CALL_KWARGS, _DFF_START_TIME]\n"
       "@DFF.API('Title')\ndef f(a: int = 1):\n"
-      "    return {'level': level, 'other': __other.ids(), 'task': _DFF_TASK_ID, 'root': _DFF_ROOT_TASK_ID, 'set': [_DFF_SCRIPT_SET_ID, "
-      "_DFF_SCRIPT_SET_NAME, _DFF_SCRIPT_SET_TITLE], 'script': [_DFF_SCRIPT_ID, _DFF_SCRIPT_NAME, _DFF_SCRIPT_TITLE, _DFF_SCRIPT_VERSION], "
+      "    return {'level': level, 'other': __other.ids(), 'task': _DFF_TASK_ID, 'root': _DFF_ROOT_TASK_ID, 'set': "
+      "[_DFF_SCRIPT_SET_ID, "
+      "_DFF_SCRIPT_SET_NAME, _DFF_SCRIPT_SET_TITLE], 'script': [_DFF_SCRIPT_ID, _DFF_SCRIPT_NAME, _DFF_SCRIPT_TITLE, "
+      "_DFF_SCRIPT_VERSION], "
       "'func': [_DFF_FUNC_ID, _DFF_FUNC_NAME, _DFF_FUNC_TITLE], 'chain': _DFF_FUNC_CHAIN, 'kwargs': _DFF_FUNC_CALL_KWARGS, "
       "'origin': [_DFF_ORIGIN, _DFF_ORIGIN_ID], 'trigger': [_DFF_TRIGGER_TIME, _DFF_TRIGGER_TIME_MS], 'queue': _DFF_QUEUE, "
       "'eta': _DFF_ETA, 'delay': _DFF_DELAY, 'debug': _DFF_DEBUG, 'cron': [_DFF_CRON_EXPR, _DFF_CRONTAB], "
-      "'image': _DFF_IMAGE_INFO['name'], 'started': _DFF_START_TIME_MS // 1000 == int(_DFF_START_TIME), 'late': eval('_DFF_TRACE_ID')}\n";
+      "'image': _DFF_IMAGE_INFO['name'], 'started': _DFF_START_TIME_MS // 1000 == int(_DFF_START_TIME), 'late': "
+      "eval('_DFF_TRACE_ID')}\n";
   WorkerProcess worker(WorkerSetup{{{"t__m", source}, {"t__other", "def ids(): return [_DFF_TRACE_ID, __name__]\n"}}, {}, {}});
   ASSERT_TRUE(worker.ready()) << base::to_json(worker.report());
   wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
@@ -123,11 +131,12 @@ TEST(WorkerVariables, HaveTheValuesOfTheCall) {
   invoke.function_chain = R"(["t__x.y","t__m.f"])";
   invoke.queue = 3;
   invoke.delay = "5";
-  EXPECT_EQ(worker.call(invoke).body,
-            R"({"level":["",{},{},{},null],"other":["TRACE-1","t__other"],"task":"task-1","root":"ROOT","set":["t","t","Set t"],)"
-            R"("script":["t__m","m","Title of t__m",3],"func":["t__m.f","f","Title"],"chain":["t__x.y","t__m.f"],"kwargs":{"a":5},)"
-            R"("origin":["funcAPI","basket"],"trigger":[1772442900.101,1772442900101],"queue":3,"eta":null,"delay":5,"debug":false,)"
-            R"("cron":[null,null],"image":"funcgate","started":true,"late":"TRACE-1"})");
+  EXPECT_EQ(
+      worker.call(invoke).body,
+      R"({"level":["",{},{},{},null],"other":["TRACE-1","t__other"],"task":"task-1","root":"ROOT","set":["t","t","Set t"],)"
+      R"("script":["t__m","m","Title of t__m",3],"func":["t__m.f","f","Title"],"chain":["t__x.y","t__m.f"],"kwargs":{"a":5},)"
+      R"("origin":["funcAPI","basket"],"trigger":[1772442900.101,1772442900101],"queue":3,"eta":null,"delay":5,"debug":false,)"
+      R"("cron":[null,null],"image":"funcgate","started":true,"late":"TRACE-1"})");
   invoke.mode = wire::InvokeMode::Draft;
   EXPECT_THAT(worker.call(invoke).body, HasSubstr(R"("debug":true)"));
 }
@@ -140,17 +149,18 @@ wire::Invoke request_of(std::string_view body) {
   invoke.protocol = "https";
   invoke.ip = "192.0.2.1";
   invoke.ips = R"(["192.0.2.1","10.0.0.1"])";
-  invoke.headers = {{"x-badge", "b-1"}, {"x_badge", "b-2"}, {"accept", "a"}, {"accept", "b"}, {"x-requested-with", "XMLHttpRequest"}};
+  invoke.headers = {
+      {"x-badge", "b-1"}, {"x_badge", "b-2"}, {"accept", "a"}, {"accept", "b"}, {"x-requested-with", "XMLHttpRequest"}};
   invoke.body = body;
   invoke.caller = R"({"type":"apiKey","name":"ann","roles":["r"]})";
   return invoke;
 }
 
 TEST(WorkerRequest, ShowsTheRequest) {
-  WorkerProcess worker(
-      "@DFF.API('x')\ndef f(e):\n    r = _DFF_HTTP_REQUEST\n    h = r['headers']\n    return eval(e)\n");
+  WorkerProcess worker("@DFF.API('x')\ndef f(e):\n    r = _DFF_HTTP_REQUEST\n    h = r['headers']\n    return eval(e)\n");
   const std::pair<const char*, const char*> cases[] = {
-      {"[r['method'], r['url'], r['originalUrl']]", R"(["POST","/api/v1/func-api/basket","/api/v1/func-api/basket?q=1&q=2&token=s%20t"])"},
+      {"[r['method'], r['url'], r['originalUrl']]",
+       R"(["POST","/api/v1/func-api/basket","/api/v1/func-api/basket?q=1&q=2&token=s%20t"])"},
       {"[r['host'], r['hostname'], r['protocol'], r['ip'], r['ips'], r['xhr']]",
        R"(["fn.example.net:8080","fn.example.net","https","192.0.2.1",["192.0.2.1","10.0.0.1"],true])"},
       {"[h['X-Badge'], h['x-badge'], h['x_badge'], h['ACCEPT'], h.get('nope'), h.get('nope', 5), 'x-Badge' in h, 'y' in h]",
@@ -177,8 +187,8 @@ TEST(WorkerRequest, ShowsTheRequest) {
 
 TEST(WorkerRequest, CannotBeChanged) {
   for (const char* statement : {"_DFF_CALLER['name'] = 'root'", "_DFF_HTTP_REQUEST['method'] = 'X'", "del _DFF_CALLER['name']",
-                                "_DFF_HTTP_REQUEST['headers']['x'] = 'y'", "_DFF_CALLER.update(name='root')", "_DFF_CALLER.name = 1",
-                                "type(_DFF_CALLER)()", "_DFF_CALLER.__init__({})"}) {
+                                "_DFF_HTTP_REQUEST['headers']['x'] = 'y'", "_DFF_CALLER.update(name='root')",
+                                "_DFF_CALLER.name = 1", "type(_DFF_CALLER)()", "_DFF_CALLER.__init__({})"}) {
     WorkerProcess worker(std::string("@DFF.API('x')\ndef f():\n    ") + statement + "\n    return 'changed'\n");
     const auto reply = worker.call(request_of("{}"));
     if (std::string_view(statement).find("__init__") != std::string_view::npos) continue;
@@ -312,9 +322,12 @@ TEST(WorkerAuth, OnlyTheObjectTrueIsTrue) {
 }
 
 TEST(WorkerAuth, RaisedIsNoVerdictAndMembersAreLimited) {
-  for (const auto& [code, type] : {std::pair{"raise ValueError('no badge')", "ValueError"}, {"DFF.FUNC('t__m.f')", "DFFNotSupported"},
-                                   {"DFF.SET_CALLER('x' * 257)", "ValueError"}, {"DFF.SET_CALLER('x', {'a': 'b' * 5000})", "ValueError"},
-                                   {"DFF.SET_CALLER('')", "ValueError"}, {"import sys; sys.exit(True)", "SystemExit"}}) {
+  for (const auto& [code, type] : {std::pair{"raise ValueError('no badge')", "ValueError"},
+                                   {"DFF.FUNC('t__m.f')", "DFFNotSupported"},
+                                   {"DFF.SET_CALLER('x' * 257)", "ValueError"},
+                                   {"DFF.SET_CALLER('x', {'a': 'b' * 5000})", "ValueError"},
+                                   {"DFF.SET_CALLER('')", "ValueError"},
+                                   {"import sys; sys.exit(True)", "SystemExit"}}) {
     WorkerProcess worker(std::string("@DFF.API('x')\ndef f():\n    ") + code + "\n    return True\n");
     wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
     invoke.mode = wire::InvokeMode::Auth;
@@ -343,13 +356,14 @@ TEST(WorkerAuth, RestrictedReadingNamesCredentialFields) {
 }
 
 TEST(WorkerMembers, AskTheServer) {
-  WorkerProcess worker(WorkerSetup{{{"t__m",
-                                     "import __lib\n@DFF.API('x')\ndef f(e): return eval(e)\n"},
+  WorkerProcess worker(WorkerSetup{{{"t__m", "import __lib\n@DFF.API('x')\ndef f(e): return eval(e)\n"},
                                     {"t__lib", "def put(): return DFF.CACHE.set('k', [1])\n"}},
-                                   {}, {}});
+                                   {},
+                                   {}});
   std::string asked;
   worker.answer = [&asked](const wire::Ask& question) {
-    asked = std::to_string(static_cast<int>(question.kind)) + " " + std::string(question.function_id) + " " + std::string(question.request);
+    asked = std::to_string(static_cast<int>(question.kind)) + " " + std::string(question.function_id) + " " +
+            std::string(question.request);
     if (question.kind == wire::AskKind::Env) {
       return question.request == R"({"id":"URL"})" ? wire::Answer{true, R"({"found":true,"value":{"a":1}})"}
                                                    : wire::Answer{true, R"({"found":false,"value":null})"};
@@ -362,7 +376,8 @@ TEST(WorkerMembers, AskTheServer) {
       {"DFF.ENV('URL')", R"({"a":1})", R"(1 t__m.f {"id":"URL"})"},
       {"DFF.ENV('NOPE', 7)", "7", R"(1 t__m.f {"id":"NOPE"})"},
       {"DFF.CACHE.get('k')", "42", R"(2 t__m.f {"op":"get","scope":"t__m","key":"k"})"},
-      {"DFF.CACHE.set('k', {'a': 1}, expire=5, scope='s')", "42", R"(2 t__m.f {"op":"set","scope":"s","key":"k","value":{"a":1},"expire":5})"},
+      {"DFF.CACHE.set('k', {'a': 1}, expire=5, scope='s')", "42",
+       R"(2 t__m.f {"op":"set","scope":"s","key":"k","value":{"a":1},"expire":5})"},
       {"DFF.CACHE.incr('k')", "42", R"(2 t__m.f {"op":"incr","scope":"t__m","key":"k","step":1})"},
       {"DFF.CACHE.lrange('k', 0, -1)", "42", R"(2 t__m.f {"op":"lrange","scope":"t__m","key":"k","start":0,"stop":-1})"},
       {"__lib.put()", "42", R"(2 t__m.f {"op":"set","scope":"t__lib","key":"k","value":[1],"expire":null})"},
@@ -378,10 +393,15 @@ TEST(WorkerMembers, AskTheServer) {
     EXPECT_EQ(reply.body, answer) << expression << reply.problem;
     EXPECT_EQ(asked, question) << expression;
   }
-  for (const auto& [expression, type] : {std::pair{"DFF.CACHE.get('refuse')", "RuntimeError"}, {"DFF.CACHE.get('x' * 257)", "ValueError"},
-                                         {"DFF.CACHE.set('k', object())", "TypeError"}, {"DFF.STORE.set('k', 'x' * (1 << 20))", "ValueError"},
-                                         {"DFF.CACHE.set('k', 1, expire=0)", "ValueError"}, {"DFF.FUNC('x', queue=99)", "ValueError"},
-                                         {"DFF.SQL('x')", "DFFNotSupported"}, {"DFF.NOPE", "AttributeError"}, {"DFF.RSRC('x')", "DFFNotSupported"}}) {
+  for (const auto& [expression, type] : {std::pair{"DFF.CACHE.get('refuse')", "RuntimeError"},
+                                         {"DFF.CACHE.get('x' * 257)", "ValueError"},
+                                         {"DFF.CACHE.set('k', object())", "TypeError"},
+                                         {"DFF.STORE.set('k', 'x' * (1 << 20))", "ValueError"},
+                                         {"DFF.CACHE.set('k', 1, expire=0)", "ValueError"},
+                                         {"DFF.FUNC('x', queue=99)", "ValueError"},
+                                         {"DFF.SQL('x')", "DFFNotSupported"},
+                                         {"DFF.NOPE", "AttributeError"},
+                                         {"DFF.RSRC('x')", "DFFNotSupported"}}) {
     EXPECT_EQ(member(worker.call_f("{\"e\":" + base::json_string(expression) + "}"), "originExceptionType"), type) << expression;
   }
 }
@@ -393,7 +413,8 @@ TEST(WorkerMembers, ContextBelongsToOneCall) {
 }
 
 TEST(WorkerMembers, AreRefusedOutsideOfACall) {
-  WorkerProcess worker("try:\n    DFF.ENV('X')\nexcept RuntimeError as error:\n    text = str(error)\n@DFF.API('x')\ndef f(): return text\n");
+  WorkerProcess worker(
+      "try:\n    DFF.ENV('X')\nexcept RuntimeError as error:\n    text = str(error)\n@DFF.API('x')\ndef f(): return text\n");
   EXPECT_EQ(worker.call_f().body, "this is possible only during a call");
 }
 

@@ -49,10 +49,12 @@ TEST(WorkerResults, BecomeTheDocumentedBodies) {
        "[0.1,1.0,1e+16,1e-05,-0.0,123456789.125,5e-324,1.7976931348623157e+308,100000.0]"},
       {"10 ** 30", kJson, "1000000000000000000000000000000"},
       {"-2 ** 63", kJson, "-9223372036854775808"},
-      {"[datetime.datetime(2026, 3, 2, 9, 15), datetime.date(2026, 3, 2), uuid.UUID(int=1), decimal.Decimal('1.10'), Color.RED, Color.TWO]", kJson,
-       R"(["2026-03-02T09:15:00","2026-03-02","00000000-0000-0000-0000-000000000001","1.10","red","2"])"},
+      {"[datetime.datetime(2026, 3, 2, 9, 15), datetime.date(2026, 3, 2), uuid.UUID(int=1), decimal.Decimal('1.10'), Color.RED, "
+       "Color.TWO]",
+       kJson, R"(["2026-03-02T09:15:00","2026-03-02","00000000-0000-0000-0000-000000000001","1.10","red","2"])"},
       {"{1: 'a', 1.5: 'b', True: 'c', None: 'd', Color.RED: 'e'}", kJson, R"({"1":"c","1.5":"b","null":"d","red":"e"})"},
-      {"'\\x00\\x1f\"\\\\/\\x7f\\u2028' and ['\\x00\\x1f\"\\\\/\\x7f\\u2028']", kJson, "[\"\\u0000\\u001f\\\"\\\\/\x7f\xe2\x80\xa8\"]"},
+      {"'\\x00\\x1f\"\\\\/\\x7f\\u2028' and ['\\x00\\x1f\"\\\\/\\x7f\\u2028']", kJson,
+       "[\"\\u0000\\u001f\\\"\\\\/\x7f\xe2\x80\xa8\"]"},
       {"[_DFF_CALLER, dict(_DFF_CALLER)]", kJson, "[{},{}]"},
   };
   for (const auto& [expression, type, body] : cases) {
@@ -69,8 +71,8 @@ TEST(WorkerResults, BecomeTheDocumentedBodies) {
 
 TEST(WorkerResults, WhatHasNoJsonIsInvalid) {
   const std::pair<const char*, const char*> cases[] = {
-      {"object()", "object"},        {"float('nan')", "float"}, {"[float('inf')]", "list"},   {"loop", "list"},
-      {"{'a': b'x'}", "dict"},      {"{(1, 2): 3}", "dict"},  {"'\\ud800'", "str"},          {"['\\ud800']", "list"},
+      {"object()", "object"},           {"float('nan')", "float"},   {"[float('inf')]", "list"},     {"loop", "list"},
+      {"{'a': b'x'}", "dict"},          {"{(1, 2): 3}", "dict"},     {"'\\ud800'", "str"},           {"['\\ud800']", "list"},
       {"(x for x in ())", "generator"}, {"'x' * (11 << 20)", "str"}, {"['x' * (11 << 20)]", "list"}, {"1j", "complex"},
   };
   for (const auto& [expression, type] : cases) {
@@ -93,9 +95,11 @@ TEST(WorkerResults, ReturnTypeAndUnbox) {
     const char* options;
   };
   const BoxCase cases[] = {
-      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"jsonDumps"}})", wire::kUnbox, "\"text\"", R"({"returnType":"jsonDumps"})"},
+      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"jsonDumps"}})", wire::kUnbox, "\"text\"",
+       R"({"returnType":"jsonDumps"})"},
       {R"({"kwargs":{"kind":"s"}})", wire::kUnbox | wire::kJsonDumps, "\"text\"", ""},
-      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"raw"}})", wire::kUnbox | wire::kJsonDumps, "text", R"({"returnType":"raw"})"},
+      {R"({"kwargs":{"kind":"s"},"options":{"returnType":"raw"}})", wire::kUnbox | wire::kJsonDumps, "text",
+       R"({"returnType":"raw"})"},
       {R"({"kwargs":{"kind":"n"},"options":{"unbox":false}})", wire::kUnbox, R"({"result":1})", R"({"unbox":false})"},
       {R"({"kwargs":{"kind":"n"}})", 0, R"({"result":1})", R"({"unbox":false})"},
       {R"({"kwargs":{"kind":"n"},"options":{"unbox":true}})", 0, "1", R"({"unbox":true})"},
@@ -129,8 +133,12 @@ TEST(WorkerResults, ResponsesSetStatusTypeAndHeaders) {
       {"DFF.RESP('<p>', content_type='html')", 200, "text/html; charset=utf-8", "<p>", {}, true},
       {"DFF.RESP('[1]', content_type='json')", 200, kJson, "[1]", {}, true},
       {"DFF.RESP(b'x', content_type='image/png')", 200, "image/png", "x", {}, true},
-      {"DFF.RESP(b'a,b', content_type='html', download='r\\u00e4.csv')", 200, "text/csv", "a,b",
-       {{"Content-Disposition", "attachment; filename=\"r_.csv\"; filename*=UTF-8''r%C3%A4.csv"}}, true},
+      {"DFF.RESP(b'a,b', content_type='html', download='r\\u00e4.csv')",
+       200,
+       "text/csv",
+       "a,b",
+       {{"Content-Disposition", "attachment; filename=\"r_.csv\"; filename*=UTF-8''r%C3%A4.csv"}},
+       true},
       {"DFF.RESP('x', status_code=204)", 204, "", "", {}, true},
       {"DFF.REDIRECT('https://example.net/a b')", 302, kBytes, "", {{"Location", "https://example.net/a%20b"}}, false},
       {"DFF.REDIRECT('/login')", 302, kBytes, "", {{"Location", "/login"}}, false},
@@ -152,18 +160,20 @@ TEST(WorkerResults, ResponsesSetStatusTypeAndHeaders) {
 }
 
 TEST(WorkerResults, ResponsesThatCannotBeSentAreInvalid) {
-  for (const char* expression : {"DFF.RESP('x', headers={'A': 'b\\r\\nC: d'})", "DFF.RESP('x', headers={'A\\n': 'b'})",
-                                 "DFF.RESP('x', headers={'A': 'b\\0'})", "DFF.RESP('x', content_type='a/b\\r\\nX: y')",
-                                 "DFF.RESP('x', status_code=101)", "DFF.RESP('x', status_code=600)", "DFF.RESP('x', status_code='200')",
-                                 "DFF.REDIRECT('javascript:alert(1)')", "DFF.REDIRECT('//evil.example')", "DFF.REDIRECT('/\\\\evil.example')",
-                                 "DFF.REDIRECT('/a\\r\\nX: y')", "DFF.RESP(object())", "DFF.RESP('x', download='a\\nb')"}) {
+  for (const char* expression :
+       {"DFF.RESP('x', headers={'A': 'b\\r\\nC: d'})", "DFF.RESP('x', headers={'A\\n': 'b'})",
+        "DFF.RESP('x', headers={'A': 'b\\0'})", "DFF.RESP('x', content_type='a/b\\r\\nX: y')", "DFF.RESP('x', status_code=101)",
+        "DFF.RESP('x', status_code=600)", "DFF.RESP('x', status_code='200')", "DFF.REDIRECT('javascript:alert(1)')",
+        "DFF.REDIRECT('//evil.example')", "DFF.REDIRECT('/\\\\evil.example')", "DFF.REDIRECT('/a\\r\\nX: y')",
+        "DFF.RESP(object())", "DFF.RESP('x', download='a\\nb')"}) {
     WorkerProcess worker(std::string("@DFF.API('x')\ndef f(): return ") + expression + "\n");
     const auto reply = worker.call_f();
     EXPECT_EQ(reply.outcome, Outcome::ResultInvalid) << expression << reply.problem << reply.body;
     EXPECT_TRUE(reply.headers.empty()) << expression;
   }
   // The attributes are checked again when the answer is made.
-  WorkerProcess changed("@DFF.API('x')\ndef f():\n    r = DFF.RESP('x')\n    r.headers.append(('A', 'b\\r\\nC: d'))\n    return r\n");
+  WorkerProcess changed(
+      "@DFF.API('x')\ndef f():\n    r = DFF.RESP('x')\n    r.headers.append(('A', 'b\\r\\nC: d'))\n    return r\n");
   EXPECT_EQ(changed.call_f().outcome, Outcome::ResultInvalid);
 }
 
@@ -219,7 +229,8 @@ TEST_F(WorkerFiles, LargeDataGoesThroughTheCallsFolder) {
 }
 
 TEST_F(WorkerFiles, FilesAnswerFromTheTwoFoldersOnly) {
-  const auto own = run("    open(folder + '/out.csv', 'w').write('a,b')\n    return DFF.RESP_FILE(folder + '/out.csv', auto_delete=True)\n");
+  const auto own =
+      run("    open(folder + '/out.csv', 'w').write('a,b')\n    return DFF.RESP_FILE(folder + '/out.csv', auto_delete=True)\n");
   EXPECT_EQ(own.body_kind, wire::BodyKind::CallFile) << own.problem;
   EXPECT_EQ(own.body, "out.csv");
   EXPECT_TRUE(own.has(wire::kAutoDelete));
@@ -230,8 +241,8 @@ TEST_F(WorkerFiles, FilesAnswerFromTheTwoFoldersOnly) {
   EXPECT_EQ(resource.body, "data.txt");
   EXPECT_FALSE(resource.has(wire::kAutoDelete));
   EXPECT_TRUE(resource.headers.empty());
-  for (const char* path : {"'/etc/passwd'", "folder + '/../../secret.txt'", "DFF.RSRC('') + '/link.txt'", "DFF.RSRC('../../secret.txt')",
-                           "folder + '/none'", "folder"}) {
+  for (const char* path : {"'/etc/passwd'", "folder + '/../../secret.txt'", "DFF.RSRC('') + '/link.txt'",
+                           "DFF.RSRC('../../secret.txt')", "folder + '/none'", "folder"}) {
     EXPECT_EQ(run(std::string("    return DFF.RESP_FILE(") + path + ")\n").outcome, Outcome::Raised) << path;
   }
   EXPECT_EQ(run("    return open(DFF.RSRC('data.txt')).read()\n").body, "resource");

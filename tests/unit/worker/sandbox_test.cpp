@@ -19,7 +19,8 @@ constexpr const char* kTry =
     "import os, socket, ctypes, errno, threading\nlibc = ctypes.CDLL(None, use_errno=True)\n"
     "def call(*a):\n    r = libc.syscall(*[ctypes.c_long(x) for x in a])\n"
     "    return errno.errorcode.get(ctypes.get_errno()) if r < 0 else 'allowed'\n"
-    "@DFF.API('x')\ndef f(e):\n    try:\n        return eval(e)\n    except OSError as error:\n        return errno.errorcode.get(error.errno, str(error))\n";
+    "@DFF.API('x')\ndef f(e):\n    try:\n        return eval(e)\n    except OSError as error:\n        return "
+    "errno.errorcode.get(error.errno, str(error))\n";
 
 class WorkerSandbox : public ::testing::Test {
  protected:
@@ -45,15 +46,17 @@ class WorkerSandbox : public ::testing::Test {
 };
 
 TEST_F(WorkerSandbox, FilesAreClosedButForTheCallsFolders) {
-  for (const std::string& path : {std::string("/etc/passwd"), root_ + "/secret.txt", std::string("/proc/self/environ"), std::string("/proc/1/cmdline"),
-                                  root_ + "/calls/../secret.txt", std::string("/root/.profile"), std::string("/var/log/dpkg.log"),
-                                  std::string("/sys/kernel/mm/transparent_hugepage/enabled"), std::string("/dev/mem")}) {
+  for (const std::string& path :
+       {std::string("/etc/passwd"), root_ + "/secret.txt", std::string("/proc/self/environ"), std::string("/proc/1/cmdline"),
+        root_ + "/calls/../secret.txt", std::string("/root/.profile"), std::string("/var/log/dpkg.log"),
+        std::string("/sys/kernel/mm/transparent_hugepage/enabled"), std::string("/dev/mem")}) {
     EXPECT_THAT(run("open('" + path + "').read()"), AnyOf("EACCES", "ENOENT", "EPERM")) << path;
   }
   EXPECT_EQ(run("os.listdir('" + root_ + "')"), "EACCES");
   EXPECT_EQ(run("open('" + root_ + "/new', 'w')"), "EACCES");
   EXPECT_EQ(run("open('/usr/lib/new', 'w')"), "EACCES");
-  EXPECT_EQ(run("os.symlink('" + root_ + "/secret.txt', '" + root_ + "/calls/link') or open('" + root_ + "/calls/link').read()"), "EACCES");
+  EXPECT_EQ(run("os.symlink('" + root_ + "/secret.txt', '" + root_ + "/calls/link') or open('" + root_ + "/calls/link').read()"),
+            "EACCES");
   EXPECT_THAT(run("os.link('" + root_ + "/secret.txt', '" + root_ + "/calls/hard')"), AnyOf("EXDEV", "EACCES"));
   EXPECT_THAT(run("os.rename('" + root_ + "/secret.txt', '" + root_ + "/calls/moved')"), AnyOf("EXDEV", "EACCES"));
   EXPECT_EQ(run("os.truncate('" + root_ + "/secret.txt', 0)"), "EACCES");
@@ -67,7 +70,7 @@ TEST_F(WorkerSandbox, NoProcessesAndPrograms) {
   EXPECT_EQ(run("os.execv('/usr/bin/true', ['true'])"), "EPERM");
   EXPECT_EQ(run("os.posix_spawn('/usr/bin/true', ['true'], {})"), "EPERM");
   EXPECT_THAT(run("__import__('subprocess').run(['/usr/bin/true'])"), "EPERM");
-  EXPECT_EQ(run("os.system('true')"), "-1");
+  EXPECT_EQ(run("os.system('true')"), "32512") << "status 127: nothing could be started";
   EXPECT_EQ(run("os.kill(os.getppid(), 0)"), "EPERM");
   EXPECT_EQ(run("os.kill(1, 0)"), "EPERM");
   EXPECT_EQ(run("os.kill(-1, 0)"), "EPERM");
@@ -105,7 +108,8 @@ TEST_F(WorkerSandbox, LimitsHold) {
 TEST(WorkerSandboxNetwork, CanBeSwitchedOff) {
   WorkerProcess worker(WorkerSetup{{{"t__m", kTry}}, ",\"network\":false", {}});
   for (const char* family : {"AF_INET", "AF_INET6", "AF_NETLINK", "AF_UNIX"}) {
-    EXPECT_EQ(worker.call_f(std::string(R"({"e":"socket.socket(socket.)") + family + ", socket.SOCK_DGRAM)\"}").body, "EPERM") << family;
+    EXPECT_EQ(worker.call_f(std::string(R"({"e":"socket.socket(socket.)") + family + ", socket.SOCK_DGRAM)\"}").body, "EPERM")
+        << family;
   }
 }
 
@@ -116,19 +120,23 @@ TEST(Worker, InheritsNothing) {
   ::unlink(name);
   ASSERT_EQ(::write(canary.get(), "canary", 6), 6);
   Zygote zygote;
-  WorkerProcess worker(WorkerSetup{{{"t__m",
-                                     "import os, sys, stat\n"
-                                     "def kind(fd):\n    try:\n        mode = os.fstat(fd).st_mode\n    except OSError:\n        return None\n"
-                                     "    return {stat.S_IFSOCK: 'socket', stat.S_IFREG: 'file', stat.S_IFCHR: 'device'}.get(stat.S_IFMT(mode), 'other')\n"
-                                     "@DFF.API('x')\ndef f():\n"
-                                     "    return [dict(os.environ), [kind(fd) for fd in range(3)], sorted(k for k in map(kind, range(3, 256)) if k), "
-                                     "sys.path, sys.argv, sys.flags.isolated]\n"}},
-                                   {}, {}},
-                       zygote);
+  WorkerProcess worker(
+      WorkerSetup{
+          {{"t__m",
+            "import os, sys, stat\n"
+            "def kind(fd):\n    try:\n        mode = os.fstat(fd).st_mode\n    except OSError:\n        return None\n"
+            "    return {stat.S_IFSOCK: 'socket', stat.S_IFREG: 'file', stat.S_IFCHR: 'device'}.get(stat.S_IFMT(mode), 'other')\n"
+            "@DFF.API('x')\ndef f():\n"
+            "    return [dict(os.environ), [kind(fd) for fd in range(3)], sorted(k for k in map(kind, range(3, 256)) if k), "
+            "sys.path, sys.argv, sys.flags.isolated]\n"}},
+          {},
+          {}},
+      zygote);
   // The standard streams are /dev/null; what else is open: the connection and the process's own memory figures.
-  EXPECT_EQ(worker.call_f().body,
-            R"([{"LANG":"C.UTF-8"},["device","device","device"],["file","socket"],["/usr/lib/python3.11","/usr/lib/python3.11/lib-dynload",)"
-            R"("/usr/local/lib/python3.11/dist-packages","/usr/lib/python3/dist-packages"],[""],1])");
+  EXPECT_EQ(
+      worker.call_f().body,
+      R"([{"LANG":"C.UTF-8"},["device","device","device"],["file","socket"],["/usr/lib/python3.11","/usr/lib/python3.11/lib-dynload",)"
+      R"("/usr/local/lib/python3.11/dist-packages","/usr/lib/python3/dist-packages"],[""],1])");
 }
 
 TEST(Worker, MemoryHoldsNoEnvironment) {

@@ -30,7 +30,8 @@ std::string artifact_of(const WorkerSetup& setup) {
     if (set != last_set) sets.push_back(base::json::object{{"id", set}, {"title", "Set " + set}});
     last_set = set;
   }
-  return base::to_json(base::json::object{{"generation", 7}, {"sets", sets}, {"scripts", scripts}, {"resources", setup.resources}});
+  return base::to_json(
+      base::json::object{{"generation", 7}, {"sets", sets}, {"scripts", scripts}, {"resources", setup.resources}});
 }
 
 }  // namespace
@@ -56,8 +57,8 @@ Zygote::Zygote() {
   char* const arguments[] = {const_cast<char*>(program.c_str()), const_cast<char*>("--zygote"), const_cast<char*>("--socket-fd"),
                              const_cast<char*>(number.c_str()), nullptr};
   // Something to leak: the worker must show none of it.
-  char* const environment[] = {const_cast<char*>("CANARY=canary-of-the-environment"), const_cast<char*>("ASAN_OPTIONS=detect_leaks=0"),
-                               const_cast<char*>("PYTHONPATH=/tmp"), nullptr};
+  char* const environment[] = {const_cast<char*>("CANARY=canary-of-the-environment"),
+                               const_cast<char*>("ASAN_OPTIONS=detect_leaks=0"), const_cast<char*>("PYTHONPATH=/tmp"), nullptr};
   EXPECT_EQ(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environment), 0);
   ::close(ends[1]);
   socket_ = base::FileDescriptor(ends[0]);
@@ -92,8 +93,11 @@ WorkerProcess::WorkerProcess(WorkerSetup setup, Zygote& zygote) {
   EXPECT_TRUE(artifact.ok() && board.ok());
   board_ = std::make_unique<wire::ClaimBoard>(std::move(board).value());
   base::json::array folders(setup.folders.begin(), setup.folders.end());
-  std::string request = base::to_json(base::json::object{
-      {"pool", "default"}, {"auth", false}, {"memoryBytes", setup.memory_bytes}, {"callsMax", setup.calls_max}, {"folders", folders}});
+  std::string request = base::to_json(base::json::object{{"pool", "default"},
+                                                         {"auth", false},
+                                                         {"memoryBytes", setup.memory_bytes},
+                                                         {"callsMax", setup.calls_max},
+                                                         {"folders", folders}});
   request.insert(request.size() - 1, setup.request_extra);
   EXPECT_TRUE(wire::send_packet(zygote.socket(), request, {theirs.get(), artifact->get(), board_fd.get()}).ok());
   auto answer_packet = wire::receive_packet(zygote.socket());
@@ -134,8 +138,8 @@ std::vector<std::string> WorkerProcess::problems(const char* member) const {
   if (list == nullptr) return result;
   for (const auto& row : list->as_array()) {
     const auto& object = row.as_object();
-    result.push_back(std::string(object.at("script").as_string()) + ":" + std::to_string(object.at("line").to_number<int>()) + ":" +
-                     std::string(object.at("function").as_string()) + ": " + std::string(object.at("problem").as_string()));
+    result.push_back(std::string(object.at("script").as_string()) + ":" + std::to_string(object.at("line").to_number<int>()) +
+                     ":" + std::string(object.at("function").as_string()) + ": " + std::string(object.at("problem").as_string()));
   }
   return result;
 }
@@ -206,9 +210,19 @@ WorkerReply WorkerProcess::wait_reply(std::uint64_t call) {
       EXPECT_TRUE(reply.has_value()) << "broken reply";
       EXPECT_EQ(frame.head.call, call);
       if (reply) {
-        result = {true, reply->outcome, reply->flags, reply->status, reply->body_kind, std::string(reply->content_type),
-                  std::string(reply->body), std::string(reply->problem), std::string(reply->print_log),
-                  std::string(reply->caller_name), std::string(reply->caller_attributes), std::string(reply->options), {},
+        result = {true,
+                  reply->outcome,
+                  reply->flags,
+                  reply->status,
+                  reply->body_kind,
+                  std::string(reply->content_type),
+                  std::string(reply->body),
+                  std::string(reply->problem),
+                  std::string(reply->print_log),
+                  std::string(reply->caller_name),
+                  std::string(reply->caller_attributes),
+                  std::string(reply->options),
+                  {},
                   reply->run_ns};
         for (const auto& field : reply->headers) result.headers.emplace(field.name, field.value);
       }

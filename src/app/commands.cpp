@@ -1,0 +1,224 @@
+#include "app/commands.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "app/control_client.h"
+#include "app/instance.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "service/apply/bundle_reader.h"
+#include "service/apply/validate.h"
+
+namespace funcgate::app {
+namespace {
+
+namespace json = base::json;
+constexpr int kDone = 0, kDifferent = 1, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7, kCannotStart = 78;
+
+int exit_code(const base::Error& error) {
+  switch (error.code) {
+    case base::Code::InvalidArgument: return kInvalid;
+    case base::Code::NotFound: return kNotFound;
+    case base::Code::PermissionDenied: return kDenied;
+    case base::Code::Conflict: return kConflict;
+    case base::Code::Unavailable:
+    case base::Code::DeadlineExceeded: return kUnreachable;
+    default: return kDifferent;
+  }
+}
+
+int fail(const base::Error& error) {
+  fmt::print(stderr, "funcgate: {}\n", error.message);
+  return exit_code(error);
+}
+
+std::string worker_binary() {
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return (self.parent_path() / "funcgate-worker").string();
+}
+
+// What the workers' starter needs must happen first: afterwards this process holds secrets and threads.
+base::Result<runtime::ZygoteClient> start_zygote() {
+  ::signal(SIGPIPE, SIG_IGN);
+  return runtime::ZygoteClient::start(worker_binary());
+}
+
+std::string_view text_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
+  return value != nullptr && value->is_string() ? std::string_view(value->get_string().data(), value->get_string().size()) : std::string_view();
+}
+
+void print_lines(std::FILE* out, const json::object& result, std::string_view list, std::string_view member, std::string_view prefix) {
+  const auto* lines = result.if_contains(json::string_view(list.data(), list.size()));
+  if (lines == nullptr || !lines->is_array()) return;
+  for (const json::value& line : lines->get_array()) {
+    if (line.is_string()) {
+      fmt::print(out, "{}{}\n", prefix, std::string_view(line.get_string()));
+    } else if (line.is_object()) {
+      fmt::print(out, "{}{}\n", prefix, text_of(line.get_object(), member));
+    }
+  }
+}
+
+// The report of apply and diff as the server (or this process) made it.
+int print_report(const CommonOptions& common, const json::object& result, bool difference_counts) {
+  const bool json_wanted = common.output == "json";
+  if (json_wanted) fmt::print("{}\n", base::to_json(result));
+  const auto* problems = result.if_contains("problems");
+  const bool invalid = problems != nullptr && problems->is_array() && !problems->get_array().empty();
+  const auto* used_by = result.if_contains("usedBy");
+  const bool in_use = used_by != nullptr && used_by->is_array() && !used_by->get_array().empty();
+  if (!json_wanted) {
+    print_lines(stderr, result, "warnings", "text", "warning: ");
+    print_lines(stderr, result, "problems", "text", "");
+    print_lines(stderr, result, "usedBy", "text", "still used by ");
+    if (!invalid) print_lines(stdout, result, "objects", "text", "");
+  }
+  if (invalid) return in_use ? kConflict : kInvalid;
+  const auto* changed = result.if_contains("changed");
+  return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
+}
+
+base::Result<service::ApplyResult> apply_locally(Instance& instance, const service::Bundle& bundle, const ResourceOptions& options, bool dry_run) {
+  service::ApplyOptions apply;
+  apply.set = options.set;
+  apply.prune = options.prune;
+  apply.dry_run = dry_run;
+  apply.author = "local";
+  if (dry_run) return instance.resources().diff(bundle, apply);
+  return instance.resources().apply(bundle, apply);
+}
+
+int report_problems(const CommonOptions& common, std::vector<service::Problem> problems) {
+  service::ApplyResult result;
+  result.problems = std::move(problems);
+  return print_report(common, service::to_json(result), false);
+}
+
+int change(const CommonOptions& common, const ResourceOptions& options, bool dry_run) {
+  std::vector<service::Problem> problems;
+  const service::Bundle bundle = service::read_bundle(options.folder, service::process_environment, problems);
+  if (!problems.empty()) return report_problems(common, std::move(problems));
+  const base::SecretString bundle_text = service::to_json(bundle);
+  std::string request = fmt::format("{{\"bundle\":{},\"set\":{},\"prune\":{},\"author\":\"local\"}}", base::json_string(bundle_text.reveal()),
+                                    base::json_string(options.set), options.prune);
+  const auto reply = control_request(common.data_dir, "POST", dry_run ? "/control/diff" : "/control/apply", request);
+  base::wipe(request);
+  if (reply.ok()) {
+    const auto document = base::parse_json(reply->body);
+    if (!document.ok() || !document->is_object()) return fail({base::Code::Unavailable, "the server's answer cannot be read", {}});
+    if (reply->status == 200) return print_report(common, document->get_object(), dry_run);
+    return fail({reply->status == 409 ? base::Code::Conflict : base::Code::Unavailable, std::string(text_of(document->get_object(), "error")), {}});
+  }
+  if (reply.error().code != base::Code::NotFound) return fail(reply.error());
+  auto config = load_config(common.config_path);
+  if (!config.ok()) return fail(config.error());
+  base::log::configure(base::log::Level::Warning, "-");
+  auto zygote = start_zygote();
+  if (!zygote.ok()) return fail(zygote.error());
+  auto instance = Instance::open({common.data_dir, common.password_sources, false}, std::move(*config), *zygote);
+  if (!instance.ok()) return fail(instance.error());
+  auto result = apply_locally(**instance, bundle, options, dry_run);
+  const int code = result.ok() ? print_report(common, service::to_json(*result), dry_run) : fail(result.error());
+  std::fflush(stdout);
+  // Everything durable is written; threads and workers end with the process.
+  std::_Exit(code);
+}
+
+}  // namespace
+
+int serve(const CommonOptions& common, const ServeOptions& options) {
+  auto config = load_config(common.config_path);
+  if (!config.ok()) return fail(config.error()), kCannotStart;
+  // Before any thread: they all inherit the mask, and only serve() waits for these.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  auto zygote = start_zygote();
+  if (!zygote.ok()) return fail(zygote.error()), kCannotStart;
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  base::log::configure(config->log_level, config->log_path);
+  const std::string listen = !options.listen.empty() ? options.listen : !config->listen.empty() ? config->listen : "127.0.0.1:8089";
+  auto instance = Instance::open({common.data_dir, common.password_sources, true}, std::move(*config), *zygote);
+  if (!instance.ok()) return fail(instance.error()), kCannotStart;
+  for (const std::string& folder : options.apply) {
+    std::vector<service::Problem> problems;
+    const service::Bundle bundle = service::read_bundle(folder, service::process_environment, problems);
+    if (!problems.empty()) return report_problems(common, std::move(problems));
+    // Each folder is a set of its own: pruning one never touches another.
+    ResourceOptions resource_options;
+    resource_options.set = std::filesystem::path(folder).lexically_normal().filename().string();
+    if (resource_options.set.empty()) resource_options.set = "default";
+    auto applied = apply_locally(**instance, bundle, resource_options, false);
+    if (!applied.ok()) return fail(applied.error());
+    const int code = print_report(common, service::to_json(*applied), false);
+    if (code != kDone) return code;
+  }
+  std::fflush(stdout);
+  auto served = (*instance)->serve(listen);
+  const int code = served.ok() ? kDone : (fail(served.error()), kCannotStart);
+  std::fflush(stdout);
+  // Records and databases are written. Calls that the deadline cut off still hold frames and buffers: the kernel takes them.
+  std::_Exit(code);
+}
+
+int apply(const CommonOptions& common, const ResourceOptions& options) { return change(common, options, options.dry_run); }
+int diff(const CommonOptions& common, const ResourceOptions& options) { return change(common, options, true); }
+
+int validate(const CommonOptions& common, const ResourceOptions& options) {
+  const auto result = service::validate_folder(options.folder, service::process_environment, base::SystemClock().wall_ms());
+  const int code = print_report(common, service::to_json(result), false);
+  if (code == kDone && common.output != "json") fmt::print("{} documents are valid\n", result.objects.size());
+  return code;
+}
+
+int export_resources(const CommonOptions& common, const std::string& folder) {
+  json::array files;
+  const auto reply = control_request(common.data_dir, "GET", "/control/export", "");
+  if (reply.ok()) {
+    const auto document = base::parse_json(reply->body);
+    const auto* list = document.ok() && document->is_object() ? document->get_object().if_contains("files") : nullptr;
+    if (reply->status != 200 || list == nullptr || !list->is_array()) return fail({base::Code::Unavailable, "the server could not export", {}});
+    files = list->get_array();
+  } else if (reply.error().code != base::Code::NotFound) {
+    return fail(reply.error());
+  } else {
+    base::SystemClock clock;
+    base::SystemRandom random;
+    if (!std::filesystem::exists(common.data_dir + "/funcgate.db")) return fail({base::Code::NotFound, common.data_dir + " is not a data directory", {}});
+    auto database = store::Database::open(common.data_dir + "/funcgate.db", store::sqlite_migrations(), clock);
+    if (!database.ok()) return fail(database.error());
+    auto configuration = store::ConfigurationRepository(**database, clock, random).load();
+    if (!configuration.ok()) return fail(configuration.error());
+    for (const auto& file : service::export_configuration(*configuration, {})) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+  }
+  for (const json::value& entry : files) {
+    if (!entry.is_object()) continue;
+    const std::filesystem::path relative{std::string(text_of(entry.get_object(), "path"))};
+    const auto path = std::filesystem::path(folder) / relative;
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (auto status = base::write_file_durably(path.string(), text_of(entry.get_object(), "content"), 0644); !status.ok()) return fail(status.error());
+    fmt::print("{}\n", path.string());
+  }
+  return kDone;
+}
+
+int check_config(const CommonOptions& common, bool print) {
+  if (print) {
+    fmt::print("{}", describe_config());
+    return kDone;
+  }
+  const auto config = load_config(common.config_path);
+  if (!config.ok()) return fail(config.error());
+  fmt::print("{} is valid\n", common.config_path.empty() ? "the default configuration" : common.config_path);
+  return kDone;
+}
+
+}  // namespace funcgate::app

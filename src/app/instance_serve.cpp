@@ -1,0 +1,106 @@
+// The serving side of Instance: sockets, signals, the orderly end.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "app/instance.h"
+#include "base/log.h"
+
+namespace funcgate::app {
+namespace {
+
+// Folders of calls that a killed server left; those of tasks that still wait or run again stay.
+void remove_stale_folders(const std::string& folder, domain::TaskStore& tasks) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const auto task = tasks.get(entry.path().filename().string());
+    if (task.ok() && !task->end_time_ms) continue;
+    if (auto status = base::remove_tree(entry.path().string()); !status.ok()) {
+      base::log::warning("upload.remove_failed", {{"error", status.error().message}});
+    }
+  }
+}
+
+}  // namespace
+
+base::Status Instance::open_listeners(const std::string& listen) {
+  TRY(http::ListenAddress address, http::parse_listen_address(listen));
+  TRY(access_log_, http::AccessLog::open(config_.access_log));
+  if (!config_.tls_certificate.empty()) {
+    TRY(tls_, http::TlsIdentity::load(config_.tls_certificate, config_.tls_key));
+  }
+  edge_metrics_ = std::make_unique<http::EdgeMetrics>(metrics_);
+  metrics_.gauge("funcgate_connections_open", "Connections that are open.", {},
+                 [this] { return static_cast<double>(open_connections_.load()); });
+  const service::GatewayShared shared{config_.server, catalog_, throttle_, rates_, results_, *tasks_, *uploads_,
+                                      [this](const std::vector<std::string>& parts) {
+                                        const std::vector<std::string_view> views(parts.begin(), parts.end());
+                                        const auto digest = cache_keys_->digest(std::span<const std::string_view>(views));
+                                        return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
+                                      },
+                                      metrics_};
+  const RoutesParts parts{config_.server, metrics_, catalog_, *resources_, *management_, stopping_};
+  for (std::size_t i = 0; i < worlds_.size(); ++i) {
+    IoWorld& world = *worlds_[i];
+    world.auth_thread.functions = &host_->runner(i);
+    world.gateway = std::make_unique<service::Gateway>(shared, world.io, world.auth_thread, host_->runner(i), journal_->recorder(i));
+    world.routes = std::make_unique<ServerRoutes>(parts, world.io);
+    world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, random_, *access_log_, *edge_metrics_, open_connections_});
+    TRY(world.listener, http::Listener::open(*world.edge, address, tls_.get()));
+    address.port = world.listener->port();  // the first one chose if it was 0
+  }
+  TRY(control_, http::ControlListener::open(*worlds_[0]->edge, options_.data_dir + "/control.sock"));
+  for (auto& world : worlds_) world->io.post([listener = world->listener.get()] { listener->start(); });
+  worlds_[0]->io.post([this] { control_->start(); });
+  const std::string shown = address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
+  base::log::info("server.ready", {{"listen", fmt::format("{}:{}", shown, address.port)},
+                                   {"url", fmt::format("{}://{}:{}", tls_ ? "https" : "http", shown, address.port)},
+                                   {"data", options_.data_dir},
+                                   {"version", FUNCGATE_VERSION}});
+  return base::kDone;
+}
+
+base::Status Instance::serve(const std::string& listen) {
+  TRY_DONE(journal_->start());
+  TRY_DONE(tasks_->recover());
+  remove_stale_folders(config_.server.call_folder, *task_store_);
+  TRY_DONE(open_listeners(listen));
+  tasks_->start(worlds_[0]->io, host_->runner(0));
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  while (true) {
+    int number = 0;
+    if (::sigwait(&signals, &number) != 0) continue;
+    if (number != SIGHUP) break;
+    reload();
+  }
+  base::log::info("server.stopping", {{"deadlineMs", config_.server.limits.shutdown_ms}});
+  drain();
+  TRY_DONE(journal_->flush_and_stop());
+  base::log::info("server.stopped");
+  return base::kDone;
+}
+
+void Instance::drain() {
+  stopping_ = true;
+  tasks_->stop();
+  for (auto& world : worlds_) {
+    world->io.post([raw = world.get()] {
+      raw->listener->stop();
+      raw->edge->stopping = true;
+      // stop() may end connections at once, which take themselves out of the list.
+      const std::vector<http::Connection*> open(raw->edge->connections.begin(), raw->edge->connections.end());
+      for (http::Connection* connection : open) http::stop_connection(*connection);
+    });
+  }
+  worlds_[0]->io.post([this] { control_->stop(); });
+  const auto deadline = clock_.steady_ns() + config_.server.limits.shutdown_ms * base::kNsPerMs;
+  while (open_connections_.load() > 0 && clock_.steady_ns() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  if (const auto left = open_connections_.load(); left > 0) base::log::warning("server.calls_cut_off", {{"connections", left}});
+  for (auto& world : worlds_) world->io.stop();
+}
+
+}  // namespace funcgate::app

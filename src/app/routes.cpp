@@ -1,0 +1,109 @@
+#include "app/routes.h"
+
+#include "base/json.h"
+#include "base/offload.h"
+
+namespace funcgate::app {
+namespace {
+
+namespace json = base::json;
+using service::Answer;
+
+Answer text_answer(int status, std::string content_type, std::string body) {
+  Answer answer;
+  answer.status = status;
+  answer.content_type = std::move(content_type);
+  answer.owned_body = std::move(body);
+  return answer;
+}
+
+Answer json_answer(int status, const json::value& value) { return text_answer(status, "application/json", base::to_json(value) + "\n"); }
+
+Answer error_answer(const base::Error& error) {
+  return json_answer(error.code == base::Code::InvalidArgument ? 400 : error.code == base::Code::Conflict ? 409 : 503,
+                     json::object{{"error", error.message}, {"code", base::code_name(error.code)}});
+}
+
+std::string text_of(const json::object& object, std::string_view name, std::string otherwise) {
+  const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : otherwise;
+}
+
+bool flag_of(const json::object& object, std::string_view name) {
+  const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call, http::Entrance entrance) {
+  const bool reads = call.method == domain::Method::Get || call.method == domain::Method::Head;
+  if (reads && call.path == "/healthz") co_return text_answer(200, "application/json", "{\"status\":\"ok\"}\n");
+  if (reads && call.path == "/readyz") co_return ready();
+  if (reads && call.path == "/metrics") co_return text_answer(200, "text/plain; version=0.0.4; charset=utf-8", parts_.metrics.render());
+  if (reads && call.path == "/openapi.json") co_return openapi(call);
+  if (entrance != http::Entrance::Control) co_return std::nullopt;
+  if (call.method == domain::Method::Post && (call.path == "/control/apply" || call.path == "/control/diff")) {
+    co_return co_await apply(call, call.path == "/control/diff");
+  }
+  if (reads && call.path == "/control/export") co_return co_await export_files();
+  co_return std::nullopt;
+}
+
+Answer ServerRoutes::ready() {
+  const bool ok = !parts_.stopping.load() && catalog_.get()->generation != nullptr;
+  return json_answer(ok ? 200 : 503, json::object{{"status", ok ? "ready" : "not ready"}, {"degraded", json::array{}}});
+}
+
+std::optional<Answer> ServerRoutes::openapi(const domain::Call& call) {
+  if (parts_.settings.openapi_access != "public") return std::nullopt;
+  const auto& catalog = catalog_.get();
+  Answer answer;
+  answer.own_headers.emplace_back("ETag", catalog->openapi_etag);
+  const auto* known = call.header("if-none-match");
+  if (known != nullptr && *known == catalog->openapi_etag) {
+    answer.status = 304;
+    return answer;
+  }
+  answer.content_type = "application/json";
+  answer.owned_body = catalog->openapi;
+  return answer;
+}
+
+base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) {
+  std::string body(call.body);
+  std::function<base::Result<std::string>()> work = [this, &body, dry_run]() -> base::Result<std::string> {
+    TRY(const json::value document, base::parse_json(body));
+    base::wipe(body);
+    const json::object* request = document.if_object();
+    const auto* bundle_text = request == nullptr ? nullptr : request->if_contains("bundle");
+    if (bundle_text == nullptr || !bundle_text->is_string()) return base::Error{base::Code::InvalidArgument, "the bundle is missing", {}};
+    const auto& text = bundle_text->get_string();
+    TRY(const service::Bundle bundle, service::bundle_from_json({text.data(), text.size()}));
+    service::ApplyOptions options;
+    options.set = text_of(*request, "set", "default");
+    options.prune = flag_of(*request, "prune");
+    options.dry_run = dry_run || flag_of(*request, "dryRun");
+    options.author = text_of(*request, "author", "local");
+    TRY(const service::ApplyResult result,
+        options.dry_run ? parts_.resources.diff(bundle, options) : parts_.resources.apply(bundle, options));
+    return base::to_json(service::to_json(result));
+  };
+  base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);
+  base::wipe(body);
+  if (!result.ok()) co_return error_answer(result.error());
+  co_return text_answer(200, "application/json", std::move(*result));
+}
+
+base::Async<Answer> ServerRoutes::export_files() {
+  std::function<base::Result<std::string>()> work = [this]() -> base::Result<std::string> {
+    json::array files;
+    for (const auto& file : parts_.resources.export_documents({})) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    return base::to_json(json::object{{"files", std::move(files)}});
+  };
+  base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);
+  if (!result.ok()) co_return error_answer(result.error());
+  co_return text_answer(200, "application/json", std::move(*result));
+}
+
+}  // namespace funcgate::app

@@ -1,0 +1,40 @@
+// ServerRoutes: everything that is not a published call: health, metrics, the OpenAPI document, and the control socket's
+// operations (apply, diff, export), which do what the command line asks of a running server.
+#pragma once
+
+#include "base/blocking_pool.h"
+#include "base/metrics.h"
+#include "base/snapshot.h"
+#include "http/edge.h"
+#include "service/admin/resource_service.h"
+#include "service/catalog.h"
+
+namespace funcgate::app {
+
+struct RoutesParts {
+  const service::ServerSettings& settings;
+  base::Metrics& metrics;
+  base::Snapshot<service::Catalog>& catalog;
+  service::ResourceService& resources;
+  base::BlockingPool& management;
+  std::atomic<bool>& stopping;
+};
+
+// One per io thread.
+class ServerRoutes final : public http::LocalRoutes {
+ public:
+  ServerRoutes(const RoutesParts& parts, base::IoThread& io) : parts_(parts), io_(io), catalog_(parts.catalog) {}
+  base::Async<std::optional<service::Answer>> serve(const domain::Call& call, http::Entrance entrance) override;
+
+ private:
+  service::Answer ready();
+  std::optional<service::Answer> openapi(const domain::Call& call);
+  base::Async<service::Answer> apply(const domain::Call& call, bool dry_run);
+  base::Async<service::Answer> export_files();
+
+  RoutesParts parts_;
+  base::IoThread& io_;
+  base::Snapshot<service::Catalog>::Pin catalog_;
+};
+
+}  // namespace funcgate::app

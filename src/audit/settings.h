@@ -1,0 +1,32 @@
+// JournalSettings: sizes and times of the journal.
+#pragma once
+
+#include <cstdint>
+
+#include "domain/limits.h"
+
+namespace funcgate::audit {
+
+struct JournalSettings {
+  std::int64_t ring_records = 8192;     // places for calls, per recorder
+  std::int64_t refusal_records = 2048;  // places for refusals, per recorder; also merged refusals waiting for the end of their second
+  std::int64_t block_records = 4096;
+  std::int64_t flush_ms = 20;
+  std::int64_t project_every_ms = 500;
+  std::int64_t blocks_kept_ms = 30LL * 24 * 3600 * 1000;
+  std::int64_t records_kept_ms = 90LL * 24 * 3600 * 1000;
+  // Often and little at a time: while the store removes, it cannot append, and calls find no place.
+  std::int64_t retention_every_ms = 60'000;
+  std::int64_t stop_ms = 10'000;  // for writing the rest at shutdown
+
+  static JournalSettings of(const domain::Limits& limits) {
+    JournalSettings settings;
+    settings.ring_records = limits.journal_ring_records;
+    settings.refusal_records = limits.journal_ring_records / 4 > 0 ? limits.journal_ring_records / 4 : 1;
+    settings.block_records = limits.journal_block_records;
+    settings.flush_ms = limits.journal_flush_ms;
+    return settings;
+  }
+};
+
+}  // namespace funcgate::audit

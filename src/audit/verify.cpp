@@ -1,0 +1,120 @@
+#include "audit/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "audit/block.h"
+
+namespace funcgate::audit {
+namespace {
+
+constexpr std::size_t kBlocksAtOnce = 32;  // some 10 MB of full blocks
+
+// Takes blocks in the order of the store.
+class ChainCheck {
+ public:
+  explicit ChainCheck(const VerifyOptions& options) : options_(options) {}
+
+  // False: the chain is bad here, result() says how.
+  bool take(const domain::JournalBlock& block) {
+    const Damage damage = result_.blocks == 0 ? check_first(block) : check_next(block);
+    if (damage != Damage::None) {
+      // What is missing is named by its own number.
+      return found(damage, damage == Damage::RecordMissing && result_.blocks > 0 ? newest_.sequence + 1 : block.sequence);
+    }
+    if (result_.blocks == 0) begin(block);
+    if (options_.checkpoint && options_.checkpoint->sequence == block.sequence && options_.checkpoint->hash != block.hash) {
+      return found(Damage::HashMismatch, block.sequence);
+    }
+    if (const auto head = decode_block_head(block.records); head.ok()) {
+      removable_before_ms_ = std::max(removable_before_ms_, head->removable_before_ms);
+    }
+    newest_ = {block.sequence, block.last_ms, block.hash};
+    ++result_.blocks;
+    result_.records += block.count;
+    return true;
+  }
+
+  Verification finish() {
+    // Retention removes only what a later block announced. Whoever cut off more was not retention.
+    if (result_.blocks > 0 && first_sequence_ > options_.from_sequence && first_sequence_ > 1 &&
+        before_first_ms_ >= removable_before_ms_) {
+      found(Damage::RecordMissing, first_sequence_ - 1);
+    } else if (options_.checkpoint && options_.checkpoint->sequence > newest_.sequence) {
+      found(Damage::HeadBehindCheckpoint, newest_.sequence);
+    }
+    return result_;
+  }
+  const Verification& result() const { return result_; }
+
+ private:
+  static Damage check_hash(const domain::JournalBlock& block) {
+    return block_hash(block) == block.hash ? Damage::None : Damage::HashMismatch;
+  }
+  Damage check_first(const domain::JournalBlock& block) const {
+    if (block.sequence < 1) return Damage::Order;
+    if (block.sequence == 1 && block.previous_hash != empty_chain().hash) return Damage::HashMismatch;
+    return check_hash(block);
+  }
+  Damage check_next(const domain::JournalBlock& block) const {
+    if (block.sequence <= newest_.sequence) return Damage::Order;
+    if (block.sequence > newest_.sequence + 1) return Damage::RecordMissing;
+    if (block.previous_hash != newest_.hash) {
+      // Only the link was altered, or the block stood somewhere else?
+      domain::JournalBlock linked = block;
+      linked.previous_hash = newest_.hash;
+      return check_hash(linked) == Damage::None ? Damage::HashMismatch : Damage::Order;
+    }
+    return check_hash(block);
+  }
+  void begin(const domain::JournalBlock& block) {
+    first_sequence_ = block.sequence;
+    const auto head = decode_block_head(block.records);
+    // A head of a later version says nothing to us; a missing beginning then counts as missing.
+    before_first_ms_ = head.ok() ? head->previous_last_ms : INT64_MAX;
+  }
+  bool found(Damage damage, std::int64_t sequence) {
+    result_.damage = damage;
+    result_.sequence = sequence;
+    return false;
+  }
+
+  const VerifyOptions& options_;
+  Verification result_;
+  ChainHead newest_;
+  std::int64_t first_sequence_ = 0, before_first_ms_ = 0, removable_before_ms_ = 0;
+};
+
+}  // namespace
+
+std::string_view damage_text(Damage damage) {
+  switch (damage) {
+    case Damage::None: return "";
+    case Damage::HashMismatch: return "hash mismatch";
+    case Damage::RecordMissing: return "record missing";
+    case Damage::Order: return "order";
+    case Damage::HeadBehindCheckpoint: return "head behind checkpoint";
+  }
+  return "";
+}
+
+std::string Verification::text() const {
+  if (intact()) return fmt::format("{} records in {} blocks, chain intact", records, blocks);
+  return fmt::format("block {}: {}", sequence, damage_text(damage));
+}
+
+base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptions& options) {
+  ChainCheck check(options);
+  std::int64_t next = std::max<std::int64_t>(options.from_sequence, 1);
+  while (true) {
+    TRY(const auto blocks, store.read(next, kBlocksAtOnce));
+    if (blocks.empty()) return check.finish();
+    for (const domain::JournalBlock& block : blocks) {
+      if (!check.take(block)) return check.result();
+    }
+    next = blocks.back().sequence + 1;
+  }
+}
+
+}  // namespace funcgate::audit

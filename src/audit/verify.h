@@ -1,0 +1,47 @@
+// Verification of the journal: is every block what was written, in its place, and none missing?
+//
+// Checked: each block's own hash, over all its columns and bytes; its link to the block before; gaps; and that what is missing at the
+// beginning is no more than retention announced. Blocks cut off at the end leave no trace in the chain itself: that takes an anchor,
+// a sequence and hash that were noted elsewhere (Journal::head()).
+// Thread-safety: any thread; blocks; may run beside the journal.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "domain/ports/journal_store.h"
+
+namespace funcgate::audit {
+
+enum class Damage { None, HashMismatch, RecordMissing, Order, HeadBehindCheckpoint };
+// "hash mismatch", "record missing", "order", "head behind checkpoint"; empty for None.
+std::string_view damage_text(Damage damage);
+
+struct ChainAnchor {
+  std::int64_t sequence = 0;
+  std::string hash;
+};
+
+struct Verification {
+  std::int64_t blocks = 0, records = 0;  // found intact
+  Damage damage = Damage::None;
+  std::int64_t sequence = 0;  // first bad block, or the first that is not there; 0 if intact
+
+  bool intact() const { return damage == Damage::None; }
+  // "1204 records in 17 blocks, chain intact", "block 12: hash mismatch".
+  std::string text() const;
+};
+
+struct VerifyOptions {
+  std::int64_t from_sequence = 1;  // blocks before are not looked at
+  // This block must be there with this hash, unless it is older than the first one kept.
+  std::optional<ChainAnchor> checkpoint;
+};
+
+// An error is the store's: nothing is known then.
+base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptions& options = {});
+
+}  // namespace funcgate::audit

@@ -1,0 +1,170 @@
+#include "audit/block.h"
+
+#include <gtest/gtest.h>
+
+#include "audit/trace_code.h"
+#include "records.h"
+
+namespace funcgate::audit {
+namespace {
+
+std::string packed(const std::vector<const domain::CallRecord*>& records) {
+  BlockPacker packer;
+  for (const auto* record : records) packer.add(*record);
+  return packer.finish();
+}
+
+domain::JournalBlock sealed(const std::vector<const domain::CallRecord*>& records) {
+  return seal_block(empty_chain(), packed(records), kStartMs, kStartMs, static_cast<std::int64_t>(records.size()), 12345);
+}
+
+TEST(Block, GivesBackEveryMember) {
+  domain::CallRecord call = a_call(1);
+  call.caller = a_caller("anna");
+  call.cached = true;
+  call.task_id = "task-1";
+  call.address = *domain::Address::parse("2001:db8::7");
+  domain::CallRecord refusal = a_refusal();
+  refusal.count = 17;
+  domain::CallRecord bare;  // the Unix socket, nothing known
+  bare.trace_id = "own-trace";
+  const auto content = decode_block(sealed({&call, &refusal, &bare}).records);
+  ASSERT_TRUE(content.ok());
+  EXPECT_EQ(content->head.removable_before_ms, 12345);
+  ASSERT_EQ(content->records.size(), 3U);
+
+  const BlockRecord& first = content->records[0];
+  EXPECT_EQ(first.trigger_time_ms, kStartMs);
+  EXPECT_EQ(first.start_time_ms, kStartMs + 1);
+  EXPECT_EQ(first.end_time_ms, kStartMs + 3);
+  EXPECT_EQ(first.queue_us, 250);
+  EXPECT_EQ(first.run_us, 1500);
+  EXPECT_EQ(first.trace_id, trace_of(1));
+  EXPECT_EQ(first.api_id, "total");
+  EXPECT_EQ(first.func_id, "shop__prices.total");
+  EXPECT_EQ(first.task_id, "task-1");
+  EXPECT_EQ(first.address, "2001:db8::7");
+  EXPECT_EQ(first.method, "POST");
+  EXPECT_EQ(first.publish_version, 7);
+  EXPECT_EQ(first.api_version, 3);
+  EXPECT_EQ(first.status, 200);
+  EXPECT_EQ(first.error, "");
+  EXPECT_EQ(first.reason, "");
+  EXPECT_TRUE(first.cached);
+  EXPECT_EQ(first.count, 1U);
+  ASSERT_TRUE(first.has_caller);
+  EXPECT_EQ(first.caller.type, "httpBasic");
+  EXPECT_EQ(first.caller.auth_id, "partners");
+  EXPECT_EQ(first.caller.name, "anna");
+  EXPECT_EQ(first.caller.user_id, "u-anna");
+  EXPECT_EQ(first.caller.run_as, "system");
+
+  const BlockRecord& second = content->records[1];
+  EXPECT_EQ(second.address, "192.0.2.1");
+  EXPECT_EQ(second.trace_id, "refused");
+  EXPECT_EQ(second.error, "401.99");
+  EXPECT_EQ(second.reason, "basic.password");
+  EXPECT_EQ(second.auth_id, "partners");
+  EXPECT_EQ(second.count, 17U);
+  EXPECT_EQ(second.start_time_ms, 0);
+  EXPECT_FALSE(second.has_caller);
+  EXPECT_FALSE(second.cached);
+
+  EXPECT_EQ(content->records[2].address, "local");
+  EXPECT_EQ(content->records[2].api_id, "");
+  EXPECT_EQ(content->records[2].trigger_time_ms, 0);
+}
+
+TEST(Block, KeepsNoTextsOfTheCall) {
+  domain::CallRecord call = a_call(1);
+  call.texts = std::make_unique<domain::CallRecordTexts>();
+  for (std::string* text : {&call.texts->print_log, &call.texts->exception_type, &call.texts->exception_text, &call.texts->traceback,
+                            &call.texts->kwargs, &call.texts->result}) {
+    *text = "CANARY";
+  }
+  EXPECT_EQ(sealed({&call}).records.find("CANARY"), std::string::npos);
+}
+
+TEST(Block, NeedsAtMostAHundredBytesPerCall) {
+  const auto api = shared("total"), function = shared("shop__prices.total");
+  const domain::PrincipalPtr caller = a_caller("anna");
+  std::vector<domain::CallRecord> calls;
+  std::vector<const domain::CallRecord*> views;
+  for (int i = 0; i < 1000; ++i) {
+    calls.push_back(a_call(i, "total", kStartMs + i % 20));
+    calls.back().api_id = api;
+    calls.back().func_id = function;
+    calls.back().caller = caller;
+  }
+  for (const auto& call : calls) views.push_back(&call);
+  EXPECT_LT(packed(views).size(), 1000U * 60);
+}
+
+TEST(Block, RefusesEveryCutAndEveryOtherVersion) {
+  domain::CallRecord call = a_call(1), refusal = a_refusal();
+  call.caller = a_caller("anna");
+  const std::string bytes = sealed({&call, &refusal}).records;
+  ASSERT_TRUE(decode_block(bytes).ok());
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const auto content = decode_block(std::string_view(bytes).substr(0, size));
+    ASSERT_FALSE(content.ok()) << size;
+    EXPECT_EQ(content.error().code, base::Code::DataLoss);
+  }
+  EXPECT_FALSE(decode_block(bytes + "x").ok()) << "bytes behind the end";
+  std::string newer = bytes;
+  newer[0] = 2;
+  EXPECT_FALSE(decode_block(newer).ok());
+}
+
+TEST(Block, SurvivesEveryDamagedByte) {
+  domain::CallRecord call = a_call(1), refusal = a_refusal();
+  call.caller = a_caller("anna");
+  const std::string bytes = sealed({&call, &refusal}).records;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    for (int value : {0x00, 0x01, 0x7f, 0x80, 0xff}) {
+      std::string damaged = bytes;
+      damaged[i] = static_cast<char>(value);
+      const auto content = decode_block(damaged);  // right or refused, never a crash
+      if (content.ok()) EXPECT_LE(content->records.size(), 2U);
+    }
+  }
+}
+
+TEST(Block, HashCoversEveryColumn) {
+  domain::CallRecord call = a_call(1);
+  const domain::JournalBlock block = sealed({&call});
+  std::vector<domain::JournalBlock> altered(6, block);
+  altered[0].sequence += 1;
+  altered[1].first_ms += 1;
+  altered[2].last_ms += 1;
+  altered[3].count += 1;
+  altered[4].previous_hash[0] = '1';
+  altered[5].records.back() ^= 1;
+  for (const auto& other : altered) EXPECT_NE(block_hash(other), block.hash);
+  EXPECT_EQ(block_hash(block), block.hash);
+  EXPECT_EQ(block.hash.size(), 64U);
+}
+
+TEST(Block, TimeNeverGoesBackAlongTheChain) {
+  domain::CallRecord call = a_call(1);
+  const ChainHead head{5, kStartMs + 5000, std::string(64, 'a')};
+  const domain::JournalBlock block = seal_block(head, packed({&call}), kStartMs, kStartMs + 3, 1, 0);
+  EXPECT_EQ(block.sequence, 6);
+  EXPECT_EQ(block.first_ms, kStartMs);
+  EXPECT_EQ(block.last_ms, kStartMs + 5000);
+}
+
+TEST(TraceCode, ShortensOnlyWhatItCanGiveBack) {
+  const std::string own = "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789AB";
+  const auto bytes = shorten_trace_id(own);
+  ASSERT_TRUE(bytes.has_value());
+  EXPECT_EQ(lengthen_trace_id(*bytes), own);
+  for (const char* other : {"", "TRACE-", "TRACE-5b0e1a2c-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789A",
+                            "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789ABC", "TRACE-5B0E1A2C93F4-4D11-8A77-0123456789ABCD",
+                            "trace-5B0E1A2C-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789AG"}) {
+    EXPECT_FALSE(shorten_trace_id(other).has_value()) << other;
+  }
+}
+
+}  // namespace
+}  // namespace funcgate::audit

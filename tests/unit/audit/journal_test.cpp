@@ -1,0 +1,130 @@
+#include "audit/journal.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <thread>
+
+#include "audit/verify.h"
+#include "records.h"
+
+namespace funcgate::audit {
+namespace {
+
+using test::MemoryJournalStore;
+
+JournalSettings quick_settings() {
+  JournalSettings settings;
+  settings.ring_records = 64;
+  settings.refusal_records = 32;
+  settings.block_records = 50;
+  settings.flush_ms = 1;
+  settings.project_every_ms = 5;
+  settings.stop_ms = 50;
+  return settings;
+}
+
+TEST(JournalThread, RecordsOfManyThreadsAreEachKeptOnceThroughAnOutage) {
+  constexpr std::size_t kThreads = 4;
+  constexpr int kCalls = 3000;
+  base::SystemClock clock;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  Journal journal(store, clock, metrics, quick_settings(), kThreads);
+  ASSERT_TRUE(journal.start().ok());
+  std::vector<std::thread> threads;
+  for (std::size_t t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&, t] {
+      domain::Recorder& recorder = journal.recorder(t);
+      const auto api = shared("api-" + std::to_string(t));
+      for (int i = 0; i < kCalls;) {
+        if (t == 0 && i == kCalls / 3) store.fail_after(0);
+        if (t == 0 && i == kCalls / 3 + 60) store.recover();
+        if (!recorder.reserve()) {
+          // Everybody waits for the store, the one who switches it too.
+          if (t == 0) store.recover();
+          std::this_thread::yield();
+          continue;
+        }
+        domain::CallRecord record = a_call(static_cast<int>(t) * kCalls + i++, *api, clock.wall_ms());
+        record.api_id = api;
+        recorder.record(std::move(record));
+        if (i % 10 == 0) recorder.record_refusal(a_refusal(*api, domain::Reason::KeyUnknown, clock.wall_ms()));
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  ASSERT_TRUE(journal.flush_and_stop().ok());
+  std::set<std::string> traces;
+  std::uint64_t refusals = 0;
+  for (const auto& record : journaled(store)) {
+    if (record.reason.empty()) EXPECT_TRUE(traces.insert(record.trace_id).second) << "twice";
+    else refusals += record.count;
+  }
+  EXPECT_EQ(traces.size(), kThreads * static_cast<std::size_t>(kCalls));
+  const std::uint64_t counted = metrics.counter("funcgate_journal_refusals_counted_only_total", "").value();
+  EXPECT_EQ(refusals + counted, kThreads * static_cast<std::uint64_t>(kCalls / 10));
+  const auto result = verify(store);
+  ASSERT_TRUE(result.ok());
+  EXPECT_TRUE(result->intact()) << result->text();
+  EXPECT_EQ(journal.head().hash, store.blocks().rbegin()->second.hash);
+}
+
+TEST(JournalThread, StoppingWritesWhatIsNotDue) {
+  test::FakeClock clock;  // stands still: no second ever ends
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  Journal journal(store, clock, metrics, quick_settings(), 1);
+  ASSERT_TRUE(journal.start().ok());
+  ASSERT_TRUE(journal.recorder(0).reserve());
+  journal.recorder(0).record(a_call(1));
+  journal.recorder(0).record_refusal(a_refusal());
+  ASSERT_TRUE(journal.flush_and_stop().ok());
+  EXPECT_EQ(journaled(store).size(), 2U);
+  EXPECT_EQ(store.records().size(), 2U);
+  EXPECT_TRUE(journal.flush_and_stop().ok()) << "twice is once";
+}
+
+TEST(JournalThread, StoppingEndsAndSaysWhatIsLostWhenTheStoreStaysAway) {
+  test::FakeClock clock;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  store.fail_after(0);
+  Journal journal(store, clock, metrics, quick_settings(), 1);
+  ASSERT_TRUE(journal.start().ok());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(journal.recorder(0).reserve());
+    journal.recorder(0).record(a_call(i));
+  }
+  const base::Status status = journal.flush_and_stop();
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, base::Code::DataLoss);
+  EXPECT_EQ(status.error().detail, "3 records are lost");
+  EXPECT_NE(metrics.render().find("funcgate_journal_failing 1"), std::string::npos);
+  EXPECT_FALSE(journal.flush_and_stop().ok());
+}
+
+TEST(JournalThread, DoesNotStartWithoutTheStore) {
+  test::FakeClock clock;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  store.fail_reads();
+  Journal journal(store, clock, metrics, quick_settings(), 1);
+  EXPECT_FALSE(journal.start().ok());
+  EXPECT_TRUE(journal.flush_and_stop().ok());
+}
+
+TEST(JournalSettings, FollowTheLimits) {
+  domain::Limits limits;
+  limits.journal_ring_records = 3;
+  limits.journal_block_records = 77;
+  limits.journal_flush_ms = 9;
+  const JournalSettings settings = JournalSettings::of(limits);
+  EXPECT_EQ(settings.ring_records, 3);
+  EXPECT_EQ(settings.refusal_records, 1) << "never none";
+  EXPECT_EQ(settings.block_records, 77);
+  EXPECT_EQ(settings.flush_ms, 9);
+}
+
+}  // namespace
+}  // namespace funcgate::audit

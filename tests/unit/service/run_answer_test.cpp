@@ -1,0 +1,170 @@
+#include "service/run_answer.h"
+
+#include <gtest/gtest.h>
+
+namespace funcgate::service {
+namespace {
+
+constexpr std::string_view kProblem =
+    R"json({"exceptionType":"UserScriptException","exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
+    R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json";
+
+domain::RunResult run_of() {
+  domain::RunResult run;
+  run.start_time_ms = 1'772'442'900'103;
+  run.end_time_ms = 1'772'442'901'009;
+  return run;
+}
+
+std::string detail_with(domain::ErrorDetail with) { return failure_detail(run_of(), kProblem, "task-8ZrVt0Qm", 1'772'442'900'000, with); }
+
+TEST(FailureDetail, TypeTellsNothingThatTheAuthorWrote) {
+  EXPECT_EQ(detail_with(domain::ErrorDetail::Type),
+            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException","exceptionFrom":"userScript",)json"
+            R"json("originExceptionType":"ValueError"})json");
+}
+
+TEST(FailureDetail, MessageAddsTheTexts) {
+  EXPECT_EQ(detail_with(domain::ErrorDetail::Message),
+            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
+            R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
+            R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')"})json");
+}
+
+TEST(FailureDetail, TracebackAddsTheTraceback) {
+  EXPECT_EQ(detail_with(domain::ErrorDetail::Traceback),
+            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
+            R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
+            R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json");
+}
+
+TEST(FailureDetail, IsValidWhateverAWorkerSent) {
+  for (const std::string_view problem : {"", "{", "[]", R"json({"exceptionType":5})json", R"json({"exceptionType":"a","exceptionType":"b"})json"}) {
+    EXPECT_EQ(failure_detail(run_of(), problem, "t", 1000, domain::ErrorDetail::Type),
+              R"json({"name":"Func.Runner","id":"t","triggerTime":1.000,"startTime":1772442900.103,"endTime":1772442901.009,)json"
+              R"json("status":"failure","exceptionType":"","exceptionFrom":"","originExceptionType":""})json")
+        << problem;
+  }
+}
+
+struct AnswerTest : testing::Test {
+  Answer answer() { return make_answer({run, endpoint, task_id, call, 5000, folder, settings}); }
+
+  domain::RunResult run = run_of();
+  Endpoint endpoint;
+  std::string task_id = "task-1", folder = "/nonexistent";
+  domain::Call call;
+  ServerSettings settings;
+};
+
+TEST_F(AnswerTest, EachWayToEndWithoutAReplyHasItsOwnFault) {
+  const struct {
+    domain::RunStatus status;
+    domain::Fault fault;
+    std::int64_t retry_after_s;
+  } rows[] = {{domain::RunStatus::TimedOut, domain::Fault::FunctionTimeout, 0}, {domain::RunStatus::WorkerLost, domain::Fault::WorkerLost, 0},
+              {domain::RunStatus::QueueFull, domain::Fault::LimitReached, 1},   {domain::RunStatus::QueueExpired, domain::Fault::Expired, 1},
+              {domain::RunStatus::Stopping, domain::Fault::LimitReached, 1}};
+  for (const auto& row : rows) {
+    run = run_of();
+    run.status = row.status;
+    const Answer result = answer();
+    ASSERT_TRUE(result.refusal.has_value());
+    EXPECT_EQ(result.refusal->fault, row.fault);
+    EXPECT_EQ(result.refusal->retry_after_s, row.retry_after_s);
+  }
+}
+
+TEST_F(AnswerTest, ATimeoutTellsTaskAndTime) {
+  run.status = domain::RunStatus::TimedOut;
+  EXPECT_EQ(answer().refusal->detail, R"({"id":"task-1","timeout":5})");
+}
+
+TEST_F(AnswerTest, AValueIsTheAnswerAsItCame) {
+  run.reply.status = 201;
+  run.reply.content_type = "text/plain; charset=utf-8";
+  run.reply.body = "hello";
+  const Answer result = answer();
+  EXPECT_FALSE(result.refusal.has_value());
+  EXPECT_EQ(result.status, 201);
+  EXPECT_EQ(result.content_type, "text/plain; charset=utf-8");
+  EXPECT_EQ(result.body_bytes(), "hello");
+  EXPECT_FALSE(result.envelope);
+}
+
+TEST_F(AnswerTest, TheCallersUnboxWinsOverTheApis) {
+  const struct {
+    bool unbox;
+    std::string_view options;
+    bool custom, envelope;
+  } rows[] = {{true, "", false, false},
+              {false, "", false, true},
+              {true, R"({"unbox":false})", false, true},
+              {false, R"({"unbox":true})", false, false},
+              {false, R"({"timeout":3})", false, true},
+              {false, "", true, false}};
+  for (const auto& row : rows) {
+    run = run_of();
+    run.reply.body = "1";
+    run.reply.options = row.options;
+    run.reply.custom = row.custom;
+    endpoint.api.unbox = row.unbox;
+    EXPECT_EQ(answer().envelope, row.envelope) << row.unbox << row.options << row.custom;
+  }
+}
+
+TEST_F(AnswerTest, BadArgumentsAreTheCallersFault) {
+  run.reply.outcome = domain::ReplyOutcome::BadArguments;
+  run.reply.problem = R"({"message":"Argument is fixed by this API","detail":{"kwargsField":"qty"}})";
+  const Answer result = answer();
+  ASSERT_TRUE(result.refusal.has_value());
+  EXPECT_EQ(result.refusal->fault, domain::Fault::BadRequest);
+  EXPECT_EQ(result.refusal->message, "Argument is fixed by this API");
+  EXPECT_EQ(result.refusal->detail, R"({"kwargsField":"qty"})");
+}
+
+TEST_F(AnswerTest, AFileThatAWorkerNamesOutsideOfItsFolderIsNotOpened) {
+  folder = FUNCGATE_SOURCE_DIR "/src";
+  for (const std::string path : {"../CMakeLists.txt", "/etc/passwd", "service/../../CMakeLists.txt", "service", "missing", ""}) {
+    run = run_of();
+    run.reply.body_kind = domain::ReplyBody::CallFile;
+    run.reply.body = path;
+    const Answer result = answer();
+    ASSERT_TRUE(result.refusal.has_value()) << path;
+    EXPECT_EQ(result.refusal->fault, domain::Fault::FunctionFailed) << path;
+  }
+  settings.limits.large_result_bytes = 1 << 20;
+  run = run_of();
+  run.reply.body_kind = domain::ReplyBody::CallFile;
+  run.reply.body = "service/openapi.cpp";
+  const Answer inside = answer();
+  EXPECT_FALSE(inside.refusal.has_value());
+  EXPECT_GT(inside.file_bytes, 0);
+}
+
+TEST_F(AnswerTest, AnUnchangedAnswerIs304WhenTheFunctionAllowsIt) {
+  run.reply.body = "same";
+  run.reply.allow_304 = true;
+  const Answer first = answer();
+  ASSERT_EQ(first.own_headers.size(), 1u);
+  const std::string etag = first.own_headers[0].second;
+  const struct {
+    std::string sent;
+    int status;
+  } rows[] = {{etag, 304}, {"W/" + etag, 304}, {"\"x\", " + etag, 304}, {"*", 304}, {"\"x\"", 200}, {etag.substr(1), 200}};
+  for (const auto& row : rows) {
+    run = run_of();
+    run.reply.body = "same";
+    run.reply.allow_304 = true;
+    call.headers = {{"if-none-match", row.sent}};
+    const Answer next = answer();
+    EXPECT_EQ(next.status, row.status) << row.sent;
+    EXPECT_EQ(next.body_bytes(), row.status == 304 ? "" : "same") << row.sent;
+  }
+}
+
+}  // namespace
+}  // namespace funcgate::service

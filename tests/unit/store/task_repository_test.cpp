@@ -1,0 +1,198 @@
+#include "store/task_repository.h"
+
+#include <thread>
+
+#include "database_fixture.h"
+
+namespace funcgate::store {
+namespace {
+
+using base::Code;
+using domain::Task;
+using domain::TaskStatus;
+using test::kStartMs;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+Task a_task(const std::string& id) {
+  Task task;
+  task.id = id;
+  task.api_id = "report";
+  task.func_id = "sales__prices.report";
+  task.trace_id = "TRACE-1";
+  task.kwargs = R"({"a":1})";
+  task.caller = {.type = "httpBasic", .auth_id = "staff", .name = "jörg"};
+  task.trigger_time_ms = kStartMs;
+  task.earliest_ms = kStartMs;
+  task.expires_at_ms = kStartMs + 60'000;
+  task.result_ttl_s = 100;
+  task.folder = "calls/" + id;
+  return task;
+}
+
+class TaskRepositoryTest : public DatabaseTest {
+ protected:
+  void insert(const Task& task) { ASSERT_TRUE(repository_.insert(task).ok()); }
+  std::vector<std::string> claim(std::int64_t now_ms, std::size_t count = 10) {
+    auto claimed = repository_.claim(now_ms, count);
+    EXPECT_TRUE(claimed.ok());
+    std::vector<std::string> ids;
+    for (const Task& task : *claimed) {
+      EXPECT_EQ(task.status, TaskStatus::Running);
+      EXPECT_EQ(task.start_time_ms, now_ms);
+      ids.push_back(task.id);
+    }
+    return ids;
+  }
+  base::Status finish(const std::string& id, TaskStatus status, const std::string& result = "") {
+    Task task = *repository_.get(id);
+    task.status = status;
+    task.end_time_ms = clock_.wall_ms();
+    task.status_code = 200;
+    task.content_type = "application/json";
+    task.headers = R"([["x-a","b"]])";
+    task.result = result;
+    return repository_.finish(task);
+  }
+
+  TaskRepository repository_{*database_, clock_};
+};
+
+TEST_F(TaskRepositoryTest, ReturnsWhatWasInserted) {
+  Task task = a_task("task-1");
+  task.unbox = false;
+  task.json_dumps = task.retry_on_crash = true;
+  task.queue = 5;
+  task.timeout_ms = 1234;
+  insert(task);
+  const Task got = *repository_.get("task-1");
+  EXPECT_EQ(got.caller.name, "jörg");
+  EXPECT_EQ(got.caller.auth_id, "staff");
+  EXPECT_EQ(got.kwargs, R"({"a":1})");
+  EXPECT_EQ(got.status, TaskStatus::Waiting);
+  EXPECT_FALSE(got.unbox);
+  EXPECT_TRUE(got.json_dumps && got.retry_on_crash);
+  EXPECT_EQ(got.queue, 5);
+  EXPECT_EQ(got.timeout_ms, 1234);
+  EXPECT_EQ(got.trigger_time_ms, kStartMs);
+  EXPECT_EQ(got.folder, "calls/task-1");
+  EXPECT_FALSE(got.start_time_ms.has_value() || got.end_time_ms.has_value());
+}
+
+TEST_F(TaskRepositoryTest, AnUnknownIdIsNotFound) { EXPECT_EQ(repository_.get("task-x").error().code, Code::NotFound); }
+
+TEST_F(TaskRepositoryTest, ClaimsOldestFirstAndNothingTwice) {
+  for (const char* id : {"task-c", "task-a", "task-b"}) insert(a_task(id));
+  EXPECT_THAT(claim(kStartMs, 2), ElementsAre("task-c", "task-a"));
+  EXPECT_THAT(claim(kStartMs, 2), ElementsAre("task-b"));
+  EXPECT_THAT(claim(kStartMs, 2), IsEmpty());
+}
+
+TEST_F(TaskRepositoryTest, ConcurrentClaimersShareTheQueueWithoutOverlap) {
+  for (int i = 0; i < 40; ++i) insert(a_task("task-" + std::to_string(i)));
+  std::vector<std::vector<std::string>> got(4);
+  std::vector<std::thread> threads;
+  for (auto& mine : got) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < 10; ++round) {
+        auto claimed = repository_.claim(kStartMs, 1);
+        if (claimed.ok())
+          for (const Task& task : *claimed) mine.push_back(task.id);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  std::set<std::string> all;
+  for (const auto& mine : got) all.insert(mine.begin(), mine.end());
+  EXPECT_EQ(all.size(), 40u);
+}
+
+TEST_F(TaskRepositoryTest, DoesNotStartBeforeItsTime) {
+  Task task = a_task("task-1");
+  task.earliest_ms = kStartMs + 10;
+  insert(task);
+  EXPECT_THAT(claim(kStartMs + 9), IsEmpty());
+  EXPECT_EQ(repository_.next_start_ms()->value(), kStartMs + 10);
+  EXPECT_THAT(claim(kStartMs + 10), ElementsAre("task-1"));
+  EXPECT_FALSE(repository_.next_start_ms()->has_value());
+}
+
+TEST_F(TaskRepositoryTest, ExpiresInsteadOfStartingLate) {
+  insert(a_task("task-1"));
+  EXPECT_THAT(claim(kStartMs + 60'000), IsEmpty());
+  const Task task = *repository_.get("task-1");
+  EXPECT_EQ(task.status, TaskStatus::Expire);
+  EXPECT_EQ(task.end_time_ms, kStartMs + 60'000);
+}
+
+TEST_F(TaskRepositoryTest, KeepsAnyBytesAsResult) {
+  insert(a_task("task-1"));
+  claim(kStartMs);
+  const std::string bytes("\0\xff\x00 a\n", 6);
+  ASSERT_TRUE(finish("task-1", TaskStatus::Success, bytes).ok());
+  const Task task = *repository_.get("task-1");
+  EXPECT_EQ(task.result, bytes);
+  EXPECT_EQ(task.status, TaskStatus::Success);
+  EXPECT_EQ(task.status_code, 200);
+  EXPECT_EQ(task.headers, R"([["x-a","b"]])");
+}
+
+TEST_F(TaskRepositoryTest, EndsOnce) {
+  insert(a_task("task-1"));
+  claim(kStartMs);
+  ASSERT_TRUE(finish("task-1", TaskStatus::Success).ok());
+  EXPECT_EQ(finish("task-1", TaskStatus::Failure).error().code, Code::Conflict);
+  EXPECT_EQ(repository_.get("task-1")->status, TaskStatus::Success);
+  Task unknown = a_task("task-x");
+  unknown.end_time_ms = kStartMs;
+  EXPECT_EQ(repository_.finish(unknown).error().code, Code::NotFound);
+}
+
+TEST_F(TaskRepositoryTest, CancelsWhatWaitsAndLeavesTheRestToTheRunner) {
+  insert(a_task("task-1"));
+  EXPECT_TRUE(*repository_.cancel_waiting("task-1", kStartMs));
+  EXPECT_EQ(repository_.get("task-1")->status, TaskStatus::Cancelled);
+  EXPECT_EQ(repository_.cancel_waiting("task-1", kStartMs).error().code, Code::Conflict);
+  insert(a_task("task-2"));
+  claim(kStartMs);
+  EXPECT_FALSE(*repository_.cancel_waiting("task-2", kStartMs));
+  EXPECT_EQ(repository_.cancel_waiting("task-x", kStartMs).error().code, Code::NotFound);
+}
+
+TEST_F(TaskRepositoryTest, AfterACrashATaskRunsAgainOnceAndOnlyIfItMay) {
+  Task again = a_task("task-again");
+  again.retry_on_crash = true;
+  insert(again);
+  insert(a_task("task-never"));
+  claim(kStartMs);
+  EXPECT_EQ(*repository_.recover(kStartMs + 1, R"({"error":502.99})"), 2u);
+  EXPECT_EQ(repository_.get("task-never")->status, TaskStatus::Failure);
+  EXPECT_EQ(repository_.get("task-never")->failure, R"({"error":502.99})");
+  EXPECT_EQ(repository_.get("task-never")->end_time_ms, kStartMs + 1);
+  EXPECT_THAT(claim(kStartMs + 2), ElementsAre("task-again"));
+  EXPECT_EQ(*repository_.recover(kStartMs + 3, "{}"), 1u);
+  EXPECT_EQ(repository_.get("task-again")->status, TaskStatus::Failure);
+}
+
+TEST_F(TaskRepositoryTest, ResultsVanishAfterTheirLife) {
+  insert(a_task("task-1"));
+  claim(kStartMs);
+  ASSERT_TRUE(finish("task-1", TaskStatus::Success).ok());
+  EXPECT_THAT(*repository_.prune(kStartMs + 99'999), IsEmpty());
+  clock_.advance_ms(100'000);
+  EXPECT_EQ(repository_.get("task-1").error().code, Code::NotFound) << "also before anybody pruned";
+  EXPECT_THAT(*repository_.prune(kStartMs + 100'000), ElementsAre("calls/task-1"));
+  EXPECT_THAT(*repository_.prune(kStartMs + 100'000), IsEmpty());
+}
+
+TEST_F(TaskRepositoryTest, CountsWaitingTasksPerApi) {
+  insert(a_task("task-1"));
+  insert(a_task("task-2"));
+  EXPECT_EQ(*repository_.count_waiting("report"), 2u);
+  EXPECT_EQ(*repository_.count_waiting("other"), 0u);
+  claim(kStartMs, 1);
+  EXPECT_EQ(*repository_.count_waiting("report"), 1u);
+}
+
+}  // namespace
+}  // namespace funcgate::store

@@ -1,0 +1,145 @@
+#include "database_fixture.h"
+#include "domain/limits.h"
+#include "store/journal_repository.h"
+#include "store/key_value_repository.h"
+
+namespace funcgate::store {
+namespace {
+
+using base::Code;
+using domain::JournalBlock;
+using domain::StoredCallRecord;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class KeyValueRepositoryTest : public DatabaseTest {
+ protected:
+  KeyValueRepository repository_{*database_};
+};
+
+TEST_F(KeyValueRepositoryTest, KeepsValuesPerScope) {
+  ASSERT_TRUE(repository_.set("a", "k", "1", 0).ok());
+  ASSERT_TRUE(repository_.set("b", "k", "2", 0).ok());
+  ASSERT_TRUE(repository_.set("a", "k", "3", 0).ok());
+  EXPECT_EQ(**repository_.get("a", "k", 0), "3");
+  EXPECT_EQ(**repository_.get("b", "k", 0), "2");
+  EXPECT_FALSE(repository_.get("c", "k", 0)->has_value());
+}
+
+TEST_F(KeyValueRepositoryTest, ExpiredValuesAreNotThere) {
+  ASSERT_TRUE(repository_.set("a", "k", "1", 100).ok());
+  EXPECT_TRUE(repository_.get("a", "k", 99)->has_value());
+  EXPECT_FALSE(repository_.get("a", "k", 100)->has_value());
+  EXPECT_THAT(*repository_.keys("a", "", 100), IsEmpty());
+  EXPECT_EQ(*repository_.prune(100), 1u);
+  EXPECT_EQ(*repository_.prune(100), 0u);
+}
+
+TEST_F(KeyValueRepositoryTest, RemovesOnce) {
+  ASSERT_TRUE(repository_.set("a", "k", "1", 0).ok());
+  EXPECT_TRUE(*repository_.remove("a", "k"));
+  EXPECT_FALSE(*repository_.remove("a", "k"));
+}
+
+TEST_F(KeyValueRepositoryTest, ListsByPrefixAndNotByPattern) {
+  for (const char* key : {"a%b", "a_b", "aXb", "ab", "ä1", "ä2"}) ASSERT_TRUE(repository_.set("s", key, "1", 0).ok());
+  EXPECT_THAT(*repository_.keys("s", "a%", 0), ElementsAre("a%b"));
+  EXPECT_THAT(*repository_.keys("s", "a_", 0), ElementsAre("a_b"));
+  EXPECT_THAT(*repository_.keys("s", "ä", 0), ElementsAre("ä1", "ä2"));
+  EXPECT_EQ(repository_.keys("s", "", 0)->size(), 6u);
+}
+
+TEST_F(KeyValueRepositoryTest, RefusesWhatIsTooLargeOrAmbiguous) {
+  EXPECT_EQ(repository_.set("s", "", "1", 0).error().code, Code::InvalidArgument);
+  EXPECT_EQ(repository_.set("s", std::string("a\0b", 3), "1", 0).error().code, Code::InvalidArgument);
+  EXPECT_EQ(repository_.set("s", std::string(domain::kCacheKeyBytesMax + 1, 'k'), "1", 0).error().code, Code::InvalidArgument);
+  EXPECT_EQ(repository_.set("s", "k", std::string(domain::kCacheValueBytesMax + 1, '1'), 0).error().code, Code::PayloadTooLarge);
+}
+
+class JournalRepositoryTest : public DatabaseTest {
+ protected:
+  JournalRepositoryTest() {
+    auto opened = Database::open(folder_ / "journal.db", sqlite_journal_migrations(), clock_);
+    journal_ = std::move(*opened);
+    repository_ = std::make_unique<JournalRepository>(*journal_);
+  }
+  static JournalBlock block(std::int64_t sequence, const std::string& records = "x") {
+    return {sequence, sequence * 10, sequence * 10 + 5, 1, std::string(64, '0'), std::string(64, '1'), records};
+  }
+  static StoredCallRecord record(const std::string& id, const std::string& api, std::int64_t time_ms, std::int64_t kept = 100) {
+    return {id, api, "mia", "TRACE-" + id, "{}", time_ms, 200, kept};
+  }
+  std::vector<std::string> ids(const std::string& api) {
+    std::vector<std::string> out;
+    const auto records = repository_->query(api, "", 0, 0, 0, 100);
+    for (const StoredCallRecord& found : *records) out.push_back(found.id);
+    return out;
+  }
+  std::unique_ptr<Database> journal_;
+  std::unique_ptr<JournalRepository> repository_;
+};
+
+TEST_F(JournalRepositoryTest, StartsEmpty) { EXPECT_EQ(repository_->newest()->sequence, 0); }
+
+TEST_F(JournalRepositoryTest, KeepsBlocksByteForByte) {
+  std::string bytes;
+  for (int i = 0; i < 256; ++i) bytes.push_back(static_cast<char>(i));
+  ASSERT_TRUE(repository_->append(block(1, bytes), {}).ok());
+  ASSERT_TRUE(repository_->append(block(2, "second"), {}).ok());
+  EXPECT_EQ(repository_->newest()->sequence, 2);
+  EXPECT_EQ(repository_->newest()->hash, std::string(64, '1'));
+  const auto blocks = repository_->read(1, 10);
+  ASSERT_EQ(blocks->size(), 2u);
+  EXPECT_EQ(blocks->at(0).records, bytes);
+  EXPECT_EQ(blocks->at(1).records, "second");
+  EXPECT_EQ(repository_->read(2, 10)->size(), 1u);
+  EXPECT_EQ(repository_->read(1, 1)->size(), 1u);
+}
+
+TEST_F(JournalRepositoryTest, ASequenceIsUsedOnceAndItsRecordsGoWithIt) {
+  ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
+  EXPECT_EQ(repository_->append(block(1), {record("b", "quote", 2)}).error().code, Code::Conflict);
+  EXPECT_THAT(ids("quote"), ElementsAre("a"));
+}
+
+TEST_F(JournalRepositoryTest, KeepsTheNewestRecordsOfEachApi) {
+  ASSERT_TRUE(
+      repository_->append(block(1), {record("a", "quote", 1, 2), record("b", "quote", 2, 2), record("z", "other", 1, 2)}).ok());
+  ASSERT_TRUE(repository_->append(block(2), {record("c", "quote", 3, 2), record("n", "none", 3, 0)}).ok());
+  EXPECT_THAT(ids("quote"), ElementsAre("c", "b"));
+  EXPECT_THAT(ids("other"), ElementsAre("z"));
+  EXPECT_THAT(ids("none"), IsEmpty());
+}
+
+TEST_F(JournalRepositoryTest, PrunesByTimeButNeverTheEndOfTheChain) {
+  ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
+  ASSERT_TRUE(repository_->append(block(2), {record("b", "quote", 2)}).ok());
+  ASSERT_TRUE(repository_->prune(1000, 2).ok());
+  EXPECT_EQ(repository_->read(1, 10)->size(), 1u);
+  EXPECT_EQ(repository_->newest()->sequence, 2);
+  EXPECT_THAT(ids("quote"), ElementsAre("b"));
+}
+
+TEST_F(JournalRepositoryTest, QueriesByEachCriterion) {
+  StoredCallRecord failed = record("f", "quote", 5);
+  failed.status = 401;
+  failed.caller = "jörg";
+  ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1), failed, record("b", "other", 9)}).ok());
+  auto found = [&](const std::string& api, const std::string& caller, int status, std::int64_t from, std::int64_t to) {
+    std::string out;
+    const auto records = repository_->query(api, caller, status, from, to, 10);
+    for (const StoredCallRecord& one : *records) out += one.id;
+    return out;
+  };
+  EXPECT_EQ(found("", "", 0, 0, 0), "bfa");
+  EXPECT_EQ(found("quote", "", 0, 0, 0), "fa");
+  EXPECT_EQ(found("", "jörg", 0, 0, 0), "f");
+  EXPECT_EQ(found("", "", 401, 0, 0), "f");
+  EXPECT_EQ(found("", "", 0, 5, 0), "bf");
+  EXPECT_EQ(found("", "", 0, 0, 5), "fa");
+  EXPECT_EQ(found("' OR 1=1 --", "", 0, 0, 0), "");
+  EXPECT_EQ(repository_->query("", "", 0, 0, 0, 1)->size(), 1u);
+}
+
+}  // namespace
+}  // namespace funcgate::store
