@@ -21,6 +21,7 @@ using domain::Method;
 constexpr Method kMethods[] = {Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete};
 constexpr std::string_view kErrorStatuses[] = {"400", "401", "403", "404", "413", "429", "500", "503", "504"};
 constexpr std::string_view kBuiltinKeyId = "api-key";
+constexpr const char* kBodyFieldScheme = "x-body-field";
 constexpr std::string_view kStandardTag = "standard";
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
@@ -45,8 +46,9 @@ bool has_type(const json::object& schema, std::string_view type) {
   if (found == nullptr) return false;
   if (const json::string* word = found->if_string()) return *word == view(type);
   const json::array* list = found->if_array();
-  return list != nullptr && std::any_of(list->begin(), list->end(),
-                                        [&](const json::value& entry) { return entry.is_string() && entry.get_string() == view(type); });
+  return list != nullptr && std::any_of(list->begin(), list->end(), [&](const json::value& entry) {
+           return entry.is_string() && entry.get_string() == view(type);
+         });
 }
 
 // Whether a query field can spell the value as text; what it cannot is sent as JSON.
@@ -56,7 +58,9 @@ bool has_text_form(const json::value& value) {
   if (has_type(*schema, "object")) return false;
   for (const char* name : {"anyOf", "prefixItems"}) {
     const json::value* parts = schema->if_contains(name);
-    if (parts != nullptr && parts->is_array() && !std::all_of(parts->get_array().begin(), parts->get_array().end(), has_text_form)) return false;
+    if (parts != nullptr && parts->is_array() &&
+        !std::all_of(parts->get_array().begin(), parts->get_array().end(), has_text_form))
+      return false;
   }
   const json::value* items = schema->if_contains("items");
   // A list within a list has no text form of its own.
@@ -106,12 +110,14 @@ Arguments arguments_of(const Endpoint& endpoint) {
   // A placeholder may name an argument that only **kwargs takes.
   for (const auto& [name, value] : fixed) {
     const std::string key(name.data(), name.size());
-    const bool known = std::any_of(out.properties.begin(), out.properties.end(), [&](const auto& entry) { return entry.first == key; });
+    const bool known =
+        std::any_of(out.properties.begin(), out.properties.end(), [&](const auto& entry) { return entry.first == key; });
     if (!known && !is_hidden(name)) out.properties.emplace_back(key, json::object());
   }
   if (const json::value* required = schema.if_contains("required"); required != nullptr && required->is_array()) {
     for (const json::value& name : required->get_array()) {
-      if (name.is_string() && !is_hidden(name.get_string())) out.required.emplace_back(name.get_string().data(), name.get_string().size());
+      if (name.is_string() && !is_hidden(name.get_string()))
+        out.required.emplace_back(name.get_string().data(), name.get_string().size());
     }
   }
   return out;
@@ -123,13 +129,14 @@ json::object field_scheme(const domain::FieldReference& field) {
   if (field.location == FieldLocation::Body) {
     // OpenAPI has no credential in a body: the field stands in the body's schema too.
     return {{"type", "http"},
-            {"scheme", "x-body-field"},
+            {"scheme", kBodyFieldScheme},
             {"description", text(fmt::format("A secret value in the field `{}` of the request body.", field.name))}};
   }
   return {{"type", "apiKey"},
           {"in", text(domain::location_name(field.location))},
           {"name", text(field.name)},
-          {"description", text(fmt::format("A secret value in the {} field `{}`.", domain::location_name(field.location), field.name))}};
+          {"description",
+           text(fmt::format("A secret value in the {} field `{}`.", domain::location_name(field.location), field.name))}};
 }
 
 json::object plain_scheme(std::string_view scheme, std::string_view description) {
@@ -161,7 +168,8 @@ std::vector<std::string> add_schemes(SecuritySchemes& all, const std::string& co
     // Ids have no dots, so that no other configuration can own the name.
     names.push_back(fields.size() == 1 ? config_id : fmt::format("{}.{}", config_id, names.size() + 1));
     json::object entry = field_scheme(field);
-    if (scheme->type == "func") entry["description"] = text("Judged by a rule of the publisher. " + std::string(entry["description"].get_string()));
+    if (scheme->type == "func")
+      entry["description"] = text("Judged by a rule of the publisher. " + std::string(entry["description"].get_string()));
     all[names.back()] = std::move(entry);
   }
   return names;
@@ -184,13 +192,26 @@ json::array security_of(const Endpoint& endpoint, const Catalog& catalog, base::
   return out;
 }
 
+// Without what only a body can carry, if the method has none and something else is left.
+json::array usable_with(Method method, const json::array& security, const SecuritySchemes& all) {
+  json::array out;
+  for (const json::value& alternative : security) {
+    const json::string_view name = alternative.get_object().begin()->key();
+    const json::value* kind = all.at(std::string(name.data(), name.size())).if_contains("scheme");
+    const bool in_body = kind != nullptr && *kind == kBodyFieldScheme;
+    if (!in_body || has_body(method)) out.push_back(alternative);
+  }
+  return out.empty() ? security : out;
+}
+
 // Puts the credential field at `path` into the object schema `schema`, on the way to which other fields may stand.
 void add_credential(json::object& schema, const std::vector<std::string>& path, std::size_t level) {
   if (!schema.contains("properties")) schema["properties"] = json::object();
   json::object& properties = schema["properties"].get_object();
   const json::string_view name = view(path[level]);
   if (level + 1 == path.size()) {
-    properties[name] = json::object{{"type", "string"}, {"format", "password"}, {"description", "A credential: it never reaches the function."}};
+    properties[name] =
+        json::object{{"type", "string"}, {"format", "password"}, {"description", "A credential: it never reaches the function."}};
     return;
   }
   json::value& inner = properties[name];
@@ -217,7 +238,8 @@ json::array query_parameters(const Arguments& arguments, const StripRules& strip
 }
 
 json::object options_reference(const Endpoint& endpoint) {
-  return reference(endpoint.api.exec_mode == domain::ExecMode::Async ? "#/components/schemas/AsyncOptions" : "#/components/schemas/Options");
+  return reference(endpoint.api.exec_mode == domain::ExecMode::Async ? "#/components/schemas/AsyncOptions"
+                                                                     : "#/components/schemas/Options");
 }
 
 json::array standard_parameters(const Endpoint& endpoint, const Arguments& arguments) {
@@ -251,8 +273,8 @@ json::object simplified_body(const Endpoint& endpoint, const Arguments& argument
   for (const std::string& name : strip.body_names) add_credential(of_form, {name}, 0);
   json::object of_multipart = of_form;
   if (endpoint.api.accept_files) {
-    of_multipart["properties"].get_object()["files"] =
-        json::object{{"type", "array"}, {"items", json::object{{"type", "string"}, {"contentMediaType", "application/octet-stream"}}}};
+    of_multipart["properties"].get_object()["files"] = json::object{
+        {"type", "array"}, {"items", json::object{{"type", "string"}, {"contentMediaType", "application/octet-stream"}}}};
   }
   json::object body;
   if (arguments.requires_any()) body["required"] = true;
@@ -266,7 +288,8 @@ json::object simplified_body(const Endpoint& endpoint, const Arguments& argument
 json::object result_content(const Endpoint& endpoint, const ServerSettings& settings) {
   json::object schema = parsed_object(endpoint.function->result_schema);
   if (!endpoint.api.unbox) {
-    json::object data{{"type", "object"}, {"required", json::array{"result"}}, {"properties", json::object{{"result", std::move(schema)}}}};
+    json::object data{
+        {"type", "object"}, {"required", json::array{"result"}}, {"properties", json::object{{"result", std::move(schema)}}}};
     json::object own{{"properties", json::object{{"data", std::move(data)}}}};
     return json_content(json::object{{"allOf", json::array{reference("#/components/schemas/Success"), std::move(own)}}});
   }
@@ -275,7 +298,8 @@ json::object result_content(const Endpoint& endpoint, const ServerSettings& sett
   if (schema.contains("contentEncoding")) return {{"application/octet-stream", json::object()}};
   if (!has_type(schema, "string") || schema.contains("format")) return json_content(std::move(schema));
   const bool nothing_else = schema.at("type").is_string() && !schema.contains("enum");
-  json::object out{{settings.compat_dataflux ? "text/html" : "text/plain", json::object{{"schema", json::object{{"type", "string"}}}}}};
+  json::object out{
+      {settings.compat_dataflux ? "text/html" : "text/plain", json::object{{"schema", json::object{{"type", "string"}}}}}};
   if (!nothing_else) out["application/json"] = json::object{{"schema", std::move(schema)}};
   return out;
 }
@@ -285,8 +309,9 @@ json::object responses_of(const Endpoint& endpoint, Method method, const ServerS
   const bool is_async = endpoint.api.exec_mode == domain::ExecMode::Async;
   if (is_async) {
     success["description"] = "The task is accepted and will run.";
-    success["headers"] = json::object{
-        {"Location", json::object{{"description", "Address of the task."}, {"schema", json::object{{"type", "string"}, {"format", "uri-reference"}}}}}};
+    success["headers"] =
+        json::object{{"Location", json::object{{"description", "Address of the task."},
+                                               {"schema", json::object{{"type", "string"}, {"format", "uri-reference"}}}}}};
     success["content"] = json_content(reference("#/components/schemas/TaskAccepted"));
   } else {
     success["description"] = "The result of the function.";
@@ -311,10 +336,12 @@ json::array tags_of(const Endpoint& endpoint, bool standard) {
   return out;
 }
 
-json::object operation(const Endpoint& endpoint, Method method, bool standard, const json::array& security, const ServerSettings& settings) {
+json::object operation(const Endpoint& endpoint, Method method, bool standard, const json::array& security,
+                       const ServerSettings& settings) {
   const domain::FunctionInfo& function = *endpoint.function;
   const Arguments arguments = arguments_of(endpoint);
-  const std::string id = fmt::format("{}_{}{}", endpoint.api.id, base::to_lower(domain::method_name(method)), standard ? "_standard" : "");
+  const std::string id =
+      fmt::format("{}_{}{}", endpoint.api.id, base::to_lower(domain::method_name(method)), standard ? "_standard" : "");
   json::object out{{"operationId", text(id)}};
   // A function without a title has its name for one, which is nobody's business.
   const bool titled = !function.title.empty() && function.title != function.name;
@@ -335,7 +362,8 @@ json::object operation(const Endpoint& endpoint, Method method, bool standard, c
 bool is_shown(const Endpoint& endpoint, base::WallMs now_ms) {
   const domain::FunctionApi& api = endpoint.api;
   const bool expired = api.expire_time_ms && now_ms >= *api.expire_time_ms;
-  return api.show_in_doc && !api.is_disabled && !expired && !endpoint.denies && endpoint.function != nullptr && !endpoint.function->is_hidden;
+  return api.show_in_doc && !api.is_disabled && !expired && !endpoint.denies && endpoint.function != nullptr &&
+         !endpoint.function->is_hidden;
 }
 
 // ---- the parts that are the same in every document ----
@@ -418,8 +446,9 @@ std::string openapi_document(const Catalog& catalog, const ServerSettings& setti
       const auto& listed = endpoint->api.methods;
       if (std::find(listed.begin(), listed.end(), method) == listed.end()) continue;
       const std::string name = base::to_lower(domain::method_name(method));
-      simplified[view(name)] = operation(*endpoint, method, false, security, settings);
-      standard[view(name)] = operation(*endpoint, method, true, security, settings);
+      const json::array usable = usable_with(method, security, schemes);
+      simplified[view(name)] = operation(*endpoint, method, false, usable, settings);
+      standard[view(name)] = operation(*endpoint, method, true, usable, settings);
     }
     paths[view(path + "/s")] = std::move(simplified);
     paths[view(path)] = std::move(standard);
@@ -427,11 +456,13 @@ std::string openapi_document(const Catalog& catalog, const ServerSettings& setti
   // No version of the server: the document may be public. It describes what is called /api/v1.
   json::object document{{"openapi", "3.1.0"}, {"info", json::object{{"title", "Published functions"}, {"version", "1"}}}};
   if (!settings.public_url.empty()) document["servers"] = json::array{json::object{{"url", text(settings.public_url)}}};
-  document["tags"] = json::array{json::object{{"name", text(kStandardTag)}, {"description", "Arguments as JSON in kwargs, with options."}}};
+  document["tags"] =
+      json::array{json::object{{"name", text(kStandardTag)}, {"description", "Arguments as JSON in kwargs, with options."}}};
   document["paths"] = std::move(paths);
   json::object security_schemes;
   for (auto& [name, scheme] : schemes) security_schemes[view(name)] = std::move(scheme);
-  json::object error{{"description", "The call was refused or failed."}, {"content", json_content(reference("#/components/schemas/Error"))}};
+  json::object error{{"description", "The call was refused or failed."},
+                     {"content", json_content(reference("#/components/schemas/Error"))}};
   document["components"] = json::object{{"schemas", parsed_object(std::string(kSchemas))},
                                         {"responses", json::object{{"Error", std::move(error)}}},
                                         {"securitySchemes", std::move(security_schemes)}};

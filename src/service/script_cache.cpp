@@ -14,8 +14,8 @@ using base::Code;
 using base::Error;
 using base::Result;
 
-constexpr std::string_view kNames[] = {"get",  "set",  "getset",  "delete", "expire", "incr", "hget", "hset",   "hdel",
-                                       "hgetall", "hincr", "lpush", "rpush", "lpop", "rpop", "llen", "lrange", "ltrim"};
+constexpr std::string_view kNames[] = {"get",     "set",   "getset", "delete", "expire", "incr", "hget", "hset",   "hdel",
+                                       "hgetall", "hincr", "lpush",  "rpush",  "lpop",   "rpop", "llen", "lrange", "ltrim"};
 static_assert(std::size(kNames) == static_cast<std::size_t>(CacheOperation::LTrim) + 1);
 
 // What a node of the containers costs besides its texts, rounded up.
@@ -73,19 +73,22 @@ Result<std::string> ScriptCache::run(const CacheRequest& request, base::SteadyNs
     case CacheOperation::GetSet:
     case CacheOperation::Delete:
     case CacheOperation::Expire:
-    case CacheOperation::Incr: return run_on_value(shard, name, request, now);
+    case CacheOperation::Incr:
+      return run_on_value(shard, name, request, now);
     case CacheOperation::HGet:
     case CacheOperation::HSet:
     case CacheOperation::HDel:
     case CacheOperation::HGetAll:
-    case CacheOperation::HIncr: return run_on_hash(shard, name, request, now);
+    case CacheOperation::HIncr:
+      return run_on_hash(shard, name, request, now);
     case CacheOperation::LPush:
     case CacheOperation::RPush:
     case CacheOperation::LPop:
     case CacheOperation::RPop:
     case CacheOperation::LLen:
     case CacheOperation::LRange:
-    case CacheOperation::LTrim: return run_on_list(shard, name, request, now);
+    case CacheOperation::LTrim:
+      return run_on_list(shard, name, request, now);
   }
   return Error{Code::InvalidArgument, "unknown operation", {}};
 }
@@ -137,7 +140,8 @@ void ScriptCache::resize(Shard& shard, const std::string& name, Entry& entry, st
 
 Result<std::string> ScriptCache::run_on_value(Shard& shard, const std::string& name, const CacheRequest& request,
                                               base::SteadyNs now) const {
-  if (request.operation == CacheOperation::Set || request.operation == CacheOperation::GetSet) return put_value(shard, name, request, now);
+  if (request.operation == CacheOperation::Set || request.operation == CacheOperation::GetSet)
+    return put_value(shard, name, request, now);
   Entry* entry = find(shard, name, now);
   if (request.operation == CacheOperation::Delete) {
     if (entry != nullptr) erase(shard, name);
@@ -164,7 +168,8 @@ Result<std::string> ScriptCache::run_on_value(Shard& shard, const std::string& n
   return sum;
 }
 
-Result<std::string> ScriptCache::put_value(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const {
+Result<std::string> ScriptCache::put_value(Shard& shard, const std::string& name, const CacheRequest& request,
+                                           base::SteadyNs now) const {
   std::string before = "null";
   if (request.operation == CacheOperation::GetSet) {
     if (Entry* entry = find(shard, name, now)) {
@@ -200,13 +205,16 @@ Result<std::string> ScriptCache::run_on_hash(Shard& shard, const std::string& na
   const auto found = hash == nullptr ? Hash::iterator() : hash->find(request.field);
   const bool present = hash != nullptr && found != hash->end();
   switch (request.operation) {
-    case CacheOperation::HGet: return present ? found->second : std::string("null");
-    case CacheOperation::HSet: return put_field(shard, name, request, request.value, truth(!present), now);
+    case CacheOperation::HGet:
+      return present ? found->second : std::string("null");
+    case CacheOperation::HSet:
+      return put_field(shard, name, request, request.value, truth(!present), now);
     case CacheOperation::HIncr: {
       TRY(std::string sum, added(present ? &found->second : nullptr, request.step));
       return put_field(shard, name, request, sum, sum, now);
     }
-    default: break;  // HDel: the only one left
+    default:
+      break;  // HDel: the only one left
   }
   if (present) {
     const std::int64_t freed = length_of(found->first) + length_of(found->second) + kElementBytes;
@@ -245,8 +253,10 @@ Result<std::string> ScriptCache::run_on_list(Shard& shard, const std::string& na
   const Range range = range_of(request.start, request.stop, size);
   switch (request.operation) {
     case CacheOperation::LPush:
-    case CacheOperation::RPush: return push(shard, name, request, now);
-    case CacheOperation::LLen: return std::to_string(size);
+    case CacheOperation::RPush:
+      return push(shard, name, request, now);
+    case CacheOperation::LLen:
+      return std::to_string(size);
     case CacheOperation::LRange: {
       std::string out = "[";
       for (std::size_t i = range.first; i < range.first + range.count; ++i) {
@@ -255,7 +265,8 @@ Result<std::string> ScriptCache::run_on_list(Shard& shard, const std::string& na
       }
       return out + "]";
     }
-    default: break;  // the three below take elements away
+    default:
+      break;  // the three below take elements away
   }
   const bool trims = request.operation == CacheOperation::LTrim;
   if (list == nullptr) return std::string(trims ? "true" : "null");
@@ -280,7 +291,8 @@ Result<std::string> ScriptCache::run_on_list(Shard& shard, const std::string& na
   return taken;
 }
 
-Result<std::string> ScriptCache::push(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const {
+Result<std::string> ScriptCache::push(Shard& shard, const std::string& name, const CacheRequest& request,
+                                      base::SteadyNs now) const {
   Entry* entry = find(shard, name, now);
   const std::int64_t change = length_of(request.value) + kElementBytes;
   const std::int64_t bytes_max = std::min(kCacheCollectionBytesMax, shard_bytes_max_);

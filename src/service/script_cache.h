@@ -23,9 +23,24 @@
 namespace funcgate::service {
 
 enum class CacheOperation : std::uint8_t {
-  Get, Set, GetSet, Delete, Expire, Incr,
-  HGet, HSet, HDel, HGetAll, HIncr,
-  LPush, RPush, LPop, RPop, LLen, LRange, LTrim,
+  Get,
+  Set,
+  GetSet,
+  Delete,
+  Expire,
+  Incr,
+  HGet,
+  HSet,
+  HDel,
+  HGetAll,
+  HIncr,
+  LPush,
+  RPush,
+  LPop,
+  RPop,
+  LLen,
+  LRange,
+  LTrim,
 };
 // "get" … "ltrim"; nullopt for every other word.
 std::optional<CacheOperation> parse_cache_operation(std::string_view name);
@@ -34,9 +49,9 @@ std::optional<CacheOperation> parse_cache_operation(std::string_view name);
 struct CacheRequest {
   CacheOperation operation = CacheOperation::Get;
   std::string scope, key, field;
-  std::string value;               // JSON text
-  std::int64_t expire_ms = 0;      // 0: kCacheExpireDefaultMs for new entries of Set and GetSet, unchanged for others
-  std::int64_t step = 1;           // Incr, HIncr
+  std::string value;                  // JSON text
+  std::int64_t expire_ms = 0;         // 0: kCacheExpireDefaultMs for new entries of Set and GetSet, unchanged for others
+  std::int64_t step = 1;              // Incr, HIncr
   std::int64_t start = 0, stop = -1;  // LRange, LTrim: both ends included, negative ones count from the end
 };
 
@@ -49,7 +64,8 @@ inline constexpr std::int64_t kCacheCollectionBytesMax = 8 << 20;
 
 class ScriptCache {
  public:
-  explicit ScriptCache(std::int64_t bytes_max = kScriptCacheBytesMax) : shard_bytes_max_(bytes_max / static_cast<std::int64_t>(kShards)) {}
+  explicit ScriptCache(std::int64_t bytes_max = kScriptCacheBytesMax)
+      : shard_bytes_max_(bytes_max / static_cast<std::int64_t>(kShards)) {}
 
   // The result as JSON:
   //   get, hget, lpop, rpop  the value, or null          getset  the value before, or null
@@ -89,12 +105,16 @@ class ScriptCache {
   // Books `change` bytes for the entry and lets older ones go until all fit.
   void resize(Shard& shard, const std::string& name, Entry& entry, std::int64_t change) const;
 
-  base::Result<std::string> run_on_value(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const;
-  base::Result<std::string> put_value(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const;
-  base::Result<std::string> run_on_hash(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const;
+  base::Result<std::string> run_on_value(Shard& shard, const std::string& name, const CacheRequest& request,
+                                         base::SteadyNs now) const;
+  base::Result<std::string> put_value(Shard& shard, const std::string& name, const CacheRequest& request,
+                                      base::SteadyNs now) const;
+  base::Result<std::string> run_on_hash(Shard& shard, const std::string& name, const CacheRequest& request,
+                                        base::SteadyNs now) const;
   base::Result<std::string> put_field(Shard& shard, const std::string& name, const CacheRequest& request, std::string value,
                                       std::string answer, base::SteadyNs now) const;
-  base::Result<std::string> run_on_list(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const;
+  base::Result<std::string> run_on_list(Shard& shard, const std::string& name, const CacheRequest& request,
+                                        base::SteadyNs now) const;
   base::Result<std::string> push(Shard& shard, const std::string& name, const CacheRequest& request, base::SteadyNs now) const;
 
   const std::int64_t shard_bytes_max_;

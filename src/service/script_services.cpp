@@ -72,7 +72,8 @@ class RequestMembers {
   }
   Result<std::string> name_text(std::string_view name, std::size_t bytes_min = 1) const {
     const auto found = text(name);
-    if (!found || found->size() < bytes_min || found->size() > domain::kCacheKeyBytesMax || found->find('\0') != std::string::npos) {
+    if (!found || found->size() < bytes_min || found->size() > domain::kCacheKeyBytesMax ||
+        found->find('\0') != std::string::npos) {
       return invalid(fmt::format("{} must be a text of {} to {} bytes without NUL", name, bytes_min, domain::kCacheKeyBytesMax));
     }
     return *found;
@@ -81,7 +82,8 @@ class RequestMembers {
     const std::string_view found = raw("value");
     if (found.empty()) return invalid("value is missing");
     if (found.size() > domain::kCacheValueBytesMax) {
-      return Error{Code::PayloadTooLarge, fmt::format("a value can have at most {} bytes as JSON", domain::kCacheValueBytesMax), {}};
+      return Error{
+          Code::PayloadTooLarge, fmt::format("a value can have at most {} bytes as JSON", domain::kCacheValueBytesMax), {}};
     }
     return std::string(found);
   }
@@ -97,7 +99,8 @@ class RequestMembers {
     const std::string_view found = raw("expire");
     if (found.empty() || found == "null") return 0;
     const auto seconds = base::parse_number(found);
-    if (!seconds || *seconds * 1000 < static_cast<double>(kCacheExpireMinMs) || *seconds * 1000 > static_cast<double>(kCacheExpireMaxMs)) {
+    if (!seconds || *seconds * 1000 < static_cast<double>(kCacheExpireMinMs) ||
+        *seconds * 1000 > static_cast<double>(kCacheExpireMaxMs)) {
       return invalid(fmt::format("expire must be {} to {} seconds", kCacheExpireMinMs / 1000, kCacheExpireMaxMs / 1000));
     }
     return static_cast<std::int64_t>(*seconds * 1000);
@@ -176,7 +179,8 @@ Result<CacheRequest> read_cache_request(const std::string& text) {
     case CacheOperation::HGetAll:
     case CacheOperation::LPop:
     case CacheOperation::RPop:
-    case CacheOperation::LLen: break;
+    case CacheOperation::LLen:
+      break;
   }
   return request;
 }
@@ -219,7 +223,8 @@ Result<std::string> run_store(domain::KeyValueStore& store, const StoreRequest& 
       TRY(const bool removed, store.remove(request.scope, request.key));
       return std::string(removed ? "true" : "false");
     }
-    case StoreRequest::Operation::Keys: break;
+    case StoreRequest::Operation::Keys:
+      break;
   }
   TRY(const std::vector<std::string> keys, store.keys(request.scope, request.key, now_ms));
   std::string list = "[";
@@ -293,11 +298,13 @@ Result<domain::Task> make_script_task(const domain::ScriptContext& context, cons
   for (const base::json::value& earlier : chain) {
     if (!earlier.is_string()) return Error{Code::Internal, "the chain of functions cannot be read", {}};
     if (earlier.get_string() == func_id) {
-      return Error{Code::FailedPrecondition, fmt::format("{} is in the chain of this call already", base::printable(func_id)), {}};
+      return Error{
+          Code::FailedPrecondition, fmt::format("{} is in the chain of this call already", base::printable(func_id)), {}};
     }
   }
   const domain::FunctionInfo* function = context.generation ? context.generation->function(func_id) : nullptr;
-  if (function == nullptr) return Error{Code::NotFound, fmt::format("there is no published function {}", base::printable(func_id)), {}};
+  if (function == nullptr)
+    return Error{Code::NotFound, fmt::format("there is no published function {}", base::printable(func_id)), {}};
   TRY_DONE(check_kwargs(*function, kwargs));
   chain.emplace_back(func_id);
   domain::Task task;
@@ -320,7 +327,8 @@ Result<domain::Task> make_script_task(const domain::ScriptContext& context, cons
 }
 
 ScriptServer::ScriptServer(base::IoThread& io, base::Snapshot<Catalog>& catalog, ScriptCache& cache, domain::KeyValueStore& store,
-                           base::BlockingPool& pool, Tasks& tasks, Unseal unseal, base::Random& random, const ServerSettings& settings)
+                           base::BlockingPool& pool, Tasks& tasks, Unseal unseal, base::Random& random,
+                           const ServerSettings& settings)
     : io_(io),
       catalog_(catalog),
       cache_(cache),
@@ -334,10 +342,18 @@ ScriptServer::ScriptServer(base::IoThread& io, base::Snapshot<Catalog>& catalog,
 base::Async<ScriptAnswer> ScriptServer::ask(domain::ScriptQuestion question, domain::ScriptContext context, std::string request) {
   ScriptAnswer answer{false, "unknown kind of question"};
   switch (question) {
-    case domain::ScriptQuestion::Env: answer = co_await read_variable(std::move(context), std::move(request)); break;
-    case domain::ScriptQuestion::Cache: answer = use_cache(request); break;
-    case domain::ScriptQuestion::Store: answer = co_await use_store(std::move(request)); break;
-    case domain::ScriptQuestion::Func: answer = co_await start_task(std::move(context), std::move(request)); break;
+    case domain::ScriptQuestion::Env:
+      answer = co_await read_variable(std::move(context), std::move(request));
+      break;
+    case domain::ScriptQuestion::Cache:
+      answer = use_cache(request);
+      break;
+    case domain::ScriptQuestion::Store:
+      answer = co_await use_store(std::move(request));
+      break;
+    case domain::ScriptQuestion::Func:
+      answer = co_await start_task(std::move(context), std::move(request));
+      break;
   }
   co_return answer;
 }
@@ -407,7 +423,8 @@ base::Async<ScriptAnswer> ScriptServer::start_task(domain::ScriptContext context
     queue = base::parse_int(wanted).value_or(0);
     if (queue < 1 || queue > kTaskQueueMax) co_return ScriptAnswer{false, fmt::format("queue must be 1 to {}", kTaskQueueMax)};
   }
-  Result<domain::Task> task = make_script_task(context, *func_id, std::move(kwargs), queue, settings_.limits, io_.clock().wall_ms());
+  Result<domain::Task> task =
+      make_script_task(context, *func_id, std::move(kwargs), queue, settings_.limits, io_.clock().wall_ms());
   if (!task.ok()) co_return ScriptAnswer{false, task.error().message};
   task->id = "task-" + random_.alphanumeric(22);
   const std::string id = task->id;

@@ -48,7 +48,8 @@ class ScriptServer final : public domain::ScriptServices {
   //        {"op":"delete","scope","key"} → true if it was there   {"op":"keys","scope","key": prefix} → list of keys
   // Func   {"funcId","kwargs","queue"}                → {"id":"task-…"}, durable; never in an authentication function
   // scope and key: 1 to 256 bytes; value: at most 1 MiB of JSON; expire: null or 1 s to 30 d.
-  base::Async<domain::ScriptAnswer> ask(domain::ScriptQuestion question, domain::ScriptContext context, std::string request) override;
+  base::Async<domain::ScriptAnswer> ask(domain::ScriptQuestion question, domain::ScriptContext context,
+                                        std::string request) override;
 
  private:
   base::Async<domain::ScriptAnswer> read_variable(domain::ScriptContext context, std::string request);

@@ -3,6 +3,15 @@
 #include <cstdlib>
 #include <new>
 
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+
+namespace funcgate::test {
+bool can_count_allocations() { return false; }
+std::size_t allocations_of_this_thread() { return 0; }
+}  // namespace funcgate::test
+
+#else
+
 namespace {
 thread_local std::size_t allocations = 0;
 
@@ -20,6 +29,7 @@ void* count_and_allocate(std::size_t size, std::align_val_t alignment) {
 }  // namespace
 
 namespace funcgate::test {
+bool can_count_allocations() { return true; }
 std::size_t allocations_of_this_thread() { return allocations; }
 }  // namespace funcgate::test
 
@@ -30,3 +40,5 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+#endif

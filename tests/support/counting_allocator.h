@@ -6,6 +6,8 @@
 
 namespace funcgate::test {
 
+// False in sanitizer builds, which bring their own operator new: skip what counts.
+bool can_count_allocations();
 std::size_t allocations_of_this_thread();
 
 // Allocations since it was made.

@@ -24,7 +24,8 @@ TEST(ApiRoute, AllWordsAndBothSpellingsOfAFormMeanTheSameApi) {
 
 TEST(ApiRoute, IdsAreTakenAsTheyStand) {
   const std::string longest(60, 'a');
-  for (const std::string& id : {std::string("A"), std::string("Basket_2-x"), std::string("0"), std::string("s"), std::string("normal"), longest}) {
+  for (const std::string& id :
+       {std::string("A"), std::string("Basket_2-x"), std::string("0"), std::string("s"), std::string("normal"), longest}) {
     const std::string path = "/api/v1/al/" + id;
     const auto route = parse_api_route(path);
     ASSERT_TRUE(route.has_value()) << id;
@@ -59,7 +60,8 @@ TEST(ApiRoute, EveryOtherSpellingIsNoApi) {
         std::string("/api/v1/func-api-x/basket"), std::string("/api/v1/a/basket"),
         // no id
         std::string("/api/v1/al/-basket"), std::string("/api/v1/al/_basket"), std::string("/api/v1/al/bas.ket"),
-        std::string("/api/v1/al/bas ket"), std::string("/api/v1/al/basket?x"), std::string("/api/v1/al/b\xc3\xa4sket"), too_long}) {
+        std::string("/api/v1/al/bas ket"), std::string("/api/v1/al/basket?x"), std::string("/api/v1/al/b\xc3\xa4sket"),
+        too_long}) {
     EXPECT_FALSE(parse_api_route(path).has_value()) << testing::PrintToString(path);
   }
 }

@@ -25,7 +25,8 @@ constexpr base::WallMs kNow = 1'772'442'900'000;
 // A scheme that only has a type and fields.
 class NamedScheme final : public auth::Scheme {
  public:
-  NamedScheme(const domain::ApiAuthentication& authentication, std::string_view type_name, std::vector<domain::FieldReference> fields)
+  NamedScheme(const domain::ApiAuthentication& authentication, std::string_view type_name,
+              std::vector<domain::FieldReference> fields)
       : fields_(std::move(fields)) {
     identify(authentication, type_name);
   }
@@ -51,9 +52,12 @@ auth::SchemePtr make_scheme(const domain::ApiAuthentication& authentication, dom
     return std::make_shared<NamedScheme>(authentication, "func", func->credential_fields);
   }
   const std::vector<domain::FieldReference> none;
-  if (std::holds_alternative<domain::BasicConfig>(authentication.config)) return std::make_shared<NamedScheme>(authentication, "httpBasic", none);
-  if (std::holds_alternative<domain::DigestConfig>(authentication.config)) return std::make_shared<NamedScheme>(authentication, "httpDigest", none);
-  if (std::holds_alternative<domain::ApiKeyConfig>(authentication.config)) return std::make_shared<NamedScheme>(authentication, "apiKey", none);
+  if (std::holds_alternative<domain::BasicConfig>(authentication.config))
+    return std::make_shared<NamedScheme>(authentication, "httpBasic", none);
+  if (std::holds_alternative<domain::DigestConfig>(authentication.config))
+    return std::make_shared<NamedScheme>(authentication, "httpDigest", none);
+  if (std::holds_alternative<domain::ApiKeyConfig>(authentication.config))
+    return std::make_shared<NamedScheme>(authentication, "apiKey", none);
   broken = domain::Reason::AuthConfigBroken;
   return nullptr;
 }
@@ -64,15 +68,18 @@ domain::FixedFieldEntry entry(FieldLocation location, std::string name) {
 
 struct OpenApiTest : testing::Test {
   OpenApiTest() {
-    add_authentication("site", domain::FixedFieldConfig{{entry(FieldLocation::Header, "x-site-key"), entry(FieldLocation::Query, "token")}});
+    add_authentication(
+        "site", domain::FixedFieldConfig{{entry(FieldLocation::Header, "x-site-key"), entry(FieldLocation::Query, "token")}});
     add_authentication("form", domain::FixedFieldConfig{{entry(FieldLocation::Body, "auth.token")}});
     add_authentication("staff", domain::BasicConfig{.users = {{.username = "hidden-user", .password_hash = "hidden-hash"}}});
     add_authentication("legacy", domain::DigestConfig{});
-    add_authentication("badge", domain::FuncConfig{.function_id = "sales__hidden.check", .credential_fields = {{FieldLocation::Header, "x-badge"}}});
+    add_authentication("badge", domain::FuncConfig{.function_id = "sales__hidden.check",
+                                                   .credential_fields = {{FieldLocation::Header, "x-badge"}}});
     add_authentication("rule", domain::FuncConfig{.function_id = "sales__hidden.check"});
     add_authentication("spoilt", domain::BrokenConfig{});
 
-    domain::FunctionInfo quote = function("quote", R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
+    domain::FunctionInfo quote =
+        function("quote", R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
         "sku":{"type":"string"},"qty":{"type":"integer","default":1},"tier":{"type":"string"},"notes":{"type":["array","null"],"items":{"type":"string"}},
         "meta":{"type":"object"},"files":{}},"required":["sku","tier"],"additionalProperties":false})");
     quote.title = "Price of a basket";
@@ -105,7 +112,8 @@ struct OpenApiTest : testing::Test {
     return info;
   }
   void add_function(const domain::FunctionInfo& info) { generation->functions[info.id] = info; }
-  domain::FunctionApi& add_api(const std::string& id, const std::string& function_name, std::vector<std::string> authentications) {
+  domain::FunctionApi& add_api(const std::string& id, const std::string& function_name,
+                               std::vector<std::string> authentications) {
     domain::FunctionApi& api = configuration.function_apis[id].value;
     api.id = id;
     api.func_id = "sales__hidden." + function_name;
@@ -247,6 +255,16 @@ TEST_F(OpenApiTest, SecurityListsAlternativesAndIsEmptyOnlyForAnonymousApis) {
   EXPECT_EQ(security("gone"), R"([{"never-there":[]}])");
 }
 
+TEST_F(OpenApiTest, ACredentialInTheBodyIsOfferedWhereThereIsABody) {
+  add_api("both", "quote", {"form", "staff"});
+  add_api("body", "quote", {"form"});
+  EXPECT_EQ(security("both"), R"([{"staff":[]}])");
+  EXPECT_EQ(security("body"), R"([{"form":[]}])") << "nothing else would do: it must not look open";
+  const json::object made = document();
+  const json::value& post = made.at("paths").at("/api/v1/func-api/both/s").at("post");
+  EXPECT_EQ(base::to_json(post.at("security")), R"([{"form":[]},{"staff":[]}])");
+}
+
 TEST_F(OpenApiTest, AnonymityThatHasEndedNeedsAKey) {
   add_api("open", "quote", {}).anonymous_until_ms = kNow;
   EXPECT_EQ(security("open"), R"([{"api-key":[]}])");
@@ -259,7 +277,8 @@ TEST_F(OpenApiTest, EveryNamedSchemeIsDescribedAndNoOther) {
   add_api("b", "quote", {"staff", "spoilt", "form"});
   json::object made = document();
   std::set<std::string> described, used;
-  for (const auto& [name, scheme] : made["components"].at("securitySchemes").as_object()) described.emplace(name.data(), name.size());
+  for (const auto& [name, scheme] : made["components"].at("securitySchemes").as_object())
+    described.emplace(name.data(), name.size());
   for (const auto& [path, item] : made["paths"].get_object()) {
     for (const auto& [method, operation] : item.as_object()) {
       for (const json::value& one : operation.at("security").as_array()) {
@@ -273,7 +292,8 @@ TEST_F(OpenApiTest, EveryNamedSchemeIsDescribedAndNoOther) {
 
 TEST_F(OpenApiTest, OperationIdsAreUniqueAndBeginWithTheApi) {
   for (const char* id : {"a", "a_get", "a_get_standard", "get"}) {
-    add_api(id, "quote", {"staff"}).methods = {Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete};
+    add_api(id, "quote", {"staff"}).methods = {Method::Get, Method::Head,  Method::Post,
+                                               Method::Put, Method::Patch, Method::Delete};
   }
   std::set<std::string> ids;
   std::size_t count = 0;
@@ -292,7 +312,9 @@ TEST_F(OpenApiTest, OperationIdsAreUniqueAndBeginWithTheApi) {
 
 TEST_F(OpenApiTest, AcceptedTasksAre202AndInTheOldWay200) {
   add_api("later", "quote", {"staff"}).exec_mode = domain::ExecMode::Async;
-  const auto responses = [&] { return document()["paths"].get_object().at("/api/v1/func-api/later/s").at("post").at("responses").as_object(); };
+  const auto responses = [&] {
+    return document()["paths"].get_object().at("/api/v1/func-api/later/s").at("post").at("responses").as_object();
+  };
   EXPECT_TRUE(responses().contains("202"));
   EXPECT_FALSE(responses().contains("200"));
   settings.compat_dataflux = true;

@@ -16,13 +16,16 @@ domain::RunResult run_of() {
   return run;
 }
 
-std::string detail_with(domain::ErrorDetail with) { return failure_detail(run_of(), kProblem, "task-8ZrVt0Qm", 1'772'442'900'000, with); }
+std::string detail_with(domain::ErrorDetail with) {
+  return failure_detail(run_of(), kProblem, "task-8ZrVt0Qm", 1'772'442'900'000, with);
+}
 
 TEST(FailureDetail, TypeTellsNothingThatTheAuthorWrote) {
-  EXPECT_EQ(detail_with(domain::ErrorDetail::Type),
-            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
-            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException","exceptionFrom":"userScript",)json"
-            R"json("originExceptionType":"ValueError"})json");
+  EXPECT_EQ(
+      detail_with(domain::ErrorDetail::Type),
+      R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+      R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException","exceptionFrom":"userScript",)json"
+      R"json("originExceptionType":"ValueError"})json");
 }
 
 TEST(FailureDetail, MessageAddsTheTexts) {
@@ -34,15 +37,17 @@ TEST(FailureDetail, MessageAddsTheTexts) {
 }
 
 TEST(FailureDetail, TracebackAddsTheTraceback) {
-  EXPECT_EQ(detail_with(domain::ErrorDetail::Traceback),
-            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
-            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
-            R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
-            R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json");
+  EXPECT_EQ(
+      detail_with(domain::ErrorDetail::Traceback),
+      R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+      R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
+      R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
+      R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json");
 }
 
 TEST(FailureDetail, IsValidWhateverAWorkerSent) {
-  for (const std::string_view problem : {"", "{", "[]", R"json({"exceptionType":5})json", R"json({"exceptionType":"a","exceptionType":"b"})json"}) {
+  for (const std::string_view problem :
+       {"", "{", "[]", R"json({"exceptionType":5})json", R"json({"exceptionType":"a","exceptionType":"b"})json"}) {
     EXPECT_EQ(failure_detail(run_of(), problem, "t", 1000, domain::ErrorDetail::Type),
               R"json({"name":"Func.Runner","id":"t","triggerTime":1.000,"startTime":1772442900.103,"endTime":1772442901.009,)json"
               R"json("status":"failure","exceptionType":"","exceptionFrom":"","originExceptionType":""})json")
@@ -65,8 +70,10 @@ TEST_F(AnswerTest, EachWayToEndWithoutAReplyHasItsOwnFault) {
     domain::RunStatus status;
     domain::Fault fault;
     std::int64_t retry_after_s;
-  } rows[] = {{domain::RunStatus::TimedOut, domain::Fault::FunctionTimeout, 0}, {domain::RunStatus::WorkerLost, domain::Fault::WorkerLost, 0},
-              {domain::RunStatus::QueueFull, domain::Fault::LimitReached, 1},   {domain::RunStatus::QueueExpired, domain::Fault::Expired, 1},
+  } rows[] = {{domain::RunStatus::TimedOut, domain::Fault::FunctionTimeout, 0},
+              {domain::RunStatus::WorkerLost, domain::Fault::WorkerLost, 0},
+              {domain::RunStatus::QueueFull, domain::Fault::LimitReached, 1},
+              {domain::RunStatus::QueueExpired, domain::Fault::Expired, 1},
               {domain::RunStatus::Stopping, domain::Fault::LimitReached, 1}};
   for (const auto& row : rows) {
     run = run_of();

@@ -133,8 +133,16 @@ TEST_F(ScriptCacheTest, RangesCountBothEndsAndNegativeOnesFromTheEnd) {
   const struct {
     std::int64_t start, stop;
     const char* elements;
-  } rows[] = {{0, -1, "[0,1,2,3,4]"}, {1, 3, "[1,2,3]"}, {-2, -1, "[3,4]"}, {0, 0, "[0]"},           {4, 99, "[4]"},
-              {5, 9, "[]"},           {3, 1, "[]"},      {-99, 1, "[0,1]"}, {0, -99, "[]"}, {-99, 99, "[0,1,2,3,4]"},
+  } rows[] = {{0, -1, "[0,1,2,3,4]"},
+              {1, 3, "[1,2,3]"},
+              {-2, -1, "[3,4]"},
+              {0, 0, "[0]"},
+              {4, 99, "[4]"},
+              {5, 9, "[]"},
+              {3, 1, "[]"},
+              {-99, 1, "[0,1]"},
+              {0, -99, "[]"},
+              {-99, 99, "[0,1,2,3,4]"},
               {INT64_MIN, INT64_MAX, "[0,1,2,3,4]"}};
   for (const auto& row : rows) EXPECT_EQ(range(row.start, row.stop), row.elements) << row.start << ".." << row.stop;
   for (const auto& row : rows) {
@@ -178,7 +186,8 @@ TEST_F(ScriptCacheTest, OneKeyCannotHoldMoreThanItsShare) {
   EXPECT_EQ(run({.operation = CacheOperation::LLen}), "1");
   run({.operation = CacheOperation::Delete});
   EXPECT_EQ(run({.operation = CacheOperation::HSet, .field = "a", .value = half}), "true");
-  EXPECT_EQ(run({.operation = CacheOperation::HSet, .field = "b", .value = half}), "<the cache has no room for so much under one key>");
+  EXPECT_EQ(run({.operation = CacheOperation::HSet, .field = "b", .value = half}),
+            "<the cache has no room for so much under one key>");
   EXPECT_EQ(run({.operation = CacheOperation::HSet, .field = "a", .value = half}), "false") << "replacing takes no more room";
   EXPECT_EQ(set(half + half), "<the cache has no room for so much under one key>");
   EXPECT_EQ(run({.operation = CacheOperation::HGet, .field = "a"}), half) << "what could not be kept replaces nothing";
@@ -186,7 +195,9 @@ TEST_F(ScriptCacheTest, OneKeyCannotHoldMoreThanItsShare) {
 
 TEST_F(ScriptCacheTest, CountsItsBytesBackToZero) {
   for (int i = 0; i < 50; ++i) {
-    run({.operation = CacheOperation::HSet, .field = std::to_string(i % 7), .value = std::string(static_cast<std::size_t>(i) + 1, '1')});
+    run({.operation = CacheOperation::HSet,
+         .field = std::to_string(i % 7),
+         .value = std::string(static_cast<std::size_t>(i) + 1, '1')});
     run({.operation = CacheOperation::RPush, .key = "list", .value = std::string(static_cast<std::size_t>(i) + 1, '1')});
     run({.operation = CacheOperation::Incr, .key = "n", .step = i * 1000});
   }

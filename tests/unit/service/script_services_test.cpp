@@ -99,8 +99,8 @@ std::shared_ptr<const Catalog> catalog_of(std::vector<domain::EnvVariable> varia
   return catalog;
 }
 
-base::Async<void> run_to(domain::ScriptServices& services, ScriptQuestion question, domain::ScriptContext context, std::string request,
-                         std::promise<domain::ScriptAnswer>& done) {
+base::Async<void> run_to(domain::ScriptServices& services, ScriptQuestion question, domain::ScriptContext context,
+                         std::string request, std::promise<domain::ScriptAnswer>& done) {
   domain::ScriptAnswer answer = co_await services.ask(question, std::move(context), std::move(request));
   done.set_value(std::move(answer));
 }
@@ -108,7 +108,8 @@ base::Async<void> run_to(domain::ScriptServices& services, ScriptQuestion questi
 struct ScriptServicesTest : testing::Test {
   ScriptServicesTest() {
     auto scripts = std::make_shared<domain::Generation>();
-    for (const char* id : {"sales__prices.quote", "sales__prices.later", "hr__people.list"}) scripts->functions.emplace(id, function_of(id));
+    for (const char* id : {"sales__prices.quote", "sales__prices.later", "hr__people.list"})
+      scripts->functions.emplace(id, function_of(id));
     scripts->functions["sales__prices.later"].timeout_s = 7;
     scripts->functions["sales__prices.later"].expires_s = 9;
     scripts->functions["sales__prices.later"].queue = 5;
@@ -176,13 +177,19 @@ struct ScriptServicesTest : testing::Test {
   std::atomic<int> unsealed{0};
   domain::GenerationPtr generation;
   domain::ScriptContext context;
-  ScriptServer services{io, catalog, script_cache, values, pool, tasks,
+  ScriptServer services{io,
+                        catalog,
+                        script_cache,
+                        values,
+                        pool,
+                        tasks,
                         [this](const domain::EnvVariable& sealed) -> Result<base::SecretString> {
                           ++unsealed;
                           if (sealed.value != "sealed") return Error{Code::DataLoss, "cannot be opened", {}};
                           return base::SecretString("open sesame");
                         },
-                        random, settings};
+                        random,
+                        settings};
 };
 
 TEST_F(ScriptServicesTest, AVariableArrivesWithItsType) {
@@ -291,8 +298,9 @@ TEST_F(ScriptServicesTest, AStoredValueMayHaveAnEnd) {
 }
 
 TEST_F(ScriptServicesTest, MalformedStoreRequestsAreRefused) {
-  for (const std::string request : {R"({"op":"incr","scope":"s","key":"k"})", R"({"op":"get","scope":"s","key":""})", R"({"op":"set","scope":"s","key":"k"})",
-                                    R"({"op":"set","scope":"s","key":"k","value":1,"expire":0})", R"({"scope":"s","key":"k"})", "null"}) {
+  for (const std::string request :
+       {R"({"op":"incr","scope":"s","key":"k"})", R"({"op":"get","scope":"s","key":""})", R"({"op":"set","scope":"s","key":"k"})",
+        R"({"op":"set","scope":"s","key":"k","value":1,"expire":0})", R"({"scope":"s","key":"k"})", "null"}) {
     EXPECT_FALSE(ask(ScriptQuestion::Store, request).ok) << request;
   }
   EXPECT_TRUE(values.rows.empty());
@@ -393,7 +401,8 @@ TEST_F(ScriptServicesTest, AChainHasAtMostFiveFunctions) {
 
 TEST_F(ScriptServicesTest, AnAuthenticationFunctionStartsNoTasks) {
   context.authentication = true;
-  EXPECT_EQ(func(R"({"funcId":"sales__prices.later","kwargs":{"sku":1}})"), "<DFF.FUNC does not work in an authentication function>");
+  EXPECT_EQ(func(R"({"funcId":"sales__prices.later","kwargs":{"sku":1}})"),
+            "<DFF.FUNC does not work in an authentication function>");
   EXPECT_EQ(task_count(), 0u);
   EXPECT_EQ(env("PORT"), R"({"found":true,"value":8080})") << "but it may read what its set may";
 }

@@ -100,7 +100,8 @@ TEST(Strip, TakesConfiguredBodyFieldsAwayByMediaType) {
 
 TEST(Strip, RefusesAJsonBodyThatCannotBeCleaned) {
   const StripRules rules = rules_of({}, {}, {"secret"});
-  for (const std::string body : {R"({"secret":"s")", R"({"secret":1,"secret":2})", R"({"a":1,"a":2})", "{\"a\":\"\xff\"}", "secret=s", R"({"a":NaN})"}) {
+  for (const std::string body :
+       {R"({"secret":"s")", R"({"secret":1,"secret":2})", R"({"a":1,"a":2})", "{\"a\":\"\xff\"}", "secret=s", R"({"a":NaN})"}) {
     domain::Call call;
     call.headers = {{"content-type", "application/json"}};
     call.body = body;
