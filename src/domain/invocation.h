@@ -72,6 +72,7 @@ struct Invocation {
   base::SteadyNs total_deadline_ns = 0;  // Auth: waiting included, 0 = none
 
   bool strict_validation = true, unbox = true, json_dumps = false, async_api = false, restricted = false;
+  bool want_arguments = false;  // FunctionReply::kwargs shall be filled
   std::string_view fixed_kwargs;  // JSON object or empty
   std::string_view api_id, trace_id, task_id, root_task_id, origin, origin_id, function_chain;
   std::int64_t trigger_time_ms = 0;

@@ -68,7 +68,7 @@ std::optional<ApiRoute> parse_api_route(std::string_view path) {
 
 Gateway::Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThread& auth_thread, domain::FunctionRunner& runner,
                  domain::Recorder& recorder)
-    : shared_(shared), pin_(shared.catalog), io_(io), auth_thread_(auth_thread), runner_(runner), recorder_(recorder) {}
+    : shared_(shared), pin_(shared.catalog), io_(io), auth_thread_(auth_thread), runner_(runner), recorder_(recorder), observer_(shared.metrics) {}
 
 std::string Gateway::masked_target(const domain::Call& call, std::string_view api_id) {
   const auto found = pin_.get()->endpoints.find(api_id);
@@ -155,33 +155,44 @@ void Gateway::add_cors(const Passage& passage, Answer& answer) const {
 }
 
 base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
-  domain::Call& call = passage.call;
-  const Endpoint& endpoint = *passage.endpoint;
+  const domain::Call& call = passage.call;
   bool repeated = false;
   const auto* authorization = call.header("authorization", &repeated);
+  Refused refused;
   if (repeated) {
-    co_return refuse(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
+    refused = refuse(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
+  } else if (passage.endpoint->denies) {
+    refused = refuse(Fault::AuthUnavailable, Reason::AuthNoneConfigured, "Authentication is not available");
+    refused->retry_after_s = 5;
+  } else {
+    const auth::AuthCall auth_call{.call = call,
+                                   .authorization = authorization == nullptr ? std::string_view() : *authorization,
+                                   .api_id = passage.route.api_id,
+                                   .generation = passage.catalog->generation,
+                                   .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs};
+    refused = co_await ask_chain(passage, auth_call);
   }
-  if (endpoint.denies) {
-    Refusal refusal = refuse(Fault::AuthUnavailable, Reason::AuthNoneConfigured, "Authentication is not available");
-    refusal.retry_after_s = 5;
-    co_return refusal;
+  if (refused) {
+    observer_.refused(call, *refused, fault_identity(refused->fault, false).status);
+  } else {
+    observer_.accepted(call, passage.principal->fields().type, passage.principal->fields().auth_id);
   }
-  auth::AuthCall auth_call{.call = call,
-                           .authorization = authorization == nullptr ? std::string_view() : *authorization,
-                           .api_id = passage.route.api_id,
-                           .generation = passage.catalog->generation,
-                           .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs};
+  co_return refused;
+}
+
+base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, const auth::AuthCall& auth_call) {
+  const domain::Call& call = passage.call;
+  const Endpoint& endpoint = *passage.endpoint;
   auth::ChainResult result =
       auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, !call.has_body || call.body_complete);
   while (result.state == auth::ChainResult::State::NeedsBody || result.state == auth::ChainResult::State::Undecided) {
     if (result.state == auth::ChainResult::State::NeedsBody) {
-      // Of a multipart body only the text parts before the first file count, within 64 KiB: no file byte is read for a stranger.
-      const bool multipart = domain::media_type_is(call.content_type(), "multipart/form-data");
-      constexpr std::size_t kMultipartPrefixBytes = 64 << 10;
+      // The start of a body may be enough: of a multipart one the text parts before the first file count, so that no file byte
+      // is read for a stranger.
       const auto limit = static_cast<std::size_t>(endpoint.pre_auth_body_bytes_max);
-      const std::size_t wanted = multipart ? std::min(kMultipartPrefixBytes, limit) : limit;
-      const BodyResult body = co_await passage.body_source.read(wanted, multipart);
+      const bool prefix = result.body_bytes_wanted != 0;
+      const std::size_t wanted = prefix ? std::min(result.body_bytes_wanted, limit) : limit;
+      const BodyResult body = co_await passage.body_source.read(wanted, prefix);
       if (body == BodyResult::TimedOut) co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
       if (body == BodyResult::Malformed) co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
       if (body == BodyResult::Gone) co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
@@ -193,6 +204,7 @@ base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
       result = std::move(next);
     }
   }
+  passage.deciding_auth_id = result.config_id;
   if (result.state == auth::ChainResult::State::Refused) co_return std::move(result.refusal);
   CHECK(result.outcome.verdict == auth::Verdict::Accepted && result.outcome.principal != nullptr);
   passage.principal = result.outcome.principal;
@@ -208,8 +220,11 @@ Gateway::Refused Gateway::check_state(const Passage& passage) const {
   if (api.expire_time_ms && passage.call.arrival_ms >= *api.expire_time_ms) {
     return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail);
   }
+  // From that instant as if the list were ["api-key"].
   if (passage.principal->fields().type == "anonymous" && api.anonymous_until_ms && passage.call.arrival_ms >= *api.anonymous_until_ms) {
-    return refuse(Fault::Unauthenticated, Reason::AuthNoneConfigured, "API Key Auth failed");
+    Refusal refusal = refuse(Fault::Unauthenticated, Reason::KeyAbsent, "API Key Auth failed");
+    refusal.challenges.emplace_back("Bearer realm=\"funcgate\"");
+    return refusal;
   }
   return std::nullopt;
 }
@@ -372,6 +387,7 @@ domain::Invocation Gateway::invocation(Passage& passage, domain::RunKind kind) c
   out.async_api = endpoint.api.exec_mode == domain::ExecMode::Async;
   out.restricted = endpoint.cache_ttl_s > 0;
   out.readable = endpoint.readable;
+  out.want_arguments = endpoint.api.record_detail;
   out.fixed_kwargs = endpoint.fixed_kwargs;
   out.api_id = endpoint.api.id;
   out.trace_id = passage.call.trace_id;
@@ -430,6 +446,7 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   record.method = passage.call.method;
   record.caller = passage.principal;
   record.cached = passage.cached;
+  if (passage.principal == nullptr) record.auth_id = passage.deciding_auth_id;
   record.status = answer.status;
   if (answer.refusal) {
     const FaultIdentity identity = fault_identity(answer.refusal->fault, shared_.settings.compat_dataflux);

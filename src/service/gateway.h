@@ -18,6 +18,7 @@
 #include "domain/ports/function_runner.h"
 #include "domain/ports/recorder.h"
 #include "service/answer.h"
+#include "service/auth_metrics.h"
 #include "service/body_source.h"
 #include "service/catalog.h"
 #include "service/rate_limiter.h"
@@ -61,7 +62,7 @@ struct Passage {
   domain::PrincipalPtr principal;
   const auth::Scheme* scheme = nullptr;  // that accepted
   auth::Outcome outcome;
-  std::string refusing_auth_id;
+  std::string_view deciding_auth_id;  // configuration that accepted or refused; of the catalog
   StripStorage storage;
   std::optional<domain::VisibleRequest> visible;
   Multipart multipart;
@@ -97,6 +98,7 @@ class Gateway {
   bool preflight(const Passage& passage, Answer& answer) const;
   Refused check_state(const Passage& passage) const;
   Refused check_rate(const Passage& passage);
+  base::Async<Refused> ask_chain(Passage& passage, const auth::AuthCall& auth_call);
   base::Async<Refused> read_body(Passage& passage);
   base::Async<Refused> read_multipart(Passage& passage);
   Refused check_body(Passage& passage);
@@ -117,6 +119,7 @@ class Gateway {
   auth::AuthThread& auth_thread_;
   domain::FunctionRunner& runner_;
   domain::Recorder& recorder_;
+  AuthObserver observer_;
 };
 
 }  // namespace funcgate::service

@@ -372,7 +372,8 @@ constexpr std::string_view kSchemas = R"json({
   "Error": {
     "type": "object",
     "description": "Every refusal and failure.",
-    "required": ["ok", "error", "reason", "message", "status", "reqDump", "traceId", "clientTime", "reqTime", "respTime", "reqCost"],
+    "required": ["ok", "error", "reason", "message", "status", "reqDump", "traceId", "clientTime", "reqTime", "respTime",
+                 "reqCost"],
     "properties": {
       "ok": {"const": false},
       "error": {"type": "number", "description": "Status and, behind the point, the kind of error."},

@@ -50,7 +50,7 @@ struct CacheRequest {
   CacheOperation operation = CacheOperation::Get;
   std::string scope, key, field;
   std::string value;                  // JSON text
-  std::int64_t expire_ms = 0;         // 0: kCacheExpireDefaultMs for new entries of Set and GetSet, unchanged for others
+  std::int64_t expire_ms = 0;         // Set, GetSet, Expire; 0: kCacheExpireDefaultMs
   std::int64_t step = 1;              // Incr, HIncr
   std::int64_t start = 0, stop = -1;  // LRange, LTrim: both ends included, negative ones count from the end
 };
@@ -73,6 +73,7 @@ class ScriptCache {
   //   hset                   whether the field is new    incr, hincr  the new number (from 0 if there was none)
   //   hgetall                object, {} if there is none llen, lpush, rpush  the length
   //   lrange                 list, [] if there is none
+  // What other operations make ends after kCacheExpireDefaultMs; changing an entry does not move its end.
   // A hash or list that becomes empty is gone. Set, GetSet and Delete take entries of any kind; for all others an entry of
   // another kind is FailedPrecondition, as is a number that is none or leaves 18 digits. PayloadTooLarge: it cannot be kept.
   base::Result<std::string> run(const CacheRequest& request, base::SteadyNs now);

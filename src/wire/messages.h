@@ -38,7 +38,7 @@ enum InvokeFlag : std::uint8_t {
   kAsyncApi = 8,          // options delay and eta are allowed
   kRawBodyIntact = 16,    // nothing was stripped: rawBody may show the bytes
   kIsHttp = 32,           // else _DFF_HTTP_REQUEST is {}
-  kXForwarded = 64,       // reserved for trusted proxies: `host` and `protocol` come from them
+  kWantArguments = 64,    // the reply shall carry the final arguments in `kwargs` (recordDetail)
   kRestricted = 128,      // only what `readable` names may be read (result cache, verdict cache)
 };
 

@@ -189,6 +189,13 @@ void WorkerLoop::perform(Call& call, wire::Reply& reply) {
 }
 
 void WorkerLoop::enter(Call& call, RawArguments& raw, wire::Reply& reply) {
+  if ((call.invoke->flags & wire::kWantArguments) != 0) {
+    // Before the function runs: it may change them.
+    arguments_json_.clear();
+    constexpr std::size_t kArgumentsBytesMax = 64 << 10;
+    if (!runtime_.writer.write(raw.kwargs.get(), arguments_json_, kArgumentsBytesMax, JsonStyle::Canonical)) arguments_json_ = "null";
+    reply.kwargs = arguments_json_;
+  }
   call.kwargs = raw.kwargs;
   runtime_.call = &call;
   PyRef result;

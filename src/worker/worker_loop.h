@@ -46,7 +46,7 @@ class WorkerLoop {
   ReplyBuilder builder_;
   CallOptions options_;
   PyRef run_async_;
-  std::string out_;
+  std::string out_, arguments_json_;
   std::uint64_t calls_ = 0;
   bool retired_ = false;
 };

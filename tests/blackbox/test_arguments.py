@@ -79,12 +79,12 @@ def some_bytes(v: bytes): return told(v)
 @DFF.API('Several')
 def several(a: int, b: str = 'x', *, c: bool = False): return [a, b, c]
 @DFF.API('Positional only')
-def positional(a: int, /, b: int = 2): return [a, b]
+def positional(a: int = 1, /, b: int = 2): return [a, b]
 @DFF.API('No arguments')
 def nothing(): return 'nothing'
 '''
 NAMES = ("an_int", "a_float", "a_bool", "a_str", "an_any", "a_bare", "a_list", "strings", "a_tuple", "a_set", "a_dict", "a_point", "an_address",
-         "an_optional", "optional_text", "a_literal", "an_enum", "a_date", "a_datetime", "a_uuid", "a_decimal", "some_bytes", "several", "nothing")
+         "an_optional", "optional_text", "a_literal", "an_enum", "a_date", "a_datetime", "a_uuid", "a_decimal", "some_bytes", "several", "nothing", "positional")
 
 
 def resources() -> Resources:
@@ -323,6 +323,12 @@ def test_missing_and_unknown(client):
     assert [(error["path"], error["code"]) for error in unknown] == [("kwargs.zzz", "unknown")]
     assert client.get("/api/v1/al/several/s?a=1&c=true").expect(200).json == [1, "x", True]
     client.get("/api/v1/al/nothing/s?a=1").refused("400.43")
+
+
+def test_positional_only(client):
+    """§5.1: a positional-only parameter that is supplied is 400.43."""
+    assert client.get("/api/v1/al/positional/s?b=3").expect(200).json == [1, 3]
+    client.get("/api/v1/al/positional/s?a=1").refused("400.43")
 
 
 def test_at_most_twenty_errors(client):

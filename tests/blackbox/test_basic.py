@@ -97,12 +97,16 @@ def test_other_schemes_and_shapes(client, value):
     client.get(TARGET, raw(value)).refused("401.99")
 
 
+PADDED = base64.b64encode(b"prefix:prefixed-p").decode()
+assert PADDED.endswith("=")
+
+
 def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
 @pytest.mark.parametrize("token", [
-    "!!!!", "bWlh", TOKEN.rstrip("="), TOKEN + "=", TOKEN[:-1], "=" * 8,
+    "!!!!", "bWlh", PADDED.rstrip("="), PADDED + "=", PADDED + "A", "=" + PADDED, TOKEN + "=", TOKEN[:-1], "=" * 8,
     base64.urlsafe_b64encode(b"mia:\xff\xfe\xfd\xff").decode(),
     "bWlhOnB=",                                                  # non-zero trailing bits
     encoded(b":no name"), encoded(b""), encoded(b":"), encoded(b"mia"),

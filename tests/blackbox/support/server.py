@@ -30,10 +30,15 @@ def wait_until(condition, what: str, within_s: float = 30.0, pause_s: float = 0.
         time.sleep(pause_s)
 
 
+def environment() -> dict[str, str]:
+    """The environment without what pytest tells its children: names of tests may hold the very texts a test searches for."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
 def command(*arguments: str | Path, **more) -> subprocess.CompletedProcess:
     """Runs `funcgate ARGUMENTS` to its end."""
     return subprocess.run([BINARY, *map(str, arguments)], capture_output=True, text=True, timeout=COMMAND_S,
-                          stdin=subprocess.DEVNULL, **more)
+                          stdin=subprocess.DEVNULL, env=environment(), **more)
 
 
 def parent_of(pid: int) -> int | None:
@@ -72,7 +77,7 @@ class Server:
         log = self.folder / f"server-{len(self.logs)}.log"
         self.logs.append(log)
         with log.open("wb") as sink:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=self.folder)
+            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=self.folder, env=environment())
         ready = wait_until(self._ready_or_dead, "the server says that it is ready", START_S)
         assert isinstance(ready, dict), f"the server ended with {self.process.returncode}:\n{self.log()[-4000:]}"
         self.port = int(ready["listen"].rsplit(":", 1)[1])

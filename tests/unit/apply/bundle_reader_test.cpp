@@ -143,7 +143,8 @@ TEST(BundleJson, RefusesWhatIsNoBundle) {
   for (
       const char* text :
       {"", "[]", "{}", R"({"apiVersion":"funcgate/v2","documents":[]})", R"({"apiVersion":"funcgate/v1","documents":[1]})",
-       R"({"apiVersion":"funcgate/v1","documents":[{"kind":"FuncApi","name":"x","spec":[],"lines":{},"secrets":{},"files":{}}]})"}) {
+       R"({"apiVersion":"funcgate/v1",
+            "documents":[{"kind":"FuncApi","name":"x","spec":[],"lines":{},"secrets":{},"files":{}}]})"}) {
     EXPECT_FALSE(bundle_from_json(text).ok()) << text;
   }
 }
@@ -189,7 +190,8 @@ spec: {funcId: sales__prices.quote, apiAuthIds: [shop]}
 TEST(ValidateFolder, NeedsNeitherServerNorKeystore) {
   test::TemporaryFolder folder;
   folder.write("all.yaml", R"(
-{kind: ApiAuthentication, metadata: {name: shop}, spec: {type: fixedField, fields: [{label: north, location: header, name: X-Shop-Token, valueFrom: {keystore: shop-north}}]}}
+{kind: ApiAuthentication, metadata: {name: shop}, spec: {type: fixedField,
+  fields: [{label: north, location: header, name: X-Shop-Token, valueFrom: {keystore: shop-north}}]}}
 ---
 {kind: ApiAuthentication, metadata: {name: staff}, spec: {type: httpBasic, users: [{username: mia, passwordFrom: {keep: true}}]}}
 ---

@@ -139,7 +139,8 @@ const std::string kWithSecrets = kEverything + R"(
 ---
 kind: ApiAuthentication
 metadata: {name: staff}
-spec: {title: Staff, type: httpBasic, realm: Staff only, users: [{username: mia, password: 'long pass:word', notAfter: '2027-01-01T00:00:00Z'}]}
+spec: {title: Staff, type: httpBasic, realm: Staff only,
+  users: [{username: mia, password: 'long pass:word', notAfter: '2027-01-01T00:00:00Z'}]}
 ---
 kind: ApiAuthentication
 metadata: {name: stock}

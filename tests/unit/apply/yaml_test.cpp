@@ -100,7 +100,8 @@ TEST(YamlWriter, WritesWhatTheReaderReadsBack) {
   for (
       const char* json :
       {R"({"a":1,"b":[],"c":{},"d":null,"e":true,"f":"text with spaces","g":""})",
-       R"({"a":["yes","no","1","1.5","null","~"," x","x ","- a","a: b","#c","\"","\\","\n","\t","ä","\u0001","{a}","[a]","*a","&a","!a","|",">","%","@"]})",
+       R"({"a":["yes","no","1","1.5","null","~"," x","x ","- a","a: b","#c","\"","\\","\n","\t",
+            "ä","\u0001","{a}","[a]","*a","&a","!a","|",">","%","@"]})",
        R"({"a":[{"b":1,"c":[{"d":2},{}]},[1,[2,3]],[]],"0":{"x y":1},"true":{"null":2}})", R"([1,{"a":[]}])", R"("text")",
        R"({"n":2.5E0,"m":-7})"}) {
     const auto value = base::parse_json(json);

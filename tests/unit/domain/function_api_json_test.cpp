@@ -130,11 +130,14 @@ TEST(FunctionApiJson, UnderstandsTheSpellingsOfImporters) {
 TEST(FunctionApiJson, WhatIsWrittenIsReadAgain) {
   const base::json::value spec =
       parsed(R"({"title":"Price","note":"n","tags":["a"],"funcId":"sales__prices.quote","funcCallKwargs":{"x":[1,2.5,null]},
-      "execMode":"async","apiAuthIds":[],"anonymous":true,"anonymousReason":"open data","anonymousUntil":"2027-01-01T00:00:00.000Z",
+      "execMode":"async","apiAuthIds":[],"anonymous":true,"anonymousReason":"open data",
+      "anonymousUntil":"2027-01-01T00:00:00.000Z",
       "passAuthorization":true,"methods":["DELETE"],"corsOrigins":["*","https://a.example:8443"],"timeout":5,"expires":6,
-      "throttling":{"bySecond":1,"byYear":9,"per":"address"},"maxConcurrent":3,"expireTime":"2027-02-01T00:00:00.000Z","isDisabled":true,
+      "throttling":{"bySecond":1,"byYear":9,"per":"address"},"maxConcurrent":3,"expireTime":"2027-02-01T00:00:00.000Z",
+      "isDisabled":true,
       "acceptFiles":true,"maxBodyBytes":1,"maxUploadBytes":2,"preAuthBodyBytes":0,"returnType":"jsonDumps","unbox":false,
-      "errorDetail":"traceback","validation":"off","resultTtl":60,"retryOnCrash":true,"taskRecordLimit":0,"recordDetail":true,"showInDoc":true})");
+      "errorDetail":"traceback","validation":"off","resultTtl":60,"retryOnCrash":true,
+      "taskRecordLimit":0,"recordDetail":true,"showInDoc":true})");
   std::vector<std::string> problems;
   const FunctionApi api = read(spec, problems);
   EXPECT_THAT(problems, IsEmpty());

@@ -80,7 +80,8 @@ struct OpenApiTest : testing::Test {
 
     domain::FunctionInfo quote =
         function("quote", R"({"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object","properties":{
-        "sku":{"type":"string"},"qty":{"type":"integer","default":1},"tier":{"type":"string"},"notes":{"type":["array","null"],"items":{"type":"string"}},
+        "sku":{"type":"string"},"qty":{"type":"integer","default":1},"tier":{"type":"string"},
+        "notes":{"type":["array","null"],"items":{"type":"string"}},
         "meta":{"type":"object"},"files":{}},"required":["sku","tier"],"additionalProperties":false})");
     quote.title = "Price of a basket";
     quote.description = "Total price in cents.";

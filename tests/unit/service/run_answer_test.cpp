@@ -6,8 +6,9 @@ namespace funcgate::service {
 namespace {
 
 constexpr std::string_view kProblem =
-    R"json({"exceptionType":"UserScriptException","exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
-    R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json";
+    R"json({"exceptionType":"UserScriptException","exception":"In User Script: ValueError('no \"badge\"')",)json"
+    R"json("exceptionFrom":"userScript","originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')",)json"
+    R"json("traceback":"line 3\nline 4"})json";
 
 domain::RunResult run_of() {
   domain::RunResult run;
@@ -42,7 +43,8 @@ TEST(FailureDetail, TracebackAddsTheTraceback) {
       R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
       R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
       R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
-      R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')","traceback":"line 3\nline 4"})json");
+      R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')",)json"
+      R"json("traceback":"line 3\nline 4"})json");
 }
 
 TEST(FailureDetail, IsValidWhateverAWorkerSent) {
