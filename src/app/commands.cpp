@@ -147,25 +147,29 @@ int serve(const CommonOptions& common, const ServeOptions& options) {
   const std::string listen = !options.listen.empty() ? options.listen : !config->listen.empty() ? config->listen : "127.0.0.1:8089";
   auto instance = Instance::open({common.data_dir, common.password_sources, true}, std::move(*config), *zygote);
   if (!instance.ok()) return fail(instance.error()), kCannotStart;
+  // From here on threads run: the process ends at once, without destructors under their feet.
+  const auto end = [](int code) {
+    std::fflush(stdout);
+    std::_Exit(code);
+  };
   for (const std::string& folder : options.apply) {
     std::vector<service::Problem> problems;
     const service::Bundle bundle = service::read_bundle(folder, service::process_environment, problems);
-    if (!problems.empty()) return report_problems(common, std::move(problems));
+    if (!problems.empty()) end(report_problems(common, std::move(problems)));
     // Each folder is a set of its own: pruning one never touches another.
     ResourceOptions resource_options;
     resource_options.set = std::filesystem::path(folder).lexically_normal().filename().string();
     if (resource_options.set.empty()) resource_options.set = "default";
     auto applied = apply_locally(**instance, bundle, resource_options, false);
-    if (!applied.ok()) return fail(applied.error());
+    if (!applied.ok()) end(fail(applied.error()));
     const int code = print_report(common, service::to_json(*applied), false);
-    if (code != kDone) return code;
+    if (code != kDone) end(code);
   }
   std::fflush(stdout);
   auto served = (*instance)->serve(listen);
-  const int code = served.ok() ? kDone : (fail(served.error()), kCannotStart);
-  std::fflush(stdout);
   // Records and databases are written. Calls that the deadline cut off still hold frames and buffers: the kernel takes them.
-  std::_Exit(code);
+  end(served.ok() ? kDone : (fail(served.error()), kCannotStart));
+  return kDone;
 }
 
 int apply(const CommonOptions& common, const ResourceOptions& options) { return change(common, options, options.dry_run); }

@@ -170,7 +170,7 @@ base::Status Instance::make_services() {
     broken = domain::Reason::AuthSecretUnreadable;
     return schemes_ ? schemes_->make(authentication, broken) : nullptr;
   };
-  builder_ = std::make_unique<service::CatalogBuilder>(config_.server, maker, metrics_);
+  builder_ = std::make_unique<service::CatalogBuilder>(config_.server, maker, unseal, metrics_);
   resources_ = std::make_unique<service::ResourceService>(
       service::ResourceService::Parts{*configuration_, *host_, *codec_, *vault_, clock_},
       [this](service::ConfigurationPtr configuration, domain::GenerationPtr generation) { publish(std::move(configuration), std::move(generation)); });

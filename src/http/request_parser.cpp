@@ -142,7 +142,6 @@ bool list_has(std::string_view list, std::string_view token) {
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
                     std::optional<Refusal>& refusal) {
   const auto line_max = static_cast<std::size_t>(limits.request_line_bytes);
-  const auto head_max = line_max + static_cast<std::size_t>(limits.header_bytes);
   std::size_t at = scanned;
   while (true) {
     const std::size_t feed = buffer.find('\n', at);
@@ -162,8 +161,9 @@ HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& 
     refusal = too_large(Fault::TargetTooLong, fmt::format("The request line is longer than {} bytes", line_max));
     return HeadState::Refused;
   }
-  const std::size_t used = head_bytes != 0 ? head_bytes : buffer.size();
-  if (used > head_max) {
+  const std::size_t line_end = first_line == std::string_view::npos ? buffer.size() : first_line + 2;
+  const std::size_t used = (head_bytes != 0 ? head_bytes : buffer.size()) - line_end;
+  if (used > static_cast<std::size_t>(limits.header_bytes)) {
     refusal = too_large(Fault::HeadersTooLarge, fmt::format("The headers are larger than {} bytes", limits.header_bytes));
     return HeadState::Refused;
   }

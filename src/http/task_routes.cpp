@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/text.h"
+#include "service/fault_text.h"
 
 namespace funcgate::http {
 namespace {
@@ -49,6 +51,24 @@ std::string describe(const domain::Task& task) {
                      task.failure.empty() ? "null" : task.failure);
 }
 
+// What a synchronous call would have been refused with.
+Answer failure_answer(const domain::Task& task) {
+  Answer answer = task.status == domain::TaskStatus::Expire
+                      ? refused(Fault::Expired, Reason::QueueExpired, "No worker became free in time")
+                      : refused(Fault::Conflict, Reason::TaskFinished, "The task was cancelled");
+  const auto members = base::find_members(task.failure, {{"error"}, {"reason"}, {"message"}, {"detail"}}, 512);
+  if (!members || !(*members)[0].found || !(*members)[1].string_value) return answer;
+  const auto raw = [&](const base::JsonMember& member) {
+    return task.failure.substr(member.value_begin, member.value_end - member.value_begin);
+  };
+  const auto fault = service::find_fault(raw((*members)[0]), *(*members)[1].string_value);
+  if (!fault) return answer;
+  answer.refusal->fault = *fault;
+  answer.refusal->message = (*members)[2].string_value.value_or("");
+  if ((*members)[3].found) answer.refusal->detail = raw((*members)[3]);
+  return answer;
+}
+
 Answer result_answer(const domain::Task& task) {
   Answer answer;
   if (!task.end_time_ms) {
@@ -58,11 +78,7 @@ Answer result_answer(const domain::Task& task) {
     answer.retry_after_s = 1;
     return answer;
   }
-  if (task.status != domain::TaskStatus::Success) {
-    answer.envelope = true;
-    answer.owned_body = describe(task);
-    return answer;
-  }
+  if (task.status != domain::TaskStatus::Success) return failure_answer(task);
   answer.status = task.status_code;
   answer.content_type = task.content_type;
   answer.owned_body = task.result;

@@ -10,6 +10,7 @@
 
 #include "auth/chain.h"
 #include "base/metrics.h"
+#include "base/secret.h"
 #include "domain/configuration.h"
 #include "domain/invocation.h"
 
@@ -57,6 +58,7 @@ struct Catalog {
   domain::TextMap<std::shared_ptr<const Endpoint>> endpoints;
   domain::TextMap<auth::SchemePtr> schemes;
   domain::TextMap<domain::EnvVariable> env_variables;
+  std::vector<base::SecretString> passwords;  // clear values of password variables: masked in whatever is stored
   std::string openapi, openapi_etag;
 };
 using CatalogPtr = std::shared_ptr<const Catalog>;

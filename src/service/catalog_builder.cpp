@@ -7,6 +7,7 @@
 #include "base/json_scan.h"
 #include "base/log.h"
 #include "service/openapi.h"
+#include "service/redaction.h"
 
 namespace funcgate::service {
 namespace {
@@ -65,7 +66,12 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
   built_in.config = domain::ApiKeyConfig{};
   domain::Reason broken = domain::Reason::AuthConfigBroken;
   if (auto scheme = make_scheme_(built_in, broken)) catalog->schemes.emplace(kApiKeyId, std::move(scheme));
-  for (const auto& [id, stored] : configuration.env_variables) catalog->env_variables.emplace(id, stored.value);
+  for (const auto& [id, stored] : configuration.env_variables) {
+    catalog->env_variables.emplace(id, stored.value);
+    if (stored.value.type != domain::EnvType::Password || stored.value.value.empty()) continue;
+    // One that cannot be opened reaches no function either: there is nothing to mask.
+    if (auto clear = unseal_(stored.value); clear.ok() && clear->size() >= kMaskedBytesMin) catalog->passwords.push_back(std::move(*clear));
+  }
   for (const auto& [id, stored] : configuration.function_apis) {
     domain::FunctionApi api = stored.value;
     api.version = stored.meta.version;

@@ -15,10 +15,13 @@ namespace funcgate::service {
 // Makes the scheme of a configuration, or says why not.
 using SchemeMaker = std::function<auth::SchemePtr(const domain::ApiAuthentication&, domain::Reason& broken)>;
 
+// The clear value of a password variable.
+using Unseal = std::function<base::Result<base::SecretString>(const domain::EnvVariable&)>;
+
 class CatalogBuilder {
  public:
-  CatalogBuilder(const ServerSettings& settings, SchemeMaker make_scheme, base::Metrics& metrics)
-      : settings_(settings), make_scheme_(std::move(make_scheme)), metrics_(metrics) {}
+  CatalogBuilder(const ServerSettings& settings, SchemeMaker make_scheme, Unseal unseal, base::Metrics& metrics)
+      : settings_(settings), make_scheme_(std::move(make_scheme)), unseal_(std::move(unseal)), metrics_(metrics) {}
 
   // Schemes and endpoint states of unchanged objects are taken over from `previous` (may be null).
   CatalogPtr build(const domain::Configuration& configuration, domain::GenerationPtr generation, const CatalogPtr& previous);
@@ -30,6 +33,7 @@ class CatalogBuilder {
 
   const ServerSettings& settings_;
   const SchemeMaker make_scheme_;
+  const Unseal unseal_;
   base::Metrics& metrics_;
   domain::TextMap<domain::Reason> broken_;  // of the catalog being built
 };

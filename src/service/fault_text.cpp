@@ -44,6 +44,15 @@ FaultIdentity fault_identity(domain::Fault fault, bool compat, bool async_api) {
   return {500, "500.5", "ESys"};
 }
 
+std::optional<domain::Fault> find_fault(std::string_view error, std::string_view reason) {
+  for (int i = 0; i <= static_cast<int>(domain::Fault::FunctionTimeout); ++i) {
+    const auto fault = static_cast<domain::Fault>(i);
+    const FaultIdentity identity = fault_identity(fault, false);
+    if (identity.error == error && identity.reason == reason) return fault;
+  }
+  return std::nullopt;
+}
+
 std::string fault_text(const domain::Refusal& refusal) {
   const FaultIdentity identity = fault_identity(refusal.fault, false);
   std::string out = fmt::format("{{\"error\":{},\"reason\":{},\"message\":{}", identity.error, base::json_string(identity.reason),

@@ -2,6 +2,7 @@
 // the failure that a synchronous call would have given.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ struct FaultIdentity {
 };
 // `compat`: what a client of DataFlux Func expects (docs/errors.md); never weakens a check.
 FaultIdentity fault_identity(domain::Fault fault, bool compat, bool async_api = false);
+// The Fault with this error number and reason (not in compat mode), or nullopt.
+std::optional<domain::Fault> find_fault(std::string_view error, std::string_view reason);
 // {"error":…,"reason":…,"message":…,"detail":…}
 std::string fault_text(const domain::Refusal& refusal);
 

@@ -253,8 +253,9 @@ base::Async<Gateway::Refused> Gateway::read_body(Passage& passage) {
   domain::Call& call = passage.call;
   if (!call.has_body) co_return std::nullopt;
   if (!has_body_form(call.method)) co_return bad_request("A body is not allowed with this method");
-  if (domain::media_type_is(call.content_type(), "multipart/form-data") && passage.form == domain::ArgumentForm::PostSimplified) {
-    co_return co_await read_multipart(passage);
+  if (domain::media_type_is(call.content_type(), "multipart/form-data")) {
+    if (passage.form == domain::ArgumentForm::PostSimplified) co_return co_await read_multipart(passage);
+    co_return refuse(Fault::MediaType, Reason::BodyMediaType, "The standard form takes application/json");
   }
   const auto limit = static_cast<std::size_t>(passage.endpoint->body_bytes_max);
   BodyResult result = BodyResult::Complete;
@@ -463,7 +464,7 @@ void Gateway::finish(Passage& passage, Answer& answer) {
     (answer.refusal ? endpoint->calls_failed : endpoint->calls_ok)->add();
     endpoint->duration->observe_ns(io_.clock().steady_ns() - passage.call.arrival_ns);
   }
-  fill_record_texts(record, answer, passage.endpoint);
+  fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);
   if (passage.slot_reserved) {
     recorder_.record(std::move(record));
   } else {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/text.h"
+#include "service/redaction.h"
 
 namespace funcgate::service {
 namespace {
@@ -183,7 +184,8 @@ Answer make_answer(RunContext context) {
   return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
 }
 
-void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint) {
+void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint, const domain::Call& call,
+                       const std::vector<base::SecretString>& passwords) {
   const domain::FunctionReply& reply = answer.reply;
   const bool detail = endpoint != nullptr && endpoint->api.record_detail;
   if (reply.print_log.empty() && reply.problem.empty() && !detail) return;
@@ -197,7 +199,13 @@ void fill_record_texts(domain::CallRecord& record, const Answer& answer, const E
   constexpr std::size_t kDetailBytesMax = 64 << 10;
   if (detail) {
     texts->kwargs = base::truncate_utf8(reply.kwargs, kDetailBytesMax);
-    texts->result = base::truncate_utf8(answer.body, kDetailBytesMax);
+    texts->result = base::truncate_utf8(answer.body_bytes(), kDetailBytesMax);
+  }
+  std::vector<std::string_view> secrets;
+  for (const base::SecretString& password : passwords) secrets.push_back(password.reveal());
+  if (endpoint != nullptr) add_credentials(secrets, call, endpoint->strip);
+  for (std::string* text : {&texts->print_log, &texts->exception_text, &texts->traceback, &texts->kwargs, &texts->result}) {
+    mask_secrets(*text, secrets);
   }
   record.texts = std::move(texts);
 }

@@ -26,7 +26,9 @@ Answer make_answer(RunContext context);
 // The task object of a failed run: {"name":"Func.Runner","id",…,"exceptionType",…}; `with` decides how much is shown.
 std::string failure_detail(const domain::RunResult& run, std::string_view problem, const std::string& task_id,
                            std::int64_t trigger_time_ms, domain::ErrorDetail with);
-void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint);
+// Passwords of the catalog and credential values of the request are masked.
+void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint, const domain::Call& call,
+                       const std::vector<base::SecretString>& passwords);
 // A member of a JSON object that is a text; empty if absent.
 std::string text_member(std::string_view object, std::string_view name);
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/offload.h"
 #include "service/fault_text.h"
+#include "service/redaction.h"
 #include "service/run_answer.h"
 
 namespace funcgate::service {
@@ -240,6 +241,9 @@ base::Async<void> Tasks::run(domain::Task task) {
   task.status = status_of(result, answer);
   if (answer.refusal) {
     task.failure = fault_text(*answer.refusal);
+    std::vector<std::string_view> secrets;
+    for (const base::SecretString& password : catalog->passwords) secrets.push_back(password.reveal());
+    mask_secrets(task.failure, secrets);
   } else {
     task.status_code = answer.status;
     task.content_type = answer.envelope ? "application/json" : answer.content_type;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/encoding.h"
@@ -168,7 +169,10 @@ bool ReplyBuilder::write_call_file(const wire::Invoke& invoke, wire::Reply& repl
   unsigned char random[16];
   if (::getrandom(random, sizeof random, 0) != sizeof random) return false;
   const std::string name = "result-" + base::hex_encode({reinterpret_cast<const char*>(random), sizeof random});
-  const std::string path = std::string(invoke.folder) + "/" + name;
+  const std::string folder(invoke.folder);
+  // The server names the folder but makes it only for uploads: most calls need none.
+  ::mkdir(folder.c_str(), 0700);
+  const std::string path = folder + "/" + name;
   const base::FileDescriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file || !base::write_all(file.get(), body_).ok()) {
     ::unlink(path.c_str());

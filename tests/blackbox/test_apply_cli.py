@@ -155,11 +155,12 @@ def steady(tmp_path_factory):
 @pytest.mark.parametrize("name", INVALID)
 def test_invalid_documents(steady, name):
     """identity §12, §13; authentication §10: an error anywhere changes nothing, exit 7 (5 for a conflict with what is stored)."""
-    made = INVALID[name]().api("beside", "shop__main.hello")
+    beside = f"beside-{list(INVALID).index(name)}"
+    made = INVALID[name]().api(beside, "shop__main.hello")
     done = steady.try_apply(made)
     assert done.returncode in (5, 7), f"exit {done.returncode}: {output(done)}"
     assert output(done).strip() and not any(secret in output(done) for secret in SECRETS)
-    steady.client.get("/api/v1/al/beside/s").refused("404.41")
+    steady.client.get(f"/api/v1/al/{beside}/s").refused("404.41")
     steady.client.get("/api/v1/al/x/s").refused("404.41")
 
 
@@ -199,11 +200,25 @@ def test_validate_is_content(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, status", [(["frobnicate"], 2), (["apply"], 2), (["apply", "-f"], 2), (["serve", "--listen", "nonsense", "--data", "{tmp}"], 2),
-                                               (["apply", "-f", "{tmp}/missing", "--data", "{tmp}"], 3), (["validate", "-f", "{tmp}/missing"], 3)], ids=str)
+                                               (["export", "--data", "{tmp}"], 2), (["diff", "-f", "x", "--frobnicate"], 2)], ids=str)
 def test_usage(tmp_path, arguments, status):
-    """identity §12: 2 usage, 3 not found."""
+    """identity §12: 2 usage."""
     done = command(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])
     assert done.returncode == status and output(done).strip(), output(done)
+
+
+@pytest.mark.parametrize("name", ["apply", "diff", "validate"])
+def test_missing_folder(steady, name):
+    """identity §12: a folder that is not there is named, and is neither success nor a crash."""
+    done = command(name, "-f", "/no/such/folder", *([] if name == "validate" else ["--data", steady.data]))
+    assert done.returncode in (3, 7) and "/no/such/folder" in output(done), output(done)
+
+
+def test_refused_folder_ends_the_start(tmp_path):
+    """identity §12: `serve --apply` with an invalid folder ends with 7 and the findings; it does not serve half of it."""
+    folder = Resources().scripts("bad", main="@DFF.API('x')\ndef f(a, /):\n    return a\n").api("f", "bad__main.f").write(tmp_path / "bad")
+    done = command("serve", "--data", tmp_path / "data", "--listen", "127.0.0.1:0", "--apply", folder)
+    assert done.returncode == 7 and "positional" in output(done), f"exit {done.returncode}: {output(done)}"
 
 
 def test_help_and_version():

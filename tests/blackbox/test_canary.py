@@ -108,9 +108,9 @@ def exercised(server):
 
 
 def in_data(server, needles: list[bytes]) -> list[str]:
-    """Files of the data directory, the log included, that contain one of the needles."""
+    """Files of the data directory, logs and output of the server that contain one of the needles."""
     found = []
-    for path in [*server.data.rglob("*"), *server.logs]:
+    for path in [*server.data.rglob("*"), *server.folder.glob("server-*")]:
         if path.is_file() and not path.is_symlink():
             content = path.read_bytes()
             found += [f"{path.name}: {needle[:40]!r}" for needle in needles if needle in content]

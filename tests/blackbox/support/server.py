@@ -76,8 +76,8 @@ class Server:
             arguments += ["--apply", str(path)]
         log = self.folder / f"server-{len(self.logs)}.log"
         self.logs.append(log)
-        with log.open("wb") as sink:
-            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, cwd=self.folder, env=environment())
+        with log.open("wb") as sink, log.with_suffix(".out").open("wb") as output:
+            self.process = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=output, stderr=sink, cwd=self.folder, env=environment())
         ready = wait_until(self._ready_or_dead, "the server says that it is ready", START_S)
         assert isinstance(ready, dict), f"the server ended with {self.process.returncode}:\n{self.log()[-4000:]}"
         self.port = int(ready["listen"].rsplit(":", 1)[1])
