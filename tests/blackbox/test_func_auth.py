@@ -323,8 +323,8 @@ def test_broken_entry_beside_a_healthy_one(make_server):
 
 def test_flooding_an_api_pool_leaves_authentication_alone(client):
     """authentication 57: no API call runs in the pool of authentication functions."""
-    with ThreadPoolExecutor(24) as pool:
-        flood = [pool.submit(client.get, "/api/v1/func-api/rest/s?seconds=1.5") for _ in range(24)]
+    with ThreadPoolExecutor(12) as pool:
+        flood = [pool.submit(client.get, "/api/v1/func-api/rest/s?seconds=1") for _ in range(12)]
         answer = call(client, "verdict", "false")  # decided without the API pool: refusals need no API worker
         assert answer.error == "401.99"
         for future in flood:
