@@ -18,7 +18,7 @@ namespace funcgate::app {
 namespace {
 
 namespace json = base::json;
-constexpr int kDone = 0, kDifferent = 1, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7, kCannotStart = 78;
+constexpr int kDone = 0, kDifferent = 1, kUsage = 2, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7, kCannotStart = 78;
 
 int exit_code(const base::Error& error) {
   switch (error.code) {
@@ -134,6 +134,9 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
 }  // namespace
 
 int serve(const CommonOptions& common, const ServeOptions& options) {
+  if (!options.listen.empty()) {
+    if (auto address = http::parse_listen_address(options.listen); !address.ok()) return fail(address.error()), kUsage;
+  }
   auto config = load_config(common.config_path);
   if (!config.ok()) return fail(config.error()), kCannotStart;
   // Before any thread: they all inherit the mask, and only serve() waits for these.

@@ -149,7 +149,8 @@ std::string block_hash(const domain::JournalBlock& block) {
   // Every part has a fixed length but the last, so no two blocks give the same input.
   std::string numbers;
   for (std::int64_t number : {block.sequence, block.first_ms, block.last_ms, block.count}) {
-    for (int shift = 56; shift >= 0; shift -= 8) numbers.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> shift));
+    const auto bits = static_cast<std::uint64_t>(number);
+    for (int shift = 56; shift >= 0; shift -= 8) numbers.push_back(static_cast<char>(bits >> shift));
   }
   crypto::Hasher hasher(crypto::HashAlgorithm::Sha256);
   // The previous hash is read from the store and could have any length: its own hash has not.
@@ -228,7 +229,8 @@ class BodyReader {
     if ((flags & kIsV4) != 0) address = domain::Address::v4(bytes_.array<4>());
     if ((flags & kIsV6) != 0) address = domain::Address::v6(bytes_.array<16>());
     out.address = address.text();
-    out.trace_id = (flags & kShortTrace) != 0 ? lengthen_trace_id(bytes_.array<16>()) : std::string(bytes_.text());
+    const bool is_short = (flags & kShortTrace) != 0;
+    out.trace_id = is_short ? lengthen_trace_id(bytes_.array<16>()) : std::string(bytes_.text());
   }
 
   ByteReader& bytes_;
@@ -238,7 +240,8 @@ class BodyReader {
 };
 
 base::Error damaged(std::string detail) {
-  return {base::Code::DataLoss, "A block of the journal cannot be read. Keep the file and run the verification.", std::move(detail)};
+  return {base::Code::DataLoss, "A block of the journal cannot be read. Keep the file and run the verification.",
+          std::move(detail)};
 }
 
 base::Result<BlockHead> read_head(ByteReader& bytes) {
@@ -263,7 +266,7 @@ base::Result<BlockContent> decode_block(std::string_view bytes) {
   ByteReader reader(bytes);
   BlockContent content;
   TRY(content.head, read_head(reader));
-  if (!BodyReader(reader).read(content.records)) return damaged("damaged " + std::to_string(reader.left()) + " bytes before the end");
+  if (!BodyReader(reader).read(content.records)) return damaged("damaged body of a block");
   return content;
 }
 

@@ -5,8 +5,8 @@
 //   body: zigzag base_ms · texts (count, then length and bytes each) · callers (count, then 7 text indexes each) ·
 //         record count · records
 //
-// Numbers are varints of 7 bits a byte, lowest first; signed ones zigzag. A text or caller index is its place in the table plus 1,
-// 0 means none. Texts that repeat (API, function, caller, reason) stand once per block, so that a record costs some 60 bytes.
+// Numbers are varints of 7 bits a byte, lowest first; signed ones zigzag. A text or caller index is its place in the table plus
+// 1, 0 means none. Texts that repeat (API, function, caller, reason) stand once per block, so that a record costs some 60 bytes.
 // The body does not depend on the chain: it can be sealed again at another place. A version this code does not know is refused.
 // Thread-safety: pure functions; a BlockPacker belongs to one thread.
 #pragma once

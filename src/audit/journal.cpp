@@ -31,14 +31,15 @@ std::vector<std::unique_ptr<RingRecorder>> make_recorders(const JournalSettings&
                                                           base::Metrics& metrics) {
   const RingRecorder::Counters counters{
       metrics.counter("funcgate_journal_places_refused_total", "Calls that were not run because no record could be reserved."),
-      metrics.counter("funcgate_journal_refusals_counted_only_total", "Refused calls without a record: their share of the journal was full.")};
+      metrics.counter("funcgate_journal_refusals_counted_only_total",
+                      "Refused calls without a record: their share of the journal was full.")};
   // Half a ring at the latest: the other half fills while the thread writes.
   const std::int64_t wake_at = std::max<std::int64_t>(std::min(settings.block_records, settings.ring_records / 2), 1);
   std::vector<std::unique_ptr<RingRecorder>> out;
   for (std::size_t i = 0; i < count; ++i) {
     out.push_back(std::make_unique<RingRecorder>(static_cast<std::size_t>(settings.ring_records),
-                                                 static_cast<std::size_t>(settings.refusal_records), static_cast<std::size_t>(wake_at),
-                                                 wake, counters));
+                                                 static_cast<std::size_t>(settings.refusal_records),
+                                                 static_cast<std::size_t>(wake_at), wake, counters));
   }
   return out;
 }
@@ -131,7 +132,8 @@ void Journal::report_failure(const base::Error& error) {
   if (!*failing_) failing_since_ = now;
   if (!failing_->exchange(true) || now - failure_logged_ >= kLogEvery) {
     failure_logged_ = now;
-    base::log::error("journal.append_failed", {{"error", error.message}, {"detail", error.detail}, {"waiting", writer_.waiting()}});
+    base::log::error("journal.append_failed",
+                     {{"error", error.message}, {"detail", error.detail}, {"waiting", writer_.waiting()}});
   }
 }
 
@@ -145,7 +147,8 @@ void Journal::report_success() {
 void Journal::report_full_rings() {
   const std::uint64_t refused = places_refused_.value();
   if (refused == places_refused_seen_ || real_now() - full_logged_ < kLogEvery) return;
-  base::log::warning("journal.ring_full", {{"refusedCalls", refused - places_refused_seen_}, {"ringRecords", settings_.ring_records}});
+  base::log::warning("journal.ring_full",
+                     {{"refusedCalls", refused - places_refused_seen_}, {"ringRecords", settings_.ring_records}});
   places_refused_seen_ = refused;
   full_logged_ = real_now();
 }
@@ -154,7 +157,9 @@ void Journal::remove_old() {
   const base::SteadyNs now = clock_.steady_ns();
   if (now < retention_at_) return;
   const base::Result<bool> more = writer_.remove_old();
-  if (!more.ok()) base::log::warning("journal.retention_failed", {{"error", more.error().message}, {"detail", more.error().detail}});
+  if (!more.ok()) {
+    base::log::warning("journal.retention_failed", {{"error", more.error().message}, {"detail", more.error().detail}});
+  }
   const bool goes_on = more.ok() && *more;
   retention_at_ = now + (goes_on ? kRetentionGoesOnMs : settings_.retention_every_ms) * base::kNsPerMs;
 }

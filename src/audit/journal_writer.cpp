@@ -37,7 +37,8 @@ base::Status JournalWriter::open() {
   const bool intact = !blocks.empty() && block_hash(blocks.front()) == newest.hash;
   if (!intact) {
     // The chain goes on from it all the same: its hash is all that can be continued, and verification names the damaged block.
-    base::log::error("journal.newest_block_damaged", {{"sequence", newest.sequence}, {"do", "run the verification of the journal"}});
+    base::log::error("journal.newest_block_damaged",
+                     {{"sequence", newest.sequence}, {"do", "run the verification of the journal"}});
   } else if (const auto content = decode_block_head(blocks.front().records); content.ok()) {
     retention_.announced(content->removable_before_ms);
   }
@@ -76,7 +77,8 @@ bool JournalWriter::ready(Extent extent) const {
   if (block_was_full_) return true;
   if (extent == Extent::Due) return false;
   if (refusals_.size() > 0) return true;
-  return std::any_of(recorders_.begin(), recorders_.end(), [](const RingRecorder* recorder) { return recorder->calls_waiting() > 0; });
+  return std::any_of(recorders_.begin(), recorders_.end(),
+                     [](const RingRecorder* recorder) { return recorder->calls_waiting() > 0; });
 }
 
 void JournalWriter::pack(Extent extent) {

@@ -1,9 +1,9 @@
 // JournalWriter: one pass of the journal: rings → block → chain → store. No thread and no waiting of its own.
 //
-// A record leaves its ring when it is packed and is then kept here until the store has it: at most one block and the call records of
-// one projection wait here. While the store fails nothing more is packed, so the rings fill and calls are refused: what cannot be
-// recorded is not run. An append that failed may have happened all the same (a lost answer): before the next attempt the store is
-// asked for its newest block, so that no block is written twice and none is skipped.
+// A record leaves its ring when it is packed and is then kept here until the store has it: at most one block and the call records
+// of one projection wait here. While the store fails nothing more is packed, so the rings fill and calls are refused: what cannot
+// be recorded is not run. An append that failed may have happened all the same (a lost answer): before the next attempt the store
+// is asked for its newest block, so that no block is written twice and none is skipped.
 // Thread-safety: one thread (the journal's), except head().
 #pragma once
 

@@ -97,7 +97,7 @@ domain::StoredCallRecord stored(Projector::Place place, const domain::CallRecord
 std::string call_document(const std::string& id, const domain::CallRecord& record) {
   const domain::CallRecordTexts no_texts;
   const domain::CallRecordTexts& texts = record.texts == nullptr ? no_texts : *record.texts;
-  const auto shared = [](const std::shared_ptr<const std::string>& value) { return value == nullptr ? std::string_view() : *value; };
+  const auto shared = [](const auto& text) { return text == nullptr ? std::string_view() : std::string_view(*text); };
   DocumentWriter writer;
   writer.text("id", id).text("traceId", record.trace_id).text("taskId", record.task_id);
   writer.text("apiId", shared(record.api_id)).number("apiVersion", record.api_version);
@@ -106,7 +106,8 @@ std::string call_document(const std::string& id, const domain::CallRecord& recor
   writer.text("address", record.address.text()).text("method", domain::method_name(record.method));
   writer.number("status", record.status).text("error", record.error).text("reason", domain::reason_token(record.reason));
   writer.boolean("cached", record.cached).number("count", record.count);
-  writer.time("triggerTimeMs", record.trigger_time_ms).time("startTimeMs", record.start_time_ms).time("endTimeMs", record.end_time_ms);
+  writer.time("triggerTimeMs", record.trigger_time_ms).time("startTimeMs", record.start_time_ms);
+  writer.time("endTimeMs", record.end_time_ms);
   writer.milliseconds("queueMs", std::max<std::int64_t>(record.queue_us, 0));
   writer.milliseconds("runMs", std::max<std::int64_t>(record.run_us, 0));
   writer.text("printLog", texts.print_log).text("exceptionType", texts.exception_type);

@@ -1,8 +1,8 @@
 // Projector: the searchable call records of what was packed since they were written last.
 //
-// A call record is worth making only if it will still be there afterwards: of each API no more than the newest records_kept_max wait,
-// and they wait half a second, so that an API called ten thousand times a second costs its hundred newest documents twice a second
-// and not ten thousand. Refusals of addresses where no API is are not projected: strangers would fill the table.
+// A call record is worth making only if it will still be there afterwards: of each API no more than the newest records_kept_max
+// wait, and they wait half a second, so that an API called ten thousand times a second costs its hundred newest documents twice a
+// second and not ten thousand. Refusals of addresses where no API is are not projected: strangers would fill the table.
 // Not thread-safe: journal thread only.
 #pragma once
 
@@ -18,8 +18,8 @@
 
 namespace funcgate::audit {
 
-// The call record of function-apis, section 14, as JSON. kwargs and result are texts (they may be cut); each text has at most 64 KiB.
-// queueMs and runMs have three decimals.
+// A call record as JSON. kwargs and result are texts (they may be cut); each text has at most 64 KiB; queueMs and runMs have
+// three decimals; what is not known is null.
 std::string call_document(const std::string& id, const domain::CallRecord& record);
 
 class Projector {
@@ -39,8 +39,8 @@ class Projector {
   bool due(base::SteadyNs now) const;
   // When due() becomes true; meaningless while empty().
   base::SteadyNs due_at() const { return taken_at_ + every_ms_ * base::kNsPerMs; }
-  // Everything that waits, oldest first per API. An API that keeps none yields one record without document, whose kept_max 0 makes
-  // the store forget what was kept before.
+  // Everything that waits, oldest first per API. An API that keeps none yields one record without document, whose kept_max 0
+  // makes the store forget what was kept before.
   std::vector<domain::StoredCallRecord> take(base::SteadyNs now);
 
  private:

@@ -4,7 +4,9 @@
 
 namespace funcgate::audit {
 
-std::int64_t Retention::removable_before_ms(base::WallMs now_ms) const { return std::max<std::int64_t>(now_ms - blocks_kept_ms_, 0); }
+std::int64_t Retention::removable_before_ms(base::WallMs now_ms) const {
+  return std::max<std::int64_t>(now_ms - blocks_kept_ms_, 0);
+}
 
 base::Result<bool> Retention::step(domain::JournalStore& store, base::WallMs now_ms) const {
   const std::int64_t records_before_ms = std::max<std::int64_t>(now_ms - records_kept_ms_, 0);

@@ -18,7 +18,8 @@ class Retention {
  public:
   static constexpr std::int64_t kBlocksAtOnce = 1000;
 
-  explicit Retention(const JournalSettings& settings) : blocks_kept_ms_(settings.blocks_kept_ms), records_kept_ms_(settings.records_kept_ms) {}
+  explicit Retention(const JournalSettings& settings)
+      : blocks_kept_ms_(settings.blocks_kept_ms), records_kept_ms_(settings.records_kept_ms) {}
 
   // What a block sealed now shall say.
   std::int64_t removable_before_ms(base::WallMs now_ms) const;

@@ -2,7 +2,7 @@
 //
 // Refusals never take places of accepted calls, nor the other way round: whoever floods the server with refused calls cannot keep
 // others from being recorded (and so from being run), and busy callers cannot hide refusals.
-// Thread-safety: the Recorder methods on the io thread, the consume methods on the journal thread, used() on any.
+// Thread-safety: the Recorder methods on the io thread, the consume methods on the journal thread, the waiting counts on any.
 #pragma once
 
 #include "audit/wake_signal.h"
@@ -28,9 +28,13 @@ class RingRecorder final : public domain::Recorder {
   void record_refusal(domain::CallRecord record) override;
 
   template <class Take>
-  std::size_t consume_calls(std::size_t count_max, Take&& take) { return calls_.consume(count_max, std::forward<Take>(take)); }
+  std::size_t consume_calls(std::size_t count_max, Take&& take) {
+    return calls_.consume(count_max, std::forward<Take>(take));
+  }
   template <class Take>
-  std::size_t consume_refusals(std::size_t count_max, Take&& take) { return refusals_.consume(count_max, std::forward<Take>(take)); }
+  std::size_t consume_refusals(std::size_t count_max, Take&& take) {
+    return refusals_.consume(count_max, std::forward<Take>(take));
+  }
   std::size_t calls_waiting() const { return calls_.size(); }
   std::size_t refusals_waiting() const { return refusals_.size(); }
 

@@ -9,7 +9,7 @@ namespace funcgate::audit {
 
 struct JournalSettings {
   std::int64_t ring_records = 8192;     // places for calls, per recorder
-  std::int64_t refusal_records = 2048;  // places for refusals, per recorder; also merged refusals waiting for the end of their second
+  std::int64_t refusal_records = 2048;  // places for refusals, per recorder; also merged ones waiting for their second to end
   std::int64_t block_records = 4096;
   std::int64_t flush_ms = 20;
   std::int64_t project_every_ms = 500;

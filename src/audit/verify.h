@@ -1,8 +1,8 @@
 // Verification of the journal: is every block what was written, in its place, and none missing?
 //
-// Checked: each block's own hash, over all its columns and bytes; its link to the block before; gaps; and that what is missing at the
-// beginning is no more than retention announced. Blocks cut off at the end leave no trace in the chain itself: that takes an anchor,
-// a sequence and hash that were noted elsewhere (Journal::head()).
+// Checked: each block's own hash, over all its columns and bytes; its link to the block before; gaps; and that what is missing at
+// the beginning is no more than retention announced. Blocks cut off at the end leave no trace in the chain itself: that takes an
+// anchor, a sequence and hash that were noted elsewhere (Journal::head()).
 // Thread-safety: any thread; blocks; may run beside the journal.
 #pragma once
 

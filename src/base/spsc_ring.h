@@ -59,7 +59,7 @@ class SpscRing {
     return static_cast<std::size_t>(count);
   }
 
-  // Published and not yet consumed. Exact on the producer's thread up to what the consumer takes meanwhile, and the other way round.
+  // Published and not yet consumed; what the other thread does meanwhile is not in it.
   std::size_t size() const {
     // Consumed first: the other order could see more consumed than published.
     const std::uint64_t consumed = consumed_.load(std::memory_order_acquire);

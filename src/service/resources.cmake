@@ -1,5 +1,5 @@
 # Resources as code and the service that keeps them; included by this folder's CMakeLists.txt.
 set(FUNCGATE_RESOURCE_SOURCES
   apply/bundle.cpp apply/bundle_reader.cpp apply/export.cpp apply/member_changes.cpp apply/plan.cpp apply/plan_authentication.cpp
-  apply/plan_functions.cpp apply/plan_script_set.cpp apply/result.cpp apply/secrets.cpp apply/validate.cpp apply/yaml_reader.cpp
+  apply/plan_functions.cpp apply/plan_script_set.cpp apply/result.cpp apply/schema_check.cpp apply/secrets.cpp apply/validate.cpp apply/yaml_reader.cpp
   apply/yaml_writer.cpp admin/resource_service.cpp)

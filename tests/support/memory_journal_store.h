@@ -48,7 +48,9 @@ class MemoryJournalStore final : public domain::JournalStore {
     const std::lock_guard lock(mutex_);
     if (reads_fail_) return unavailable();
     std::vector<domain::JournalBlock> out;
-    for (auto block = blocks_.lower_bound(sequence); block != blocks_.end() && out.size() < count; ++block) out.push_back(block->second);
+    for (auto block = blocks_.lower_bound(sequence); block != blocks_.end() && out.size() < count; ++block) {
+      out.push_back(block->second);
+    }
     return out;
   }
   base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) override {
@@ -119,7 +121,8 @@ class MemoryJournalStore final : public domain::JournalStore {
  private:
   static base::Error unavailable() { return {base::Code::Unavailable, "the store is away", "injected"}; }
   void keep(const std::string& api_id, std::int64_t kept_max) {
-    std::int64_t surplus = std::count_if(records_.begin(), records_.end(), [&](const auto& r) { return r.api_id == api_id; }) - kept_max;
+    const auto is_of_api = [&](const auto& record) { return record.api_id == api_id; };
+    std::int64_t surplus = std::count_if(records_.begin(), records_.end(), is_of_api) - kept_max;
     std::erase_if(records_, [&](const auto& record) { return record.api_id == api_id && surplus-- > 0; });
   }
 

@@ -4,6 +4,7 @@
 #include "domain/api_auth_document.h"
 #include "domain/function_api_json.h"
 #include "service/apply/plan_context.h"
+#include "service/apply/schema_check.h"
 
 namespace funcgate::service {
 namespace {
@@ -21,11 +22,18 @@ std::vector<Finding> misfits(const domain::FunctionApi& api, const domain::Gener
   std::vector<Finding> findings;
   const auto kwargs = base::parse_json(api.func_call_kwargs);
   const json::object* names = kwargs.ok() ? kwargs->if_object() : nullptr;
-  if (names == nullptr || function->extra_arguments) return findings;
+  if (names == nullptr) return findings;
+  const auto schema = base::parse_json(function->schema, 512);
+  const auto* properties = schema.ok() && schema->is_object() ? schema->get_object().if_contains("properties") : nullptr;
   for (const auto& [key, value] : *names) {
     const std::string name(key.data(), key.size());
+    const auto* rule = properties != nullptr && properties->is_object() ? properties->get_object().if_contains(key) : nullptr;
+    if (api.strict_validation && rule != nullptr && !domain::is_placeholder(value) && !fits_schema(value, *rule)) {
+      findings.push_back({fmt::format("funcCallKwargs.{}", base::printable(name, 100)), "type",
+                          fmt::format("does not fit the parameter of {}", api.func_id)});
+    }
     const auto& known = function->parameters;
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (function->extra_arguments || std::find(known.begin(), known.end(), name) != known.end()) continue;
     findings.push_back({fmt::format("funcCallKwargs.{}", base::printable(name, 100)), "value",
                         fmt::format("{} has no parameter of this name", api.func_id)});
   }

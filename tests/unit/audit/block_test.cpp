@@ -78,8 +78,9 @@ TEST(Block, GivesBackEveryMember) {
 TEST(Block, KeepsNoTextsOfTheCall) {
   domain::CallRecord call = a_call(1);
   call.texts = std::make_unique<domain::CallRecordTexts>();
-  for (std::string* text : {&call.texts->print_log, &call.texts->exception_type, &call.texts->exception_text, &call.texts->traceback,
-                            &call.texts->kwargs, &call.texts->result}) {
+  domain::CallRecordTexts& texts = *call.texts;
+  for (std::string* text : {&texts.print_log, &texts.exception_type, &texts.exception_text, &texts.traceback, &texts.kwargs,
+                            &texts.result}) {
     *text = "CANARY";
   }
   EXPECT_EQ(sealed({&call}).records.find("CANARY"), std::string::npos);
@@ -159,7 +160,8 @@ TEST(TraceCode, ShortensOnlyWhatItCanGiveBack) {
   const auto bytes = shorten_trace_id(own);
   ASSERT_TRUE(bytes.has_value());
   EXPECT_EQ(lengthen_trace_id(*bytes), own);
-  for (const char* other : {"", "TRACE-", "TRACE-5b0e1a2c-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789A",
+  for (const char* other : {"", "TRACE-", "TRACE-5b0e1a2c-93F4-4D11-8A77-0123456789AB",
+                            "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789A",
                             "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789ABC", "TRACE-5B0E1A2C93F4-4D11-8A77-0123456789ABCD",
                             "trace-5B0E1A2C-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789AG"}) {
     EXPECT_FALSE(shorten_trace_id(other).has_value()) << other;

@@ -30,7 +30,8 @@ TEST(Projector, MakesOnlyTheNewestOfEachApi) {
   auto records = projector.take(kNow);
   // APIs come in any order, the records of one stay in theirs.
   if (records.front().api_id == "other") std::rotate(records.begin(), records.begin() + 1, records.end());
-  EXPECT_EQ(ids(records), (std::vector<std::string>{"CALL-4-997", "CALL-4-998", "CALL-4-999", "CALL-5-0"})) << "oldest first per API";
+  const std::vector<std::string> oldest_first{"CALL-4-997", "CALL-4-998", "CALL-4-999", "CALL-5-0"};
+  EXPECT_EQ(ids(records), oldest_first);
   EXPECT_EQ(records[0].kept_max, 3);
   EXPECT_TRUE(projector.empty());
 }
@@ -92,7 +93,8 @@ TEST(CallDocument, HasTheMembersOfTheCallRecord) {
   const auto parsed = base::parse_json(call_document("CALL-1-2", record));
   ASSERT_TRUE(parsed.ok());
   EXPECT_EQ(base::to_json(*parsed),
-            R"({"id":"CALL-1-2","traceId":"TRACE-00000000-0000-4000-8000-000000000001","taskId":null,"apiId":"total","apiVersion":3,)"
+            R"({"id":"CALL-1-2","traceId":"TRACE-00000000-0000-4000-8000-000000000001","taskId":null,)"
+            R"("apiId":"total","apiVersion":3,)"
             R"("funcId":"shop__prices.total","publishVersion":7,"caller":{"type":"httpBasic","authId":"partners",)"
             R"("name":"anna \"quoted\"","keyId":null,"runAs":"system"},"address":"192.0.2.1","method":"POST","status":200,)"
             R"("error":null,"reason":null,"cached":false,"count":1,"triggerTimeMs":1772442900100,"startTimeMs":1772442900101,)"

@@ -13,7 +13,9 @@ namespace funcgate::audit {
 
 using test::kStartMs;
 
-inline std::shared_ptr<const std::string> shared(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+inline std::shared_ptr<const std::string> shared(std::string text) {
+  return std::make_shared<const std::string>(std::move(text));
+}
 
 inline domain::PrincipalPtr a_caller(const std::string& name) {
   domain::PrincipalFields fields;

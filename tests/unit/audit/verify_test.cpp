@@ -69,13 +69,17 @@ TEST(AuditVerify, FindsEveryTampering) {
   const Case cases[] = {
       {"a byte of a record", [](Blocks& b, std::int64_t i) { b[i].records[b[i].records.size() / 2] ^= 1; }, Damage::HashMismatch},
       {"the last byte", [](Blocks& b, std::int64_t i) { b[i].records.back() ^= 1; }, Damage::HashMismatch},
-      {"a record cut off", [](Blocks& b, std::int64_t i) { b[i].records.resize(b[i].records.size() - 40); }, Damage::HashMismatch},
+      {"a record cut off", [](Blocks& b, std::int64_t i) { b[i].records.resize(b[i].records.size() - 40); },
+       Damage::HashMismatch},
       {"the count", [](Blocks& b, std::int64_t i) { b[i].count = 1; }, Damage::HashMismatch},
       {"the first time", [](Blocks& b, std::int64_t i) { b[i].first_ms -= 1; }, Damage::HashMismatch},
       {"the last time", [](Blocks& b, std::int64_t i) { b[i].last_ms += 1; }, Damage::HashMismatch},
       {"the hash", [](Blocks& b, std::int64_t i) { b[i].hash[3] = b[i].hash[3] == 'a' ? 'b' : 'a'; }, Damage::HashMismatch},
       {"the link", [](Blocks& b, std::int64_t i) { b[i].previous_hash[3] ^= 1; }, Damage::HashMismatch},
-      {"content and hash", [](Blocks& b, std::int64_t i) { b[i].records.back() ^= 1; rehash(b[i]); }, Damage::Order, 1, true, false},
+      {"content and hash", [](Blocks& b, std::int64_t i) {
+         b[i].records.back() ^= 1;
+         rehash(b[i]);
+       }, Damage::Order, 1, true, false},
       {"removed", [](Blocks& b, std::int64_t i) { b.erase(i); }, Damage::RecordMissing, 0, true, false},
       {"removed and closed up", [](Blocks& b, std::int64_t i) {
          b.erase(i);
