@@ -9,12 +9,12 @@ about a second. What the rules are for stands in docs/testing.md and docs/archit
   header       #pragma once; the first line of a header is the comment that begins its manual
   file         at most 500 lines (tests: 600)
   function     at most 70 lines (tests: 100)
-  line         at most 130 columns (tables and links of documentation are exempt)
+  line         at most 130 columns (tables and links of documentation are exempt; tables of black-box cases: 200)
   name         no type is a Manager, Helper, Util or Impl: such names hide that nobody decided what the thing is
   word         no notes to oneself, no hosts of package registries, no paths out of the repository
   await        no braces, lambda or ?: inside an expression with co_await (docs/decisions/0001-compiler.md)
   default      a switch over an enum has no default, so that a new alternative is noticed by the compiler
-  sleep        unit tests wait for conditions, never for a time
+  sleep        unit tests wait for conditions, never for a time, unless a comment on the line says why
   readme       every layer has a README.md
   build        every source file is listed in its layer's CMake files
 """
@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SKIPPED = {".git", ".venv", ".cache", ".pytest_cache", "build", "data", "node_modules", "__pycache__", "corpus", "golden"}
 CPP, PYTHON = {".h", ".cpp"}, {".py", ".pyi"}
 TEXT = CPP | PYTHON | {".md", ".toml", ".cmake", ".txt", ".yaml", ".yml", ".json", ".mjs", ".sql", ".sh", ""}
-COLUMNS_MAX = 130
+COLUMNS_MAX, CASE_COLUMNS_MAX = 130, 200
 FILE_LINES_MAX, TEST_FILE_LINES_MAX = 500, 600
 FUNCTION_LINES_MAX, TEST_FUNCTION_LINES_MAX = 70, 100
 # Put together, so that this file does not contain what it looks for.
@@ -103,12 +103,13 @@ def check_columns(path: Path, lines: list[str], findings: Findings) -> None:
     if path.suffix in (".json", ".txt", ".sql") and path.name != "CMakeLists.txt":
         return
     fenced = False
+    bound = CASE_COLUMNS_MAX if path.is_relative_to(ROOT / "tests/blackbox") and path.suffix == ".py" else COLUMNS_MAX
     for number, line in enumerate(lines, 1):
         fenced ^= line.startswith("```")
         if path.suffix == ".md" and (fenced or line.lstrip().startswith("|") or "](" in line):
             continue
-        if len(line) > COLUMNS_MAX:
-            findings.add(path, number, "line", f"{len(line)} columns, at most {COLUMNS_MAX}")
+        if len(line) > bound:
+            findings.add(path, number, "line", f"{len(line)} columns, at most {bound}")
 
 
 def check_length(path: Path, lines: list[str], findings: Findings) -> None:
@@ -256,7 +257,9 @@ def check_cpp(path: Path, text: str, rules: dict, findings: Findings) -> None:
     check_awaits(source, findings)
     if parts[:2] == ("tests", "unit"):
         for match in re.finditer(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w:])sleep\s*\(", source.code):
-            findings.add(path, source.line(match.start()), "sleep", "a test waits for a condition with a deadline")
+            line = source.line(match.start())
+            if "//" not in text.splitlines()[line - 1]:
+                findings.add(path, line, "sleep", "a test waits for a condition with a deadline")
 
 
 # ---- Python

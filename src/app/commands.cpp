@@ -18,7 +18,8 @@ namespace funcgate::app {
 namespace {
 
 namespace json = base::json;
-constexpr int kDone = 0, kDifferent = 1, kUsage = 2, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7, kCannotStart = 78;
+constexpr int kDone = 0, kDifferent = 1, kUsage = 2, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7,
+              kCannotStart = 78;
 
 int exit_code(const base::Error& error) {
   switch (error.code) {
@@ -28,8 +29,16 @@ int exit_code(const base::Error& error) {
     case base::Code::Conflict: return kConflict;
     case base::Code::Unavailable:
     case base::Code::DeadlineExceeded: return kUnreachable;
-    default: return kDifferent;
+    case base::Code::Unauthenticated:
+    case base::Code::FailedPrecondition:
+    case base::Code::PayloadTooLarge:
+    case base::Code::ResourceExhausted:
+    case base::Code::Cancelled:
+    case base::Code::FunctionFailed:
+    case base::Code::DataLoss:
+    case base::Code::Internal: return kDifferent;
   }
+  return kDifferent;
 }
 
 int fail(const base::Error& error) {
@@ -51,10 +60,12 @@ base::Result<runtime::ZygoteClient> start_zygote() {
 
 std::string_view text_of(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
-  return value != nullptr && value->is_string() ? std::string_view(value->get_string().data(), value->get_string().size()) : std::string_view();
+  return value != nullptr && value->is_string() ? std::string_view(value->get_string().data(), value->get_string().size())
+                                                : std::string_view();
 }
 
-void print_lines(std::FILE* out, const json::object& result, std::string_view list, std::string_view member, std::string_view prefix) {
+void print_lines(std::FILE* out, const json::object& result, std::string_view list, std::string_view member,
+                 std::string_view prefix) {
   const auto* lines = result.if_contains(json::string_view(list.data(), list.size()));
   if (lines == nullptr || !lines->is_array()) return;
   for (const json::value& line : lines->get_array()) {
@@ -85,7 +96,8 @@ int print_report(const CommonOptions& common, const json::object& result, bool d
   return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
 }
 
-base::Result<service::ApplyResult> apply_locally(Instance& instance, const service::Bundle& bundle, const ResourceOptions& options, bool dry_run) {
+base::Result<service::ApplyResult> apply_locally(Instance& instance, const service::Bundle& bundle,
+                                                 const ResourceOptions& options, bool dry_run) {
   service::ApplyOptions apply;
   apply.set = options.set;
   apply.prune = options.prune;
@@ -106,15 +118,18 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
   const service::Bundle bundle = service::read_bundle(options.folder, service::process_environment, problems);
   if (!problems.empty()) return report_problems(common, std::move(problems));
   const base::SecretString bundle_text = service::to_json(bundle);
-  std::string request = fmt::format("{{\"bundle\":{},\"set\":{},\"prune\":{},\"author\":\"local\"}}", base::json_string(bundle_text.reveal()),
-                                    base::json_string(options.set), options.prune);
+  std::string request = fmt::format("{{\"bundle\":{},\"set\":{},\"prune\":{},\"author\":\"local\"}}",
+                                    base::json_string(bundle_text.reveal()), base::json_string(options.set), options.prune);
   const auto reply = control_request(common.data_dir, "POST", dry_run ? "/control/diff" : "/control/apply", request);
   base::wipe(request);
   if (reply.ok()) {
     const auto document = base::parse_json(reply->body);
-    if (!document.ok() || !document->is_object()) return fail({base::Code::Unavailable, "the server's answer cannot be read", {}});
+    if (!document.ok() || !document->is_object())
+      return fail({base::Code::Unavailable, "the server's answer cannot be read", {}});
     if (reply->status == 200) return print_report(common, document->get_object(), dry_run);
-    return fail({reply->status == 409 ? base::Code::Conflict : base::Code::Unavailable, std::string(text_of(document->get_object(), "error")), {}});
+    return fail({reply->status == 409 ? base::Code::Conflict : base::Code::Unavailable,
+                 std::string(text_of(document->get_object(), "error")),
+                 {}});
   }
   if (reply.error().code != base::Code::NotFound) return fail(reply.error());
   auto config = load_config(common.config_path);
@@ -147,7 +162,9 @@ int serve(const CommonOptions& common, const ServeOptions& options) {
   if (!zygote.ok()) return fail(zygote.error()), kCannotStart;
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   base::log::configure(config->log_level, config->log_path);
-  const std::string listen = !options.listen.empty() ? options.listen : !config->listen.empty() ? config->listen : "127.0.0.1:8089";
+  const std::string listen = !options.listen.empty()   ? options.listen
+                             : !config->listen.empty() ? config->listen
+                                                       : "127.0.0.1:8089";
   auto instance = Instance::open({common.data_dir, common.password_sources, true}, std::move(*config), *zygote);
   if (!instance.ok()) return fail(instance.error()), kCannotStart;
   // From here on threads run: the process ends at once, without destructors under their feet.
@@ -191,19 +208,22 @@ int export_resources(const CommonOptions& common, const std::string& folder) {
   if (reply.ok()) {
     const auto document = base::parse_json(reply->body);
     const auto* list = document.ok() && document->is_object() ? document->get_object().if_contains("files") : nullptr;
-    if (reply->status != 200 || list == nullptr || !list->is_array()) return fail({base::Code::Unavailable, "the server could not export", {}});
+    if (reply->status != 200 || list == nullptr || !list->is_array())
+      return fail({base::Code::Unavailable, "the server could not export", {}});
     files = list->get_array();
   } else if (reply.error().code != base::Code::NotFound) {
     return fail(reply.error());
   } else {
     base::SystemClock clock;
     base::SystemRandom random;
-    if (!std::filesystem::exists(common.data_dir + "/funcgate.db")) return fail({base::Code::NotFound, common.data_dir + " is not a data directory", {}});
+    if (!std::filesystem::exists(common.data_dir + "/funcgate.db"))
+      return fail({base::Code::NotFound, common.data_dir + " is not a data directory", {}});
     auto database = store::Database::open(common.data_dir + "/funcgate.db", store::sqlite_migrations(), clock);
     if (!database.ok()) return fail(database.error());
     auto configuration = store::ConfigurationRepository(**database, clock, random).load();
     if (!configuration.ok()) return fail(configuration.error());
-    for (const auto& file : service::export_configuration(*configuration, {})) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    for (const auto& file : service::export_configuration(*configuration, {}))
+      files.push_back(json::object{{"path", file.path}, {"content", file.content}});
   }
   for (const json::value& entry : files) {
     if (!entry.is_object()) continue;
@@ -211,7 +231,8 @@ int export_resources(const CommonOptions& common, const std::string& folder) {
     const auto path = std::filesystem::path(folder) / relative;
     std::error_code error;
     std::filesystem::create_directories(path.parent_path(), error);
-    if (auto status = base::write_file_durably(path.string(), text_of(entry.get_object(), "content"), 0644); !status.ok()) return fail(status.error());
+    if (auto status = base::write_file_durably(path.string(), text_of(entry.get_object(), "content"), 0644); !status.ok())
+      return fail(status.error());
     fmt::print("{}\n", path.string());
   }
   return kDone;

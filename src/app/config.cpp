@@ -27,7 +27,8 @@ std::string read_integer(const toml::node& node, std::int64_t min, std::int64_t 
   return {};
 }
 
-Key integer(std::string section, std::string name, std::int64_t& target, std::int64_t min, std::int64_t max, std::string meaning) {
+Key integer(std::string section, std::string name, std::int64_t& target, std::int64_t min, std::int64_t max,
+            std::string meaning) {
   return {std::move(section), std::move(name), std::move(meaning), std::to_string(target),
           [&target, min, max](const toml::node& node) { return read_integer(node, min, max, target); }};
 }
@@ -98,7 +99,8 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("upload_read_ms", limits.upload_read_ms, 10, kMs, "time for a multipart body; then 408");
   add("write_ms", limits.write_ms, 10, kMs, "time for writing one block of an answer; then the connection is closed");
   add("connections", limits.connections, 1, 1'000'000, "open connections; further ones are closed at once");
-  add("pre_auth_body_bytes", limits.pre_auth_body_bytes, 0, 64 << 20, "body that authentication may read before anybody is accepted");
+  add("pre_auth_body_bytes", limits.pre_auth_body_bytes, 0, 64 << 20,
+      "body that authentication may read before anybody is accepted");
   add("body_bytes", limits.body_bytes, 0, 500 << 20, "body of a call, after decoding; beyond it 413");
   add("upload_bytes", limits.upload_bytes, 0, kBytes, "all files of one call; beyond it 413");
   add("upload_files", limits.upload_files, 0, 1000, "files of one call; beyond it 413");
@@ -109,12 +111,14 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("pool_queue_length", limits.pool_queue_length, 0, 1'000'000, "calls that wait for a worker of one pool; beyond it 503");
   add("pool_workers", limits.pool_workers, 0, 1000, "workers of the default pool; 0 = number of cores");
   add("worker_memory_bytes", limits.worker_memory_bytes, 64 << 20, kBytes, "memory of one worker");
-  add("worker_calls_before_recycle", limits.worker_calls_before_recycle, 1, 1'000'000'000, "a worker is replaced after so many calls");
+  add("worker_calls_before_recycle", limits.worker_calls_before_recycle, 1, 1'000'000'000,
+      "a worker is replaced after so many calls");
   add("worker_load_ms", limits.worker_load_ms, 100, kMs, "time for loading all scripts");
   add("function_timeout_ms", limits.function_timeout_ms, 1000, 3'600'000, "run time of a sync call that says nothing else");
   add("async_function_timeout_ms", limits.async_function_timeout_ms, 1000, 3'600'000, "the same of an async call");
   add("auth_function_timeout_ms", limits.auth_function_timeout_ms, 50, 10'000, "the same of an authentication function");
-  add("auth_pool_queue_length", limits.auth_pool_queue_length, 0, 1'000'000, "calls that wait for the pool of authentication functions");
+  add("auth_pool_queue_length", limits.auth_pool_queue_length, 0, 1'000'000,
+      "calls that wait for the pool of authentication functions");
   add("result_bytes", limits.result_bytes, 1, 500 << 20, "result of a function; beyond it 500");
   add("large_result_bytes", limits.large_result_bytes, 1, 4LL << 30, "file or DFF.RESP_LARGE_DATA; beyond it 500");
   add("result_cache_bytes", limits.result_cache_bytes, 0, kBytes, "all cached results together");
@@ -137,18 +141,25 @@ std::vector<Key> keys_of(Config& config) {
   std::vector<Key> keys;
   keys.push_back(text("server", "listen", config.listen, "HOST:PORT; --listen wins"));
   keys.push_back(integer("server", "threads", config.threads, 0, 256, "io threads; 0 = number of cores"));
-  keys.push_back(text("server", "public_url", config.server.public_url, "base of the URLs in error bodies; empty = scheme and Host"));
-  keys.push_back(networks("server", "trusted_proxies", config.server.trusted_proxies, "whose X-Forwarded-* headers are believed"));
-  keys.push_back(text("server", "tls_certificate", config.tls_certificate, "PEM file; with tls_key HTTPS is served instead of HTTP"));
+  keys.push_back(
+      text("server", "public_url", config.server.public_url, "base of the URLs in error bodies; empty = scheme and Host"));
+  keys.push_back(
+      networks("server", "trusted_proxies", config.server.trusted_proxies, "whose X-Forwarded-* headers are believed"));
+  keys.push_back(
+      text("server", "tls_certificate", config.tls_certificate, "PEM file; with tls_key HTTPS is served instead of HTTP"));
   keys.push_back(text("server", "tls_key", config.tls_key, "PEM file"));
   keys.push_back(log_level(config.log_level));
   keys.push_back(text("log", "path", config.log_path, "file, or - for standard error"));
   keys.push_back(text("log", "access", config.access_log, "off, - for standard output, or a file: one line per answer"));
   keys.push_back(text("keystore", "path", config.keystore_path, "PKCS#12 file; empty = DATA/keystore.p12"));
   keys.push_back(text("keystore", "password_file", config.keystore_password_file, "its password; see docs/operating.md"));
-  keys.push_back(text("workers", "sandbox", config.worker_sandbox, "full, or reduced on a kernel without Landlock", {"full", "reduced"}));
+  keys.push_back(
+      text("workers", "sandbox", config.worker_sandbox, "full, or reduced on a kernel without Landlock", {"full", "reduced"}));
+  keys.push_back(
+      networks("metrics", "allow", config.server.metrics_networks, "who may read /metrics; [] = this machine, directly"));
   keys.push_back(boolean("compat", "dataflux", config.server.compat_dataflux, "statuses and reasons of DataFlux Func"));
-  keys.push_back(text("openapi", "access", config.server.openapi_access, "who may read /openapi.json", {"public", "signed-in", "off"}));
+  keys.push_back(
+      text("openapi", "access", config.server.openapi_access, "who may read /openapi.json", {"public", "signed-in", "off"}));
   auth::ThrottleSettings& throttle = config.throttle;
   auto guard = [&](const char* name, std::int64_t& target, const char* meaning) {
     keys.push_back(integer("auth.throttle", name, target, 1, 1'000'000, meaning));
@@ -167,7 +178,8 @@ std::vector<Key> keys_of(Config& config) {
   return keys;
 }
 
-void read_pool(Config& config, std::string_view name, const toml::table& table, const std::function<void(const toml::node&, std::string, std::string)>& wrong) {
+void read_pool(Config& config, std::string_view name, const toml::table& table,
+               const std::function<void(const toml::node&, std::string, std::string)>& wrong) {
   const auto number = base::parse_digits(name);
   if (!number || *number < 1 || *number > 15) {
     wrong(table, "pools." + std::string(name), "a pool has a number from 1 to 15");
@@ -191,11 +203,18 @@ void read_pool(Config& config, std::string_view name, const toml::table& table, 
   config.pools[static_cast<std::uint16_t>(*number)] = pool;
 }
 
+std::vector<domain::Network> this_machine() {
+  return {*domain::Network::parse("127.0.0.0/8"), *domain::Network::parse("::1")};
+}
+
 }  // namespace
 
 base::Result<Config> load_config(const std::string& path) {
   Config config;
-  if (path.empty()) return config;
+  if (path.empty()) {
+    config.server.metrics_networks = this_machine();
+    return config;
+  }
   constexpr std::size_t kConfigBytesMax = 1 << 20;
   TRY(const std::string content, base::read_file(path, kConfigBytesMax));
   const toml::parse_result parsed = toml::parse(content, path);
@@ -208,7 +227,8 @@ base::Result<Config> load_config(const std::string& path) {
     problems.push_back(fmt::format("{}:{}: {}: {}", path, node.source().begin.line, key, message));
   };
   std::vector<Key> keys = keys_of(config);
-  const std::function<void(const toml::table&, const std::string&)> read = [&](const toml::table& table, const std::string& section) {
+  const std::function<void(const toml::table&, const std::string&)> read = [&](const toml::table& table,
+                                                                               const std::string& section) {
     for (const auto& [key, node] : table) {
       const std::string name(key.str());
       const std::string full = section.empty() ? name : section + "." + name;
@@ -220,7 +240,8 @@ base::Result<Config> load_config(const std::string& path) {
         }
         continue;
       }
-      const auto known = std::find_if(keys.begin(), keys.end(), [&](const Key& candidate) { return candidate.section + "." + candidate.name == full; });
+      const auto known = std::find_if(keys.begin(), keys.end(),
+                                      [&](const Key& candidate) { return candidate.section + "." + candidate.name == full; });
       if (known == keys.end()) {
         std::vector<std::string> names;
         for (const Key& candidate : keys) names.push_back(candidate.section + "." + candidate.name);
@@ -232,7 +253,9 @@ base::Result<Config> load_config(const std::string& path) {
     }
   };
   read(parsed.table(), "");
-  if (config.tls_certificate.empty() != config.tls_key.empty()) problems.push_back(path + ": server.tls_certificate and server.tls_key belong together");
+  if (config.server.metrics_networks.empty()) config.server.metrics_networks = this_machine();
+  if (config.tls_certificate.empty() != config.tls_key.empty())
+    problems.push_back(path + ": server.tls_certificate and server.tls_key belong together");
   if (!problems.empty()) return base::Error{base::Code::InvalidArgument, base::join(problems, "\n"), {}};
   return config;
 }
@@ -246,8 +269,9 @@ std::string describe_config() {
     out += fmt::format("{:<52} # {}\n", fmt::format("{} = {}", key.name, key.default_text), key.meaning);
   }
   out += "\n[pools.5]  # workers for functions with queue=5; the same keys for every number from 1 to 15\n";
-  out += fmt::format("{:<52} # {}\n{:<52} # {}\n{:<52} # {}\n{:<52} # {}\n", "workers = 0", "0 = number of cores", "queue_length = 1000",
-                     "calls that wait", "memory_bytes = 536870912", "of one worker", "network = true", "functions may open connections");
+  out += fmt::format("{:<52} # {}\n{:<52} # {}\n{:<52} # {}\n{:<52} # {}\n", "workers = 0", "0 = number of cores",
+                     "queue_length = 1000", "calls that wait", "memory_bytes = 536870912", "of one worker", "network = true",
+                     "functions may open connections");
   return out;
 }
 

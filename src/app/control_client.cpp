@@ -19,7 +19,8 @@ base::Result<ControlReply> control_request(const std::string& data_dir, std::str
   address.sun_family = AF_UNIX;
   const std::string socket_path = data_dir + "/control.sock";
   if (socket_path.size() >= sizeof address.sun_path) {
-    return base::Error{base::Code::InvalidArgument, "the path of the data directory is too long for a Unix socket: " + data_dir, {}};
+    return base::Error{
+        base::Code::InvalidArgument, "the path of the data directory is too long for a Unix socket: " + data_dir, {}};
   }
   std::memcpy(address.sun_path, socket_path.c_str(), socket_path.size() + 1);
   base::FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -28,10 +29,13 @@ base::Result<ControlReply> control_request(const std::string& data_dir, std::str
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ENOENT || errno == ECONNREFUSED) return base::Error{base::Code::NotFound, "no server runs on " + data_dir, {}};
-    return base::Error{base::Code::Unavailable, fmt::format("cannot reach the server at {}: {}", socket_path, base::errno_text(errno)), {}};
+    return base::Error{
+        base::Code::Unavailable, fmt::format("cannot reach the server at {}: {}", socket_path, base::errno_text(errno)), {}};
   }
-  TRY_DONE(base::write_all(socket.get(), fmt::format("{} {} HTTP/1.1\r\nHost: control\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                                                     "Content-Length: {}\r\n\r\n", method, path, body.size())));
+  TRY_DONE(base::write_all(
+      socket.get(), fmt::format("{} {} HTTP/1.1\r\nHost: control\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                                "Content-Length: {}\r\n\r\n",
+                                method, path, body.size())));
   TRY_DONE(base::write_all(socket.get(), body));
   std::string answer;
   char block[65536];
@@ -44,7 +48,8 @@ base::Result<ControlReply> control_request(const std::string& data_dir, std::str
   }
   const std::size_t end = answer.find("\r\n\r\n");
   const auto status = answer.size() > 12 ? base::parse_digits(std::string_view(answer).substr(9, 3)) : std::nullopt;
-  if (end == std::string::npos || !status) return base::Error{base::Code::Unavailable, "the server closed the connection without an answer", {}};
+  if (end == std::string::npos || !status)
+    return base::Error{base::Code::Unavailable, "the server closed the connection without an answer", {}};
   return ControlReply{static_cast<int>(*status), answer.substr(end + 4)};
 }
 

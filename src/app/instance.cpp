@@ -24,10 +24,18 @@ std::size_t or_cores(std::int64_t configured) { return configured > 0 ? static_c
 
 }  // namespace
 
-IoWorld::IoWorld(std::size_t index, const base::Clock& clock, base::Random& random, auth::HashGate& hashes, auth::NonceCounters& nonces,
-                 std::size_t credentials_max)
-    : io(index, clock), credentials(credentials_max), verdicts(kVerdictsMax),
-      auth_thread{.clock = clock, .random = random, .io = &io, .credentials = credentials, .verdicts = verdicts, .hashes = hashes, .nonces = nonces} {}
+IoWorld::IoWorld(std::size_t index, const base::Clock& clock, base::Random& random, auth::HashGate& hashes,
+                 auth::NonceCounters& nonces, std::size_t credentials_max)
+    : io(index, clock),
+      credentials(credentials_max),
+      verdicts(kVerdictsMax),
+      auth_thread{.clock = clock,
+                  .random = random,
+                  .io = &io,
+                  .credentials = credentials,
+                  .verdicts = verdicts,
+                  .hashes = hashes,
+                  .nonces = nonces} {}
 
 Instance::Instance(InstanceOptions options, Config config, runtime::ZygoteClient& zygote)
     : options_(std::move(options)), config_(std::move(config)), zygote_(zygote), throttle_(config_.throttle, clock_),
@@ -47,7 +55,9 @@ base::Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options, 
 base::Status Instance::lock_folder() {
   TRY_DONE(base::make_folder(options_.data_dir, 0700));
   lock_ = base::FileDescriptor(::open((options_.data_dir + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock_) return base::Error{base::Code::PermissionDenied, "cannot open " + options_.data_dir + "/lock: " + base::errno_text(errno), {}};
+  if (!lock_)
+    return base::Error{
+        base::Code::PermissionDenied, "cannot open " + options_.data_dir + "/lock: " + base::errno_text(errno), {}};
   if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
     return base::Error{base::Code::Conflict, "another funcgate uses the data directory " + options_.data_dir, {}};
   }
@@ -101,7 +111,8 @@ void Instance::make_scheme_factory() {
   schemes_ = std::make_unique<auth::SchemeFactory>(keys, random_);
   auth::HashGateSettings gate;
   const domain::Limits& limits = config_.server.limits;
-  gate.concurrency = limits.hash_concurrency > 0 ? static_cast<std::size_t>(limits.hash_concurrency) : std::max<std::size_t>(1, cores() / 2);
+  gate.concurrency =
+      limits.hash_concurrency > 0 ? static_cast<std::size_t>(limits.hash_concurrency) : std::max<std::size_t>(1, cores() / 2);
   gate.waiting_max = static_cast<std::size_t>(limits.hash_queue);
   gate.waiting_per_address_max = static_cast<std::size_t>(limits.hash_queue_per_address);
   gate.wait_ms = limits.hash_wait_ms;
@@ -128,7 +139,8 @@ runtime::HostSettings Instance::host_settings() const {
   settings.pools.emplace_back(3, pool("tasks", or_cores(limits.pool_workers), false));
   for (const auto& [number, configured] : config_.pools) {
     std::erase_if(settings.pools, [n = number](const auto& entry) { return entry.first == n; });
-    runtime::PoolSettings made = pool(number == 1 ? "default" : std::to_string(number), or_cores(configured.workers), number == 1);
+    runtime::PoolSettings made =
+        pool(number == 1 ? "default" : std::to_string(number), or_cores(configured.workers), number == 1);
     made.queue_length = configured.queue_length;
     made.memory_bytes = configured.memory_bytes;
     made.network = configured.network;
@@ -145,14 +157,16 @@ runtime::HostSettings Instance::host_settings() const {
 
 base::Status Instance::make_services() {
   make_scheme_factory();
-  if (!hashes_) return base::Error{base::Code::FailedPrecondition, "the keystore lacks the secrets of this instance (see the log above)", {}};
+  if (!hashes_)
+    return base::Error{base::Code::FailedPrecondition, "the keystore lacks the secrets of this instance (see the log above)", {}};
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);
   uploads_ = std::make_unique<service::UploadQuota>(config_.server.limits.upload_quota_bytes, *pool_);
   tasks_ = std::make_unique<service::Tasks>(config_.server, *task_store_, *pool_, catalog_);
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
   const std::size_t threads = options_.serving ? or_cores(config_.threads) : 1;
-  journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_, audit::JournalSettings::of(config_.server.limits), threads);
+  journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_,
+                                              audit::JournalSettings::of(config_.server.limits), threads);
   std::vector<base::IoThread*> ios;
   std::vector<domain::ScriptServices*> services;
   const auto unseal = [this](const domain::EnvVariable& variable) { return vault_->open(variable.value, {"env", variable.id}); };
@@ -160,8 +174,8 @@ base::Status Instance::make_services() {
     worlds_.push_back(std::make_unique<IoWorld>(i, clock_, random_, *hashes_, nonces_,
                                                 static_cast<std::size_t>(config_.server.limits.basic_cache_entries)));
     IoWorld& world = *worlds_.back();
-    world.scripts = std::make_unique<service::ScriptServer>(world.io, catalog_, script_cache_, *key_values_, *pool_, *tasks_, unseal,
-                                                            random_, config_.server);
+    world.scripts = std::make_unique<service::ScriptServer>(world.io, catalog_, script_cache_, *key_values_, *pool_, *tasks_,
+                                                            unseal, random_, config_.server);
     ios.push_back(&world.io);
     services.push_back(world.scripts.get());
   }
@@ -173,7 +187,9 @@ base::Status Instance::make_services() {
   builder_ = std::make_unique<service::CatalogBuilder>(config_.server, maker, unseal, metrics_);
   resources_ = std::make_unique<service::ResourceService>(
       service::ResourceService::Parts{*configuration_, *host_, *codec_, *vault_, clock_},
-      [this](service::ConfigurationPtr configuration, domain::GenerationPtr generation) { publish(std::move(configuration), std::move(generation)); });
+      [this](service::ConfigurationPtr configuration, domain::GenerationPtr generation) {
+        publish(std::move(configuration), std::move(generation));
+      });
   for (std::size_t i = 0; i < worlds_.size(); ++i) worlds_[i]->io.start(fmt::format("io-{}", i));
   return base::kDone;
 }

@@ -1,6 +1,7 @@
 // The serving side of Instance: sockets, signals, the orderly end.
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <filesystem>
 #include <thread>
@@ -45,9 +46,11 @@ base::Status Instance::open_listeners(const std::string& listen) {
   for (std::size_t i = 0; i < worlds_.size(); ++i) {
     IoWorld& world = *worlds_[i];
     world.auth_thread.functions = &host_->runner(i);
-    world.gateway = std::make_unique<service::Gateway>(shared, world.io, world.auth_thread, host_->runner(i), journal_->recorder(i));
+    world.gateway =
+        std::make_unique<service::Gateway>(shared, world.io, world.auth_thread, host_->runner(i), journal_->recorder(i));
     world.routes = std::make_unique<ServerRoutes>(parts, world.io);
-    world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, random_, *access_log_, *edge_metrics_, open_connections_});
+    world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, random_, *access_log_,
+                                    *edge_metrics_, open_connections_});
     TRY(world.listener, http::Listener::open(*world.edge, address, tls_.get()));
     address.port = world.listener->port();  // the first one chose if it was 0
   }
@@ -62,7 +65,26 @@ base::Status Instance::open_listeners(const std::string& listen) {
   return base::kDone;
 }
 
+namespace {
+
+// Each connection is a descriptor; the soft limit of a shell (1024) is below what limits.connections promises.
+void raise_descriptor_limit(std::int64_t connections) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto wanted = static_cast<rlim_t>(connections + 1000);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur < wanted) {
+    base::log::warning("server.few_descriptors",
+                       {{"limit", static_cast<std::int64_t>(limit.rlim_cur)}, {"wanted", static_cast<std::int64_t>(wanted)}});
+  }
+}
+
+}  // namespace
+
 base::Status Instance::serve(const std::string& listen) {
+  raise_descriptor_limit(config_.server.limits.connections);
   TRY_DONE(journal_->start());
   TRY_DONE(tasks_->recover());
   remove_stale_folders(config_.server.call_folder, *task_store_);

@@ -15,13 +15,17 @@ Exit codes: 0 done, 1 failed or different, 2 usage, 3 not found, 4 denied, 5 con
 
 void add_data(CLI::App& command, funcgate::app::CommonOptions& common) {
   command.add_option("--data", common.data_dir, "Data directory: keystore, database, journal")->capture_default_str();
-  command.add_option("--config", common.config_path, "Configuration file (TOML); see check-config --print")->check(CLI::ExistingFile);
+  command.add_option("--config", common.config_path, "Configuration file (TOML); see check-config --print")
+      ->check(CLI::ExistingFile);
   command.add_option("--keystore-password-file", common.password_sources.command_line_file, "File with the keystore's password");
 }
 
-void add_resources(CLI::App& command, funcgate::app::CommonOptions& common, funcgate::app::ResourceOptions& options, bool changes) {
+void add_resources(CLI::App& command, funcgate::app::CommonOptions& common, funcgate::app::ResourceOptions& options,
+                   bool changes) {
   command.add_option("-f,--file", options.folder, "Folder (or one file) of resource documents")->required();
-  command.add_option("-o,--output", common.output, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+  command.add_option("-o,--output", common.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
   if (!changes) return;
   add_data(command, common);
   command.add_flag("--prune", options.prune, "Remove what an earlier apply of this set created and the folder lacks");

@@ -17,7 +17,9 @@ Answer text_answer(int status, std::string content_type, std::string body) {
   return answer;
 }
 
-Answer json_answer(int status, const json::value& value) { return text_answer(status, "application/json", base::to_json(value) + "\n"); }
+Answer json_answer(int status, const json::value& value) {
+  return text_answer(status, "application/json", base::to_json(value) + "\n");
+}
 
 Answer error_answer(const base::Error& error) {
   return json_answer(error.code == base::Code::InvalidArgument ? 400 : error.code == base::Code::Conflict ? 409 : 503,
@@ -40,7 +42,8 @@ base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call,
   const bool reads = call.method == domain::Method::Get || call.method == domain::Method::Head;
   if (reads && call.path == "/healthz") co_return text_answer(200, "application/json", "{\"status\":\"ok\"}\n");
   if (reads && call.path == "/readyz") co_return ready();
-  if (reads && call.path == "/metrics") co_return text_answer(200, "text/plain; version=0.0.4; charset=utf-8", parts_.metrics.render());
+  if (reads && call.path == "/metrics" && may_read_metrics(call, entrance))
+    co_return text_answer(200, "text/plain; version=0.0.4; charset=utf-8", parts_.metrics.render());
   if (reads && call.path == "/openapi.json") co_return openapi(call);
   if (entrance != http::Entrance::Control) co_return std::nullopt;
   if (call.method == domain::Method::Post && (call.path == "/control/apply" || call.path == "/control/diff")) {
@@ -48,6 +51,17 @@ base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call,
   }
   if (reads && call.path == "/control/export") co_return co_await export_files();
   co_return std::nullopt;
+}
+
+bool ServerRoutes::may_read_metrics(const domain::Call& call, http::Entrance entrance) const {
+  if (entrance == http::Entrance::Control) return true;
+  // Through a proxy that nobody declared as trusted everybody looks like this machine.
+  const bool forwarded = call.header_count("x-forwarded-for") > 0 || call.header_count("forwarded") > 0;
+  if (forwarded && parts_.settings.trusted_proxies.empty()) return false;
+  for (const domain::Network& network : parts_.settings.metrics_networks) {
+    if (network.contains(call.peer)) return true;
+  }
+  return false;
 }
 
 Answer ServerRoutes::ready() {
@@ -77,7 +91,8 @@ base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) 
     base::wipe(body);
     const json::object* request = document.if_object();
     const auto* bundle_text = request == nullptr ? nullptr : request->if_contains("bundle");
-    if (bundle_text == nullptr || !bundle_text->is_string()) return base::Error{base::Code::InvalidArgument, "the bundle is missing", {}};
+    if (bundle_text == nullptr || !bundle_text->is_string())
+      return base::Error{base::Code::InvalidArgument, "the bundle is missing", {}};
     const auto& text = bundle_text->get_string();
     TRY(const service::Bundle bundle, service::bundle_from_json({text.data(), text.size()}));
     service::ApplyOptions options;
@@ -98,7 +113,8 @@ base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) 
 base::Async<Answer> ServerRoutes::export_files() {
   std::function<base::Result<std::string>()> work = [this]() -> base::Result<std::string> {
     json::array files;
-    for (const auto& file : parts_.resources.export_documents({})) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    for (const auto& file : parts_.resources.export_documents({}))
+      files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});
   };
   base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);

@@ -27,6 +27,7 @@ class ServerRoutes final : public http::LocalRoutes {
   base::Async<std::optional<service::Answer>> serve(const domain::Call& call, http::Entrance entrance) override;
 
  private:
+  bool may_read_metrics(const domain::Call& call, http::Entrance entrance) const;
   service::Answer ready();
   std::optional<service::Answer> openapi(const domain::Call& call);
   base::Async<service::Answer> apply(const domain::Call& call, bool dry_run);

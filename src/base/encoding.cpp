@@ -37,7 +37,8 @@ std::string encode(std::string_view bytes, std::string_view alphabet, bool paddi
 }
 
 // `text` without padding. A single left-over character or set trailing bits are not canonical.
-std::optional<std::size_t> decode_to(std::string_view text, const std::array<std::int8_t, 256>& table, char* out, std::size_t capacity) {
+std::optional<std::size_t> decode_to(std::string_view text, const std::array<std::int8_t, 256>& table, char* out,
+                                     std::size_t capacity) {
   if (text.size() % 4 == 1 || text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > capacity) return std::nullopt;
   char* end = out;
   std::uint32_t buffer = 0;
@@ -72,7 +73,8 @@ bool strip_padding(std::string_view& text) {
 }
 
 bool unreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
 }
 
 }  // namespace

@@ -23,8 +23,9 @@ std::string errno_text(int error_number) {
 
 namespace {
 Error file_error(std::string_view action, const std::string& path, int error_number) {
-  const Code code = error_number == ENOENT ? Code::NotFound : error_number == EACCES || error_number == EPERM ? Code::PermissionDenied
-                                                                                                              : Code::Unavailable;
+  const Code code = error_number == ENOENT                            ? Code::NotFound
+                    : error_number == EACCES || error_number == EPERM ? Code::PermissionDenied
+                                                                      : Code::Unavailable;
   return Error{code, fmt::format("cannot {} {}: {}", action, path, errno_text(error_number)), {}};
 }
 }  // namespace

@@ -137,7 +137,8 @@ ObjectReader& ObjectReader::boolean(std::string_view name, bool& target) {
   return *this;
 }
 
-ObjectReader& ObjectReader::integer(std::string_view name, std::int64_t& target, std::int64_t min, std::int64_t max, bool required) {
+ObjectReader& ObjectReader::integer(std::string_view name, std::int64_t& target, std::int64_t min, std::int64_t max,
+                                    bool required) {
   const json::value* value = member(name);
   if (value == nullptr) {
     if (required && object_ != nullptr) finding(name, "missing", "is required");
@@ -171,7 +172,8 @@ ObjectReader& ObjectReader::choice(std::string_view name, std::string& target, c
   std::string found;
   const std::size_t before = findings_.size();
   text(name, found, 0, 1000, required);
-  if (findings_.size() != before || object_ == nullptr || object_->if_contains(json::string_view(name.data(), name.size())) == nullptr) {
+  if (findings_.size() != before || object_ == nullptr ||
+      object_->if_contains(json::string_view(name.data(), name.size())) == nullptr) {
     return *this;
   }
   if (std::find(choices.begin(), choices.end(), found) == choices.end()) {

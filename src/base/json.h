@@ -39,17 +39,20 @@ class ObjectReader {
   ObjectReader(const json::value& value, std::string path, std::vector<Finding>& findings);
 
   // The length is counted in code points for text limits.
-  ObjectReader& text(std::string_view name, std::string& target, std::size_t length_min, std::size_t length_max, bool required = false);
+  ObjectReader& text(std::string_view name, std::string& target, std::size_t length_min, std::size_t length_max,
+                     bool required = false);
   ObjectReader& optional_text(std::string_view name, std::optional<std::string>& target, std::size_t length_max);
   ObjectReader& boolean(std::string_view name, bool& target);
   ObjectReader& integer(std::string_view name, std::int64_t& target, std::int64_t min, std::int64_t max, bool required = false);
   ObjectReader& optional_integer(std::string_view name, std::optional<std::int64_t>& target, std::int64_t min, std::int64_t max);
-  ObjectReader& choice(std::string_view name, std::string& target, const std::vector<std::string_view>& choices, bool required = false);
+  ObjectReader& choice(std::string_view name, std::string& target, const std::vector<std::string_view>& choices,
+                       bool required = false);
   // RFC 3339 or null.
   ObjectReader& time(std::string_view name, std::optional<std::int64_t>& target_ms);
   ObjectReader& text_list(std::string_view name, std::vector<std::string>& target, std::size_t count_max, std::size_t length_max);
   // Calls `read(element, "path.name[i]")` for each element.
-  ObjectReader& list(std::string_view name, std::size_t count_max, const std::function<void(const json::value&, const std::string&)>& read);
+  ObjectReader& list(std::string_view name, std::size_t count_max,
+                     const std::function<void(const json::value&, const std::string&)>& read);
   // The member as it is, or nullptr; marks it as known.
   const json::value* member(std::string_view name);
 

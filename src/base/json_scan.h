@@ -35,7 +35,7 @@ std::optional<std::vector<JsonMember>> find_members(std::string_view text, const
                                                     unsigned depth_max = 64);
 
 // `text` without the members at `paths`, still valid JSON. nullopt: `text` is not valid. Sets `removed` if anything was cut.
-std::optional<std::string> remove_members(std::string_view text, const std::vector<std::vector<std::string>>& paths, bool& removed,
-                                          unsigned depth_max = 64);
+std::optional<std::string> remove_members(std::string_view text, const std::vector<std::vector<std::string>>& paths,
+                                          bool& removed, unsigned depth_max = 64);
 
 }  // namespace funcgate::base

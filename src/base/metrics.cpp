@@ -73,7 +73,8 @@ void Histogram::render(std::string& out, std::string_view name, std::string_view
   for (std::size_t i = 0; i < buckets_.size(); ++i) {
     total += buckets_[i].load(std::memory_order_relaxed);
     const std::string limit = i < kLimitsUs.size() ? fmt::format("{}", static_cast<double>(kLimitsUs[i]) / 1e6) : "+Inf";
-    render_line(out, fmt::format("{}_bucket", name), fmt::format("{}{}le=\"{}\"", labels, separator, limit), std::to_string(total));
+    render_line(out, fmt::format("{}_bucket", name), fmt::format("{}{}le=\"{}\"", labels, separator, limit),
+                std::to_string(total));
   }
   render_line(out, fmt::format("{}_sum", name), labels,
               fmt::format("{:.6f}", static_cast<double>(sum_ns_.load(std::memory_order_relaxed)) / 1e9));
@@ -121,7 +122,8 @@ std::string Metrics::render() const {
   for (const std::string& name : order_) {
     const Family& family = families_.at(name);
     fmt::format_to(std::back_inserter(out), "# HELP {} {}\n# TYPE {} {}\n", name, family.help, name, family.type);
-    for (const auto& [labels, counter] : sorted(family.counters)) render_line(out, name, labels, std::to_string((*counter)->value()));
+    for (const auto& [labels, counter] : sorted(family.counters))
+      render_line(out, name, labels, std::to_string((*counter)->value()));
     for (const auto& [labels, histogram] : sorted(family.histograms)) (*histogram)->render(out, name, labels);
     for (const auto& [labels, read] : sorted(family.gauges)) render_line(out, name, labels, fmt::format("{}", (*read)()));
   }

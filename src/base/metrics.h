@@ -37,8 +37,8 @@ class Counter {
 // Durations with fixed bucket limits: 0.1 ms … 100 s.
 class Histogram {
  public:
-  static constexpr std::array<std::int64_t, 16> kLimitsUs = {100,    250,     500,     1000,    2500,    5000,     10000,    25000,
-                                                             50000,  100000,  250000,  500000,  1000000, 5000000, 30000000, 100000000};
+  static constexpr std::array<std::int64_t, 16> kLimitsUs = {
+      100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 5000000, 30000000, 100000000};
   void observe_ns(std::int64_t ns);
   void render(std::string& out, std::string_view name, std::string_view labels) const;
 

@@ -32,7 +32,8 @@ Principal::Principal(PrincipalKey, PrincipalFields fields) : fields_(std::move(f
 }
 
 bool Principal::same_caller(const PrincipalFields& other) const {
-  return fields_.type == other.type && fields_.auth_id == other.auth_id && fields_.name == other.name && fields_.key_id == other.key_id;
+  return fields_.type == other.type && fields_.auth_id == other.auth_id && fields_.name == other.name &&
+         fields_.key_id == other.key_id;
 }
 
 }  // namespace funcgate::domain

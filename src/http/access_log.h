@@ -24,7 +24,8 @@ class AccessLog {
 
   bool enabled() const { return enabled_; }
   // `target` has credential fields masked.
-  void write(const domain::Call& call, std::string_view target, int status, std::int64_t bytes, base::WallMs now, std::int64_t us);
+  void write(const domain::Call& call, std::string_view target, int status, std::int64_t bytes, base::WallMs now,
+             std::int64_t us);
 
  private:
   AccessLog() = default;

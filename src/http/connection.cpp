@@ -127,8 +127,10 @@ base::Async<Connection::HeadResult> Connection::read_head() {
     const IoResult got = co_await reading;
     waiting_for_request_ = false;
     if (got.error && timed_out_ && !idle) {
-      head_refusal_ = domain::Refusal{
-          .fault = domain::Fault::Timeout, .reason = domain::Reason::HttpSlow, .message = "The request head came too slowly", .close = true};
+      head_refusal_ = domain::Refusal{.fault = domain::Fault::Timeout,
+                                      .reason = domain::Reason::HttpSlow,
+                                      .message = "The request head came too slowly",
+                                      .close = true};
       break;
     }
     if (got.error) co_return HeadResult::Closed;
@@ -185,7 +187,8 @@ base::Async<service::Answer> Connection::answer() {
   } else if (call_.has_body) {
     constexpr std::size_t kControlBytesMax = 64 << 20;
     if (co_await read(kControlBytesMax, false) != service::BodyResult::Complete) {
-      co_return refused({.fault = domain::Fault::BodyTooLarge, .reason = domain::Reason::BodyTooLarge, .message = "The body cannot be read"});
+      co_return refused(
+          {.fault = domain::Fault::BodyTooLarge, .reason = domain::Reason::BodyTooLarge, .message = "The body cannot be read"});
     }
   }
   auto local = co_await edge_.local.serve(call_, entrance_);
@@ -209,9 +212,11 @@ base::Async<void> Connection::serve_one() {
   const std::size_t before = out_.size();
   edge_.writer.write(out_, answer, context);
   if (edge_.access_log.enabled()) {
-    const int status = answer.refusal ? service::fault_identity(answer.refusal->fault, edge_.settings.compat_dataflux).status : answer.status;
-    edge_.access_log.write(call_, context.masked_target, status, static_cast<std::int64_t>(out_.size() - before) + answer.file_bytes,
-                           edge_.io.clock().wall_ms(), (edge_.io.clock().steady_ns() - call_.arrival_ns) / 1000);
+    const int status =
+        answer.refusal ? service::fault_identity(answer.refusal->fault, edge_.settings.compat_dataflux).status : answer.status;
+    edge_.access_log.write(call_, context.masked_target, status,
+                           static_cast<std::int64_t>(out_.size() - before) + answer.file_bytes, edge_.io.clock().wall_ms(),
+                           (edge_.io.clock().steady_ns() - call_.arrival_ns) / 1000);
   }
   if (answer.file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = true;
   finish_request();

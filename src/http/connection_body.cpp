@@ -69,8 +69,11 @@ BodyResult Connection::body_problem() const {
     case BodyState::TimedOut: return BodyResult::TimedOut;
     case BodyState::Malformed: return BodyResult::Malformed;
     case BodyState::Gone: return BodyResult::Gone;
-    default: return BodyResult::Complete;
+    case BodyState::None:
+    case BodyState::Reading:
+    case BodyState::Complete: return BodyResult::Complete;
   }
+  return BodyResult::Gone;
 }
 
 base::Async<BodyResult> Connection::read(std::size_t bytes_max, bool prefix_is_enough) {

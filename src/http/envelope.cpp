@@ -17,8 +17,8 @@ void append_times(std::string& out, const domain::Call& call, const EnvelopeTime
   } else {
     base::append_json_string(out, call.client_time);
   }
-  fmt::format_to(std::back_inserter(out), ",\"reqTime\":\"{}\",\"respTime\":\"{}\",\"reqCost\":{}}}", times.request, times.response,
-                 times.cost_ms);
+  fmt::format_to(std::back_inserter(out), ",\"reqTime\":\"{}\",\"respTime\":\"{}\",\"reqCost\":{}}}", times.request,
+                 times.response, times.cost_ms);
 }
 
 void append_url(std::string& out, const domain::Call& call, std::string_view target, const service::ServerSettings& settings) {
@@ -34,7 +34,8 @@ void append_url(std::string& out, const domain::Call& call, std::string_view tar
 int append_refusal(std::string& out, const domain::Refusal& refusal, const domain::Call& call, std::string_view target,
                    const EnvelopeTimes& times, const service::ServerSettings& settings, bool async_api) {
   const service::FaultIdentity identity = service::fault_identity(refusal.fault, settings.compat_dataflux, async_api);
-  fmt::format_to(std::back_inserter(out), "{{\"ok\":false,\"error\":{},\"reason\":\"{}\",\"message\":", identity.error, identity.reason);
+  fmt::format_to(std::back_inserter(out), "{{\"ok\":false,\"error\":{},\"reason\":\"{}\",\"message\":", identity.error,
+                 identity.reason);
   base::append_json_string(out, refusal.message);
   if (!refusal.detail.empty()) out.append(",\"detail\":").append(refusal.detail);
   fmt::format_to(std::back_inserter(out), ",\"status\":{},\"reqDump\":{{\"method\":", identity.status);

@@ -33,7 +33,8 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   const auto port = colon == std::string_view::npos ? std::nullopt : base::parse_digits(text.substr(colon + 1));
   if (!port || *port > 65535) {
     return base::Error{base::Code::InvalidArgument,
-                       fmt::format("cannot listen on \"{}\": write HOST:PORT, for example 127.0.0.1:8089", base::printable(text)), {}};
+                       fmt::format("cannot listen on \"{}\": write HOST:PORT, for example 127.0.0.1:8089", base::printable(text)),
+                       {}};
   }
   std::string host(text.substr(0, colon));
   if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
@@ -42,14 +43,16 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   return ListenAddress{host, static_cast<std::uint16_t>(*port)};
 }
 
-Listener::Listener(Edge& edge, TlsIdentity* tls) : edge_(edge), tls_(tls), acceptor_(edge.io.context()), pause_([this] { accept(); }) {}
+Listener::Listener(Edge& edge, TlsIdentity* tls)
+    : edge_(edge), tls_(tls), acceptor_(edge.io.context()), pause_([this] { accept(); }) {}
 
 base::Result<std::unique_ptr<Listener>> Listener::open(Edge& edge, const ListenAddress& address, TlsIdentity* tls) {
   std::unique_ptr<Listener> listener(new Listener(edge, tls));
   error_code error;
   const auto ip = boost::asio::ip::make_address(address.host, error);
   auto failed = [&](std::string_view what) {
-    return base::Error{base::Code::Unavailable, fmt::format("cannot {} {}:{}: {}", what, address.host, address.port, error.message()), {}};
+    return base::Error{
+        base::Code::Unavailable, fmt::format("cannot {} {}:{}: {}", what, address.host, address.port, error.message()), {}};
   };
   if (error) return failed("understand the address");
   const boost::asio::ip::tcp::endpoint endpoint(ip, address.port);
@@ -106,7 +109,9 @@ base::Result<std::unique_ptr<ControlListener>> ControlListener::open(Edge& edge,
   std::unique_ptr<ControlListener> listener(new ControlListener(edge));
   error_code error;
   ::unlink(path.c_str());  // left by a server that was killed; the data directory's lock says that none is running
-  auto failed = [&] { return base::Error{base::Code::Unavailable, fmt::format("cannot open the control socket {}: {}", path, error.message()), {}}; };
+  auto failed = [&] {
+    return base::Error{base::Code::Unavailable, fmt::format("cannot open the control socket {}: {}", path, error.message()), {}};
+  };
   listener->acceptor_.open(boost::asio::local::stream_protocol(), error);
   if (error) return failed();
   const mode_t before = ::umask(0177);
@@ -133,7 +138,8 @@ void ControlListener::accept() {
     const bool same_user = ::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
                            (peer.uid == ::geteuid() || peer.uid == 0);
     if (same_user) {
-      auto connection = std::make_unique<Connection>(edge_, local_transport(std::move(socket)), domain::Address(), Entrance::Control);
+      auto connection =
+          std::make_unique<Connection>(edge_, local_transport(std::move(socket)), domain::Address(), Entrance::Control);
       base::spawn(Connection::run(std::move(connection)));
     }
     accept();

@@ -42,7 +42,8 @@ std::optional<std::string> parameter(std::string_view value, std::string_view wa
 std::optional<std::string> MultipartParser::boundary_of(std::string_view content_type) {
   bool repeated = false;
   auto boundary = parameter(content_type, "boundary", &repeated);
-  if (!boundary || repeated || boundary->empty() || boundary->size() > 70 || base::has_control(*boundary) || boundary->back() == ' ') {
+  if (!boundary || repeated || boundary->empty() || boundary->size() > 70 || base::has_control(*boundary) ||
+      boundary->back() == ' ') {
     return std::nullopt;
   }
   return boundary;
@@ -133,7 +134,9 @@ MultipartParser::State MultipartParser::read_head() {
 MultipartParser::State MultipartParser::read_body() {
   const std::size_t at = buffer_.find(delimiter_);
   // Without a delimiter in sight its beginning may still be at the end of the buffer.
-  const std::size_t safe = at != std::string::npos ? at : buffer_.size() > delimiter_.size() ? buffer_.size() - delimiter_.size() : 0;
+  const std::size_t safe = at != std::string::npos              ? at
+                           : buffer_.size() > delimiter_.size() ? buffer_.size() - delimiter_.size()
+                                                                : 0;
   if (safe > 0 && !sink_.part_data(std::string_view(buffer_).substr(0, safe))) return State::Stopped;
   buffer_.erase(0, safe);
   if (at == std::string::npos) return State::More;

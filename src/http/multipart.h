@@ -1,4 +1,5 @@
-// MultipartParser: multipart/form-data (RFC 7578), strict and incremental: part heads are kept, part bodies are handed on as they come.
+// MultipartParser: multipart/form-data (RFC 7578), strict and incremental: part heads are kept, part bodies are handed on as they
+// come.
 //
 // Not thread-safe. Bounded: a part head has at most kHeadBytesMax, the number of parts is the sink's business.
 #pragma once

@@ -33,7 +33,8 @@ void apply_forwarding(domain::Call& call, const service::ServerSettings& setting
   if (const auto* scheme = call.header("x-forwarded-proto", &repeated); scheme != nullptr && !repeated) {
     call.tls = base::equals_ignore_case(*scheme, "https");
   }
-  if (const auto* host = call.header("x-forwarded-host", &repeated); host != nullptr && !repeated && !host->empty()) call.host = *host;
+  if (const auto* host = call.header("x-forwarded-host", &repeated); host != nullptr && !repeated && !host->empty())
+    call.host = *host;
 }
 
 }  // namespace funcgate::http

@@ -90,7 +90,8 @@ std::optional<Refusal> check_target(domain::Call& call) {
   const std::size_t question = target.find('?');
   call.path = target.substr(0, question);
   call.query = question == std::string_view::npos ? std::string_view() : target.substr(question + 1);
-  if (!authority.empty() && !base::equals_ignore_case(authority, call.host)) return malformed("Host and target name different servers");
+  if (!authority.empty() && !base::equals_ignore_case(authority, call.host))
+    return malformed("Host and target name different servers");
   return std::nullopt;
 }
 

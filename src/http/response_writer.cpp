@@ -137,7 +137,7 @@ void ResponseWriter::refusal(std::string& out, const service::Answer& answer, co
   base::append_rfc3339(request_time, context.call.arrival_ms);
   const EnvelopeTimes times{request_time, now_text(), std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms)};
   const std::string_view target = context.masked_target.empty() ? context.call.target : std::string_view(context.masked_target);
-  const int status = append_refusal(scratch_, refusal, context.call, target, times, settings_, context.async_api);
+  const int status = append_refusal(scratch_, refusal, context.call, target, times, settings_, answer.async_api);
   head(out, status, context);
   common(out, answer, context);
   for (const std::string& challenge : refusal.challenges) append_header(out, "WWW-Authenticate", challenge);

@@ -19,7 +19,6 @@ struct ResponseContext {
   std::string masked_target;  // empty: call.target
   bool keep_alive = true;
   bool http_1_0 = false;
-  bool async_api = false;
 };
 
 class ResponseWriter {

@@ -45,10 +45,10 @@ std::string result_json(const domain::Task& task) {
 }
 
 std::string describe(const domain::Task& task) {
-  return fmt::format(R"({{"id":"{}","apiId":{},"status":"{}","triggerTime":{},"startTime":{},"endTime":{},"result":{},"failure":{}}})",
-                     task.id, base::json_string(task.api_id), domain::task_status_name(task.status), seconds(task.trigger_time_ms),
-                     seconds(task.start_time_ms), seconds(task.end_time_ms), result_json(task),
-                     task.failure.empty() ? "null" : task.failure);
+  return fmt::format(
+      R"({{"id":"{}","apiId":{},"status":"{}","triggerTime":{},"startTime":{},"endTime":{},"result":{},"failure":{}}})", task.id,
+      base::json_string(task.api_id), domain::task_status_name(task.status), seconds(task.trigger_time_ms),
+      seconds(task.start_time_ms), seconds(task.end_time_ms), result_json(task), task.failure.empty() ? "null" : task.failure);
 }
 
 // What a synchronous call would have been refused with.

@@ -67,7 +67,8 @@ class TlsTransport final : public Transport {
                              [&completion](error_code error, std::size_t written) { completion.complete(error, written); });
   }
   void start_handshake(IoCompletion& completion) override {
-    stream_.async_handshake(boost::asio::ssl::stream_base::server, [&completion](error_code error) { completion.complete(error, 0); });
+    stream_.async_handshake(boost::asio::ssl::stream_base::server,
+                            [&completion](error_code error) { completion.complete(error, 0); });
   }
   std::size_t try_write(std::string_view) override { return 0; }
   long send_file(int, std::size_t) override { return -1; }
@@ -104,7 +105,8 @@ std::unique_ptr<Transport> plain_transport(boost::asio::ip::tcp::socket socket) 
 std::unique_ptr<Transport> local_transport(boost::asio::local::stream_protocol::socket socket) {
   return std::make_unique<SocketTransport<boost::asio::local::stream_protocol::socket>>(std::move(socket));
 }
-std::unique_ptr<Transport> tls_transport(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> context) {
+std::unique_ptr<Transport> tls_transport(boost::asio::ip::tcp::socket socket,
+                                         std::shared_ptr<boost::asio::ssl::context> context) {
   return std::make_unique<TlsTransport>(std::move(socket), std::move(context));
 }
 

@@ -39,7 +39,8 @@ bool UploadSink::open_file(const PartHead& head) {
   std::string_view name = *head.file_name;
   if (const std::size_t slash = name.find_last_of("/\\"); slash != std::string_view::npos) name.remove_prefix(slash + 1);
   if (name == "." || name == "..") name = {};
-  file.original_name = base::is_valid_utf8(name) ? std::string(base::truncate_utf8(name, 255)) : base::latin1_to_utf8(name.substr(0, 120));
+  file.original_name =
+      base::is_valid_utf8(name) ? std::string(base::truncate_utf8(name, 255)) : base::latin1_to_utf8(name.substr(0, 120));
   file.encoding = head.encoding;
   file.media_type = head.content_type;
   file_ = base::FileDescriptor(::open(file.path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));

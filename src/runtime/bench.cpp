@@ -50,7 +50,8 @@ void Bench::submit(PendingCall& call) {
       target = &other;
       break;
     }
-    if (target == nullptr || (!has_slots_ && other.busy() + other.waiting() < target->busy() + target->waiting())) target = &other;
+    if (target == nullptr || (!has_slots_ && other.busy() + other.waiting() < target->busy() + target->waiting()))
+      target = &other;
   }
   if (target == nullptr || target == this) {
     enqueue(crew_of(call), call, false);
@@ -245,7 +246,9 @@ void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out,
   bool first = true;
   for (PendingCall* call : begun) {
     domain::RunResult result;
-    result.status = call->cancelled ? domain::RunStatus::Cancelled : timed_out && first ? domain::RunStatus::TimedOut : domain::RunStatus::WorkerLost;
+    result.status = call->cancelled      ? domain::RunStatus::Cancelled
+                    : timed_out && first ? domain::RunStatus::TimedOut
+                                         : domain::RunStatus::WorkerLost;
     result.start_time_ms = io_.turn_wall_ms() - (io_.turn_steady_ns() - call->sent_ns) / base::kNsPerMs;
     first = false;
     finish(*call, std::move(result));
@@ -382,16 +385,17 @@ void Bench::run_alone(PendingCall& call) {
 
 void Bench::asked(Worker& worker, PendingCall& call, const wire::Ask& ask) {
   const domain::Invocation& invocation = *call.invocation;
-  domain::ScriptContext context{.generation = invocation.generation,
-                                .function_id = invocation.function->id,
-                                .set_id = invocation.function->set_id,
-                                .trace_id = std::string(invocation.trace_id),
-                                .task_id = std::string(invocation.task_id),
-                                .root_task_id = std::string(invocation.root_task_id),
-                                .function_chain = std::string(invocation.function_chain),
-                                .caller_json = std::string(invocation.caller ? invocation.caller->caller_json() : invocation.caller_json),
-                                .caller = invocation.caller,
-                                .authentication = invocation.kind == domain::RunKind::Auth};
+  domain::ScriptContext context{
+      .generation = invocation.generation,
+      .function_id = invocation.function->id,
+      .set_id = invocation.function->set_id,
+      .trace_id = std::string(invocation.trace_id),
+      .task_id = std::string(invocation.task_id),
+      .root_task_id = std::string(invocation.root_task_id),
+      .function_chain = std::string(invocation.function_chain),
+      .caller_json = std::string(invocation.caller ? invocation.caller->caller_json() : invocation.caller_json),
+      .caller = invocation.caller,
+      .authentication = invocation.kind == domain::RunKind::Auth};
   const auto question = static_cast<domain::ScriptQuestion>(static_cast<int>(ask.kind) - 1);
   base::spawn(answer(worker.weak_from_this(), call.number, question, std::move(context), std::string(ask.request)));
 }

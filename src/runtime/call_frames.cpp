@@ -56,11 +56,10 @@ void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, 
   invoke.function_id = invocation.function->id;
   invoke.mode = mode_of(invocation.kind);
   invoke.form = form_of(invocation.form);
-  invoke.flags = static_cast<std::uint8_t>((invocation.strict_validation ? wire::kStrictValidation : 0) |
-                                           (invocation.unbox ? wire::kUnbox : 0) | (invocation.json_dumps ? wire::kJsonDumps : 0) |
-                                           (invocation.async_api ? wire::kAsyncApi : 0) |
-                                           (invocation.restricted ? wire::kRestricted : 0) |
-                                           (invocation.want_arguments ? wire::kWantArguments : 0));
+  invoke.flags = static_cast<std::uint8_t>(
+      (invocation.strict_validation ? wire::kStrictValidation : 0) | (invocation.unbox ? wire::kUnbox : 0) |
+      (invocation.json_dumps ? wire::kJsonDumps : 0) | (invocation.async_api ? wire::kAsyncApi : 0) |
+      (invocation.restricted ? wire::kRestricted : 0) | (invocation.want_arguments ? wire::kWantArguments : 0));
   invoke.fixed_kwargs = invocation.fixed_kwargs;
   invoke.timeout_ms = static_cast<std::uint32_t>(invocation.timeout_ms);
   invoke.result_bytes_max = static_cast<std::uint32_t>(invocation.result_bytes_max);

@@ -12,7 +12,8 @@
 namespace funcgate::runtime {
 
 // Appends the frame to `out`. `scratch` keeps its capacity between calls.
-void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, std::uint16_t slot, const domain::Invocation& invocation);
+void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, std::uint16_t slot,
+                   const domain::Invocation& invocation);
 // nullopt: the worker sent nonsense and is not to be trusted any further. Copies `payload`.
 std::optional<domain::FunctionReply> read_reply(std::string_view payload);
 

@@ -6,9 +6,13 @@
 
 namespace funcgate::runtime {
 
-Pool::Pool(PoolSettings settings, const std::vector<base::IoThread*>& threads, const std::vector<domain::ScriptServices*>& services,
-           base::BlockingPool& spawner, WorkerStarter starter)
-    : settings_(std::move(settings)), spawner_(spawner), starter_(std::move(starter)), threads_(threads), active_(settings_.eager) {
+Pool::Pool(PoolSettings settings, const std::vector<base::IoThread*>& threads,
+           const std::vector<domain::ScriptServices*>& services, base::BlockingPool& spawner, WorkerStarter starter)
+    : settings_(std::move(settings)),
+      spawner_(spawner),
+      starter_(std::move(starter)),
+      threads_(threads),
+      active_(settings_.eager) {
   for (std::size_t i = 0; i < threads.size(); ++i) {
     benches_.push_back(std::make_unique<Bench>(*this, *threads[i], i < settings_.workers, services[i]));
   }
@@ -55,7 +59,8 @@ void Pool::start_slot(const std::shared_ptr<const RuntimeGeneration>& generation
       bench.io().post([&bench, weak, slot] { bench.start_failed(weak, slot); });
       return;
     }
-    bench.io().post([&bench, weak, slot, started = std::move(*started)]() mutable { bench.adopt(weak, std::move(started), slot); });
+    bench.io().post(
+        [&bench, weak, slot, started = std::move(*started)]() mutable { bench.adopt(weak, std::move(started), slot); });
   });
   if (!queued) bench.io().post([&bench, weak, slot] { bench.start_failed(weak, slot); });
 }

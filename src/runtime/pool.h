@@ -1,7 +1,7 @@
 // Pool: a set of identical workers per generation, spread over the io threads; Bench: one thread's part of it.
 //
-// A pool's slots belong to threads for good: slot i to thread i modulo the number of threads. A bench whose workers are busy hands
-// a call to a thread that has an idle worker, and a worker that becomes idle asks busy threads for their waiting calls.
+// A pool's slots belong to threads for good: slot i to thread i modulo the number of threads. A bench whose workers are busy
+// hands a call to a thread that has an idle worker, and a worker that becomes idle asks busy threads for their waiting calls.
 #pragma once
 
 #include <atomic>

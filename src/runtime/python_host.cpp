@@ -24,7 +24,8 @@ base::Result<wire::Frame> read_first_frame(int socket, std::int64_t limit_ms, st
     std::size_t used = 0;
     const auto state = wire::next_frame(buffer, frame, used);
     if (state == wire::FrameState::Complete) return frame;
-    if (state == wire::FrameState::Broken) return base::Error{base::Code::DataLoss, "a worker sent an unreadable frame while loading", {}};
+    if (state == wire::FrameState::Broken)
+      return base::Error{base::Code::DataLoss, "a worker sent an unreadable frame while loading", {}};
     const auto left_ms = (deadline - clock.steady_ns()) / base::kNsPerMs;
     pollfd ready{socket, POLLIN, 0};
     if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) == 0) {

@@ -46,7 +46,8 @@ class PythonHost final : public domain::FunctionHost {
              const std::vector<domain::ScriptServices*>& services, base::Metrics& metrics);
   ~PythonHost() override;
 
-  base::Result<domain::GenerationPtr> stage(const std::vector<domain::ScriptSet>& sets, const std::vector<domain::Script>& scripts,
+  base::Result<domain::GenerationPtr> stage(const std::vector<domain::ScriptSet>& sets,
+                                            const std::vector<domain::Script>& scripts,
                                             std::vector<domain::StageProblem>& problems) override;
   domain::FunctionRunner& runner(std::size_t thread) { return *runners_[thread]; }
   Pool& pool_of(const domain::Invocation& invocation);

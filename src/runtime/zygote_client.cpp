@@ -41,8 +41,10 @@ base::Result<ZygoteClient> ZygoteClient::start(const std::string& binary) {
   const int error = ::posix_spawn(&pid, binary.c_str(), &actions, nullptr, arguments, environment.data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) {
-    return base::Error{base::Code::Unavailable,
-                       fmt::format("cannot start {}: {}. It belongs beside the funcgate binary.", binary, base::errno_text(error)), {}};
+    return base::Error{
+        base::Code::Unavailable,
+        fmt::format("cannot start {}: {}. It belongs beside the funcgate binary.", binary, base::errno_text(error)),
+        {}};
   }
   const timeval limit{kAnswerSeconds, 0};
   ::setsockopt(ours.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -62,7 +64,8 @@ ZygoteClient::~ZygoteClient() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-base::Result<ForkedWorker> ZygoteClient::fork(const base::json::object& request, int worker_socket, int artifact, int claim_board) {
+base::Result<ForkedWorker> ZygoteClient::fork(const base::json::object& request, int worker_socket, int artifact,
+                                              int claim_board) {
   std::lock_guard lock(mutex_);
   if (!socket_) return base::Error{base::Code::Unavailable, "the worker starter has gone; restart the server", {}};
   TRY_DONE(wire::send_packet(socket_.get(), base::to_json(request), {worker_socket, artifact, claim_board}));

@@ -33,6 +33,7 @@ struct Answer {
   bool authenticated = false;  // Cache-Control: private, no-store unless the function set its own
 
   // For every answer.
+  bool async_api = false;           // compat reasons tell sync and async APIs apart
   std::string cors_origin;          // Access-Control-Allow-Origin; empty = none
   bool cors_vary = false;           // Vary: Origin
   bool cors_credentials_allowed = false;

@@ -57,8 +57,12 @@ void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refu
     ++suppressed_;
     return;
   }
-  base::log::info("auth.refused", {{"traceId", call.trace_id}, {"api", call.api_id}, {"type", type},
-                                   {"reason", domain::reason_token(refusal.reason)}, {"address", call.peer.text()}, {"status", status}});
+  base::log::info("auth.refused", {{"traceId", call.trace_id},
+                                   {"api", call.api_id},
+                                   {"type", type},
+                                   {"reason", domain::reason_token(refusal.reason)},
+                                   {"address", call.peer.text()},
+                                   {"status", status}});
 }
 
 }  // namespace funcgate::service

@@ -22,7 +22,16 @@ struct Multipart {
   std::vector<domain::FormPart> parts;  // text parts, in order
   std::vector<UploadedFile> files;
 };
-enum class MultipartResult : std::uint8_t { Complete, TooLarge, TooManyFields, FilesNotAccepted, TimedOut, Malformed, Gone, DiskQuota };
+enum class MultipartResult : std::uint8_t {
+  Complete,
+  TooLarge,
+  TooManyFields,
+  FilesNotAccepted,
+  TimedOut,
+  Malformed,
+  Gone,
+  DiskQuota
+};
 
 class BodySource {
  public:

@@ -70,7 +70,8 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     catalog->env_variables.emplace(id, stored.value);
     if (stored.value.type != domain::EnvType::Password || stored.value.value.empty()) continue;
     // One that cannot be opened reaches no function either: there is nothing to mask.
-    if (auto clear = unseal_(stored.value); clear.ok() && clear->size() >= kMaskedBytesMin) catalog->passwords.push_back(std::move(*clear));
+    if (auto clear = unseal_(stored.value); clear.ok() && clear->size() >= kMaskedBytesMin)
+      catalog->passwords.push_back(std::move(*clear));
   }
   for (const auto& [id, stored] : configuration.function_apis) {
     domain::FunctionApi api = stored.value;
@@ -108,7 +109,8 @@ std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionAp
   static constexpr std::string_view kCallsHelp = "Calls of a published API by outcome.";
   endpoint->calls_ok = &metrics_.counter("funcgate_calls_total", kCallsHelp, {{"api", api.id}, {"outcome", "ok"}});
   endpoint->calls_failed = &metrics_.counter("funcgate_calls_total", kCallsHelp, {{"api", api.id}, {"outcome", "failed"}});
-  endpoint->duration = &metrics_.histogram("funcgate_call_duration_seconds", "Time from the head of a call to its answer.", {{"api", api.id}});
+  endpoint->duration =
+      &metrics_.histogram("funcgate_call_duration_seconds", "Time from the head of a call to its answer.", {{"api", api.id}});
   return endpoint;
 }
 

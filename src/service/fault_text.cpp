@@ -12,8 +12,10 @@ FaultIdentity fault_identity(domain::Fault fault, bool compat, bool async_api) {
     case Fault::BadRequest: return {400, "400.43", "EClientBadRequest"};
     case Fault::PublishFailed: return {400, "400.9", "EScriptPublishFailed"};
     case Fault::Unauthenticated: return {401, "401.99", "EAPIAuth"};
-    case Fault::UserPrivilege: return compat ? FaultIdentity{401, "401.15", "EUserPrivilege"} : FaultIdentity{403, "403.15", "EUserPrivilege"};
-    case Fault::UserAccess: return compat ? FaultIdentity{401, "401.15", "EUserAccess"} : FaultIdentity{403, "403.16", "EUserAccess"};
+    case Fault::UserPrivilege:
+      return compat ? FaultIdentity{401, "401.15", "EUserPrivilege"} : FaultIdentity{403, "403.15", "EUserPrivilege"};
+    case Fault::UserAccess:
+      return compat ? FaultIdentity{401, "401.15", "EUserAccess"} : FaultIdentity{403, "403.16", "EUserAccess"};
     case Fault::ApiDisabled:
       if (!compat) return {403, "403.21", "EBizCondition.APIDisabled"};
       return {403, "403.21", async_api ? "EBizCondition.AsyncAPIDisabled" : "EBizCondition.SyncAPIDisabled"};
@@ -22,24 +24,37 @@ FaultIdentity fault_identity(domain::Fault fault, bool compat, bool async_api) {
       return {403, "403.21", async_api ? "EBizCondition.AsyncAPIExpired" : "EBizCondition.SyncAPIExpired"};
     case Fault::PlainHttp: return {403, "403.44", "EClientUnsupported.PlainHTTP"};
     case Fault::NotFound: return {404, "404.41", "EClientNotFound"};
-    case Fault::MethodNotAllowed: return compat ? FaultIdentity{400, "400.44", "EClientUnsupported.Method"} : FaultIdentity{405, "405.44", "EClientUnsupported.Method"};
+    case Fault::MethodNotAllowed:
+      return compat ? FaultIdentity{400, "400.44", "EClientUnsupported.Method"}
+                    : FaultIdentity{405, "405.44", "EClientUnsupported.Method"};
     case Fault::Timeout: return {408, "408.45", "EClientTimeout"};
     case Fault::Conflict: return {409, "409.25", "EBizRequestConflict"};
     case Fault::BodyTooLarge: return {413, "413.43", "EClientTooLarge"};
     case Fault::TargetTooLong: return {414, "414.43", "EClientTooLarge"};
-    case Fault::MediaType: return compat ? FaultIdentity{400, "400.44", "EClientUnsupported.MediaType"} : FaultIdentity{415, "415.44", "EClientUnsupported.MediaType"};
+    case Fault::MediaType:
+      return compat ? FaultIdentity{400, "400.44", "EClientUnsupported.MediaType"}
+                    : FaultIdentity{415, "415.44", "EClientUnsupported.MediaType"};
     case Fault::ApiThrottling: return {429, "429.46", "EClientRateLimit.APIThrottling"};
-    case Fault::AuthThrottling: return compat ? FaultIdentity{429, "429.46", "EClientRateLimit.AuthThrottling"} : FaultIdentity{429, "429.47", "EClientRateLimit.AuthThrottling"};
+    case Fault::AuthThrottling:
+      return compat ? FaultIdentity{429, "429.46", "EClientRateLimit.AuthThrottling"}
+                    : FaultIdentity{429, "429.47", "EClientRateLimit.AuthThrottling"};
     case Fault::HeadersTooLarge: return {431, "431.43", "EClientTooLarge"};
-    case Fault::FunctionFailed: return compat ? FaultIdentity{599, "599.1", "EFuncFailed"} : FaultIdentity{500, "500.1", "EFuncFailed"};
-    case Fault::ResultInvalid: return compat ? FaultIdentity{599, "599.98", "EFuncResultParsingFailed"} : FaultIdentity{500, "500.11", "EFuncResultInvalid"};
+    case Fault::FunctionFailed:
+      return compat ? FaultIdentity{599, "599.1", "EFuncFailed"} : FaultIdentity{500, "500.1", "EFuncFailed"};
+    case Fault::ResultInvalid:
+      return compat ? FaultIdentity{599, "599.98", "EFuncResultParsingFailed"}
+                    : FaultIdentity{500, "500.11", "EFuncResultInvalid"};
     case Fault::System: return {500, "500.5", "ESys"};
-    case Fault::WorkerLost: return compat ? FaultIdentity{599, "599.99", "EWorkerNoResponse"} : FaultIdentity{502, "502.99", "EWorkerNoResponse"};
+    case Fault::WorkerLost:
+      return compat ? FaultIdentity{599, "599.99", "EWorkerNoResponse"} : FaultIdentity{502, "502.99", "EWorkerNoResponse"};
     case Fault::LimitReached: return {503, "503.1", "ESysLimitReached"};
-    case Fault::Expired: return compat ? FaultIdentity{599, "599.2", "EFuncExpired"} : FaultIdentity{503, "503.3", "EFuncExpired"};
-    case Fault::FunctionUnavailable: return compat ? FaultIdentity{404, "404.41", "EFuncUnavailable"} : FaultIdentity{503, "503.41", "EFuncUnavailable"};
+    case Fault::Expired:
+      return compat ? FaultIdentity{599, "599.2", "EFuncExpired"} : FaultIdentity{503, "503.3", "EFuncExpired"};
+    case Fault::FunctionUnavailable:
+      return compat ? FaultIdentity{404, "404.41", "EFuncUnavailable"} : FaultIdentity{503, "503.41", "EFuncUnavailable"};
     case Fault::AuthUnavailable: return {503, "503.99", "EAPIAuthUnavailable"};
-    case Fault::FunctionTimeout: return compat ? FaultIdentity{599, "599.2", "EFuncTimeout"} : FaultIdentity{504, "504.2", "EFuncTimeout"};
+    case Fault::FunctionTimeout:
+      return compat ? FaultIdentity{599, "599.2", "EFuncTimeout"} : FaultIdentity{504, "504.2", "EFuncTimeout"};
   }
   return {500, "500.5", "ESys"};
 }

@@ -68,7 +68,13 @@ std::optional<ApiRoute> parse_api_route(std::string_view path) {
 
 Gateway::Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThread& auth_thread, domain::FunctionRunner& runner,
                  domain::Recorder& recorder)
-    : shared_(shared), pin_(shared.catalog), io_(io), auth_thread_(auth_thread), runner_(runner), recorder_(recorder), observer_(shared.metrics) {}
+    : shared_(shared),
+      pin_(shared.catalog),
+      io_(io),
+      auth_thread_(auth_thread),
+      runner_(runner),
+      recorder_(recorder),
+      observer_(shared.metrics) {}
 
 std::string Gateway::masked_target(const domain::Call& call, std::string_view api_id) {
   const auto found = pin_.get()->endpoints.find(api_id);
@@ -221,7 +227,8 @@ Gateway::Refused Gateway::check_state(const Passage& passage) const {
     return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail);
   }
   // From that instant as if the list were ["api-key"].
-  if (passage.principal->fields().type == "anonymous" && api.anonymous_until_ms && passage.call.arrival_ms >= *api.anonymous_until_ms) {
+  if (passage.principal->fields().type == "anonymous" && api.anonymous_until_ms &&
+      passage.call.arrival_ms >= *api.anonymous_until_ms) {
     Refusal refusal = refuse(Fault::Unauthenticated, Reason::KeyAbsent, "API Key Auth failed");
     refusal.challenges.emplace_back("Bearer realm=\"funcgate\"");
     return refusal;
@@ -236,7 +243,8 @@ Gateway::Refused Gateway::check_rate(const Passage& passage) {
   std::string subject = fmt::format("{}:{}", api.id.size(), api.id);
   if (api.throttle_per == domain::ThrottlePer::Caller) {
     const auto& who = passage.principal->fields();
-    for (const std::string* part : {&who.type, &who.auth_id, &who.name, &who.key_id}) subject += fmt::format("/{}:{}", part->size(), *part);
+    for (const std::string* part : {&who.type, &who.auth_id, &who.name, &who.key_id})
+      subject += fmt::format("/{}:{}", part->size(), *part);
   } else if (api.throttle_per == domain::ThrottlePer::Address) {
     subject += "@" + passage.call.peer.network().text();
   }
@@ -288,11 +296,13 @@ base::Async<Gateway::Refused> Gateway::read_multipart(Passage& passage) {
   switch (result) {
     case MultipartResult::Complete: break;
     case MultipartResult::TooLarge: co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, "The upload is too large");
-    case MultipartResult::TooManyFields: co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, "Too many files or form fields");
+    case MultipartResult::TooManyFields:
+      co_return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, "Too many files or form fields");
     case MultipartResult::FilesNotAccepted:
       co_return refuse(Fault::MediaType, Reason::BodyMediaType, "This API does not accept files");
     case MultipartResult::TimedOut: co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
-    case MultipartResult::Malformed: co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The multipart body is malformed");
+    case MultipartResult::Malformed:
+      co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The multipart body is malformed");
     case MultipartResult::Gone: co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
     case MultipartResult::DiskQuota: {
       Refusal full = refuse(Fault::LimitReached, Reason::UploadQuota, "The space for uploads is used up");
@@ -337,7 +347,8 @@ void Gateway::read_shortened_times(Passage& passage) const {
   const auto* paths = &kBodyPaths;
   if (passage.form == domain::ArgumentForm::PostStandard && passage.visible->body.find("\"options\"") != std::string_view::npos) {
     options = passage.visible->body;
-  } else if (passage.form == domain::ArgumentForm::GetStandard && passage.visible->query.find("options=") != std::string_view::npos) {
+  } else if (passage.form == domain::ArgumentForm::GetStandard &&
+             passage.visible->query.find("options=") != std::string_view::npos) {
     paths = &kQueryPaths;
     const auto fields = base::split_query(passage.visible->query, static_cast<std::size_t>(shared_.settings.limits.query_fields));
     if (fields) {
@@ -349,15 +360,18 @@ void Gateway::read_shortened_times(Passage& passage) const {
   if (options.empty()) return;
   const auto members = base::find_members(options, *paths);
   if (!members) return;
-  if (const auto seconds = positive_seconds((*members)[0], options)) passage.timeout_ms = std::min(passage.timeout_ms, *seconds * 1000);
-  if (const auto seconds = positive_seconds((*members)[1], options)) passage.expires_ms = std::min(passage.expires_ms, *seconds * 1000);
+  if (const auto seconds = positive_seconds((*members)[0], options))
+    passage.timeout_ms = std::min(passage.timeout_ms, *seconds * 1000);
+  if (const auto seconds = positive_seconds((*members)[1], options))
+    passage.expires_ms = std::min(passage.expires_ms, *seconds * 1000);
 }
 
 Gateway::Refused Gateway::reserve(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
   Refusal full = refuse(Fault::LimitReached, Reason::CapacityConcurrency, "The server is at its limit");
   full.retry_after_s = 1;
-  if (endpoint.state->running.fetch_add(1, std::memory_order_relaxed) >= endpoint.api.max_concurrent && endpoint.api.max_concurrent > 0) {
+  if (endpoint.state->running.fetch_add(1, std::memory_order_relaxed) >= endpoint.api.max_concurrent &&
+      endpoint.api.max_concurrent > 0) {
     endpoint.state->running.fetch_sub(1, std::memory_order_relaxed);
     return full;
   }
@@ -422,7 +436,8 @@ void Gateway::add_authentication_info(const Passage& passage, Answer& answer) {
   constexpr std::size_t kBufferedMax = 8 << 20;
   // Enveloped and streamed bodies are not known here as bytes: the header goes without their hash.
   if (!answer.file && !answer.envelope && answer.body_bytes().size() <= kBufferedMax) body = answer.body_bytes();
-  if (auto info = passage.scheme->authentication_info(passage.outcome, body, auth_thread_)) answer.authentication_info = std::move(*info);
+  if (auto info = passage.scheme->authentication_info(passage.outcome, body, auth_thread_))
+    answer.authentication_info = std::move(*info);
 }
 
 void Gateway::finish(Passage& passage, Answer& answer) {
@@ -430,6 +445,7 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   add_authentication_info(passage, answer);
   answer.authenticated = passage.principal != nullptr && passage.principal->fields().type != "anonymous";
   answer.cached = passage.cached;
+  answer.async_api = passage.endpoint != nullptr && passage.endpoint->api.exec_mode == domain::ExecMode::Async;
   const Endpoint* endpoint = passage.endpoint;
   if (passage.running_counted) endpoint->state->running.fetch_sub(1, std::memory_order_relaxed);
   if (passage.has_folder || passage.run.reply.body_kind == domain::ReplyBody::CallFile) {
@@ -471,8 +487,10 @@ void Gateway::finish(Passage& passage, Answer& answer) {
     recorder_.record_refusal(std::move(record));
   }
   if (answer.refusal && base::log::enabled(base::log::Level::Debug)) {
-    base::log::debug("call.refused", {{"traceId", passage.call.trace_id}, {"api", passage.route.api_id},
-                                      {"reason", domain::reason_token(answer.refusal->reason)}, {"address", passage.call.peer.text()}});
+    base::log::debug("call.refused", {{"traceId", passage.call.trace_id},
+                                      {"api", passage.route.api_id},
+                                      {"reason", domain::reason_token(answer.refusal->reason)},
+                                      {"address", passage.call.peer.text()}});
   }
 }
 

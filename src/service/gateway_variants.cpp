@@ -61,7 +61,9 @@ std::string canonical_arguments(const Passage& passage) {
     case domain::ArgumentForm::GetStandard:
     case domain::ArgumentForm::GetSimplified: return canonical_fields(request.query);
     case domain::ArgumentForm::PostStandard: return canonical_json(request.body);
-    default: break;
+    case domain::ArgumentForm::PostSimplified:
+    case domain::ArgumentForm::Kwargs:
+    case domain::ArgumentForm::None: break;
   }
   if (domain::media_type_is(request.content_type, "application/json")) return canonical_json(request.body);
   if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) return canonical_fields(request.body);
@@ -142,9 +144,13 @@ std::string request_json(const Passage& passage) {
 base::Async<Answer> Gateway::run_cached(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
   const std::string arguments = canonical_arguments(passage);
-  std::vector<std::string> parts{endpoint.api.id, std::to_string(endpoint.api.version), endpoint.api.func_id,
-                                 std::to_string(endpoint.function->publish_version), passage.call.method_text == "HEAD" ? "HEAD" : "",
-                                 std::to_string(static_cast<int>(passage.form)), arguments};
+  std::vector<std::string> parts{endpoint.api.id,
+                                 std::to_string(endpoint.api.version),
+                                 endpoint.api.func_id,
+                                 std::to_string(endpoint.function->publish_version),
+                                 passage.call.method_text == "HEAD" ? "HEAD" : "",
+                                 std::to_string(static_cast<int>(passage.form)),
+                                 arguments};
   for (const std::string& part : endpoint.cache_vary) {
     parts.push_back(part);
     parts.push_back(varied_part(passage, part));
@@ -189,7 +195,8 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   const domain::Invocation check = invocation(passage, domain::RunKind::Validate);
   passage.run = co_await runner_.run(check);
   if (passage.run.status != domain::RunStatus::Replied || passage.run.reply.outcome != domain::ReplyOutcome::Value) {
-    co_return make_answer({passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings});
+    co_return make_answer(
+        {passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings});
   }
   const domain::FunctionReply& reply = passage.run.reply;
   const std::string options(reply.options);
@@ -209,7 +216,9 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   if (passage.has_folder) task.folder = passage.folder;
   task.request = request_json(passage);
   task.queue = endpoint.queue;
-  task.unbox = options.empty() ? endpoint.api.unbox : member(options, "unbox").empty() ? endpoint.api.unbox : member(options, "unbox") == "true";
+  task.unbox = options.empty()                    ? endpoint.api.unbox
+               : member(options, "unbox").empty() ? endpoint.api.unbox
+                                                  : member(options, "unbox") == "true";
   const std::string return_type = text_member(options, "returnType");
   task.json_dumps = return_type.empty() ? endpoint.api.return_type == domain::ReturnType::JsonDumps : return_type == "jsonDumps";
   task.retry_on_crash = endpoint.api.retry_on_crash;
@@ -225,7 +234,8 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   passage.run = {};
   base::Status stored = co_await shared_.tasks.submit(io_, task);
   if (!stored.ok()) {
-    Refusal full{.fault = Fault::LimitReached, .reason = Reason::CapacityTasks, .message = stored.error().message, .retry_after_s = 1};
+    Refusal full{
+        .fault = Fault::LimitReached, .reason = Reason::CapacityTasks, .message = stored.error().message, .retry_after_s = 1};
     co_return refused(std::move(full));
   }
   // From here the task owns the uploads.

@@ -19,7 +19,9 @@ CachedResultPtr ResultCache::find(const std::string& key, base::SteadyNs now) {
 
 void ResultCache::keep(const std::string& key, CachedResultPtr result, base::SteadyNs until) {
   const auto bytes = static_cast<std::int64_t>(result->body.size() + key.size() + 256);
-  if (static_cast<std::int64_t>(result->body.size()) > entry_bytes_max_ || bytes > bytes_max_ / static_cast<std::int64_t>(kShards)) return;
+  if (static_cast<std::int64_t>(result->body.size()) > entry_bytes_max_ ||
+      bytes > bytes_max_ / static_cast<std::int64_t>(kShards))
+    return;
   Shard& own = shard(key);
   std::lock_guard lock(own.mutex);
   if (const auto old = own.entries.find(key); old != own.entries.end()) {

@@ -22,8 +22,11 @@ using domain::Refusal;
 namespace json = base::json;
 
 Refusal refusal(Fault fault, Reason reason, std::string message, std::string detail = {}, std::int64_t retry_after_s = 0) {
-  return Refusal{
-      .fault = fault, .reason = reason, .message = std::move(message), .detail = std::move(detail), .retry_after_s = retry_after_s};
+  return Refusal{.fault = fault,
+                 .reason = reason,
+                 .message = std::move(message),
+                 .detail = std::move(detail),
+                 .retry_after_s = retry_after_s};
 }
 
 std::string member_json(std::string_view object, std::string_view name) {
@@ -125,14 +128,17 @@ Answer replied_answer(RunContext& context) {
     case domain::ReplyOutcome::BadArguments: {
       std::string message = text_member(reply.problem, "message");
       if (message.empty()) message = "Invalid arguments";
-      return refused(context, refusal(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message), member_json(reply.problem, "detail")));
+      return refused(context, refusal(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message),
+                                      member_json(reply.problem, "detail")));
     }
     case domain::ReplyOutcome::ResultInvalid:
-      return refused(context, refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
-                                      fmt::format("{{\"id\":{},\"resultType\":{}}}", id,
-                                                  base::json_string(text_member(reply.problem, "resultType")))));
+      return refused(context,
+                     refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
+                             fmt::format("{{\"id\":{},\"resultType\":{}}}", id,
+                                         base::json_string(text_member(reply.problem, "resultType")))));
     case domain::ReplyOutcome::Missing:
-      return refused(context, refusal(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
+      return refused(context,
+                     refusal(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
   }
   return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
 }
@@ -153,7 +159,9 @@ std::string failure_detail(const domain::RunResult& run, std::string_view proble
       base::json_string(task_id), seconds(trigger_time_ms), seconds(run.start_time_ms), seconds(run.end_time_ms),
       base::json_string(text_member(problem, "exceptionType")));
   const bool texts = with != domain::ErrorDetail::Type;
-  auto add = [&](std::string_view name) { out += fmt::format(",\"{}\":{}", name, base::json_string(text_member(problem, name))); };
+  auto add = [&](std::string_view name) {
+    out += fmt::format(",\"{}\":{}", name, base::json_string(text_member(problem, name)));
+  };
   if (texts) add("exception");
   add("exceptionFrom");
   add("originExceptionType");

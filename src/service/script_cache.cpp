@@ -204,18 +204,13 @@ Result<std::string> ScriptCache::run_on_hash(Shard& shard, const std::string& na
   }
   const auto found = hash == nullptr ? Hash::iterator() : hash->find(request.field);
   const bool present = hash != nullptr && found != hash->end();
-  switch (request.operation) {
-    case CacheOperation::HGet:
-      return present ? found->second : std::string("null");
-    case CacheOperation::HSet:
-      return put_field(shard, name, request, request.value, truth(!present), now);
-    case CacheOperation::HIncr: {
-      TRY(std::string sum, added(present ? &found->second : nullptr, request.step));
-      return put_field(shard, name, request, sum, sum, now);
-    }
-    default:
-      break;  // HDel: the only one left
+  if (request.operation == CacheOperation::HGet) return present ? found->second : std::string("null");
+  if (request.operation == CacheOperation::HSet) return put_field(shard, name, request, request.value, truth(!present), now);
+  if (request.operation == CacheOperation::HIncr) {
+    TRY(std::string sum, added(present ? &found->second : nullptr, request.step));
+    return put_field(shard, name, request, sum, sum, now);
   }
+  // HDel is the only one left.
   if (present) {
     const std::int64_t freed = length_of(found->first) + length_of(found->second) + kElementBytes;
     hash->erase(found);
@@ -251,23 +246,18 @@ Result<std::string> ScriptCache::run_on_list(Shard& shard, const std::string& na
   if (entry != nullptr && list == nullptr) return other_kind("a list");
   const std::size_t size = list == nullptr ? 0 : list->size();
   const Range range = range_of(request.start, request.stop, size);
-  switch (request.operation) {
-    case CacheOperation::LPush:
-    case CacheOperation::RPush:
-      return push(shard, name, request, now);
-    case CacheOperation::LLen:
-      return std::to_string(size);
-    case CacheOperation::LRange: {
-      std::string out = "[";
-      for (std::size_t i = range.first; i < range.first + range.count; ++i) {
-        if (out.size() > 1) out.push_back(',');
-        out += (*list)[i];
-      }
-      return out + "]";
+  if (request.operation == CacheOperation::LPush || request.operation == CacheOperation::RPush)
+    return push(shard, name, request, now);
+  if (request.operation == CacheOperation::LLen) return std::to_string(size);
+  if (request.operation == CacheOperation::LRange) {
+    std::string out = "[";
+    for (std::size_t i = range.first; i < range.first + range.count; ++i) {
+      if (out.size() > 1) out.push_back(',');
+      out += (*list)[i];
     }
-    default:
-      break;  // the three below take elements away
+    return out + "]";
   }
+  // The three that are left take elements away.
   const bool trims = request.operation == CacheOperation::LTrim;
   if (list == nullptr) return std::string(trims ? "true" : "null");
   std::int64_t freed = 0;

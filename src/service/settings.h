@@ -13,6 +13,7 @@ struct ServerSettings {
   domain::Limits limits;
   std::string public_url;                     // "https://fn.example.net"; empty: scheme + Host
   std::vector<domain::Network> trusted_proxies;
+  std::vector<domain::Network> metrics_networks;  // who may read /metrics; the control socket always may
   bool compat_dataflux = false;
   std::string openapi_access = "public";      // public, signed-in, off
   std::string call_folder;                    // absolute: run/calls

@@ -15,13 +15,17 @@ namespace {
 
 constexpr std::int64_t kIdlePollMs = 1000;
 
-domain::TaskStatus status_of(const domain::RunResult& run, const Answer& answer) {
-  switch (run.status) {
+domain::TaskStatus status_of(domain::RunStatus status, const Answer& answer) {
+  switch (status) {
     case domain::RunStatus::TimedOut: return domain::TaskStatus::Timeout;
     case domain::RunStatus::QueueExpired: return domain::TaskStatus::Expire;
     case domain::RunStatus::Cancelled: return domain::TaskStatus::Cancelled;
-    default: return answer.refusal ? domain::TaskStatus::Failure : domain::TaskStatus::Success;
+    case domain::RunStatus::Replied:
+    case domain::RunStatus::WorkerLost:
+    case domain::RunStatus::QueueFull:
+    case domain::RunStatus::Stopping: break;
   }
+  return answer.refusal ? domain::TaskStatus::Failure : domain::TaskStatus::Success;
 }
 
 // The request that made a task, as its function may see it.
@@ -185,75 +189,96 @@ base::Async<void> Tasks::pump() {
   if (!stopping_) io_->timers().arm(timer_, io_->clock().steady_ns() + kIdlePollMs * base::kNsPerMs);
 }
 
-base::Async<void> Tasks::run(domain::Task task) {
-  const CatalogPtr catalog = catalog_.current();
+domain::Invocation Tasks::invocation(const domain::Task& task, const CatalogPtr& catalog,
+                                     const domain::FunctionInfo& function) const {
+  domain::Invocation work;
+  work.generation = catalog->generation;
+  work.function = &function;
+  work.form = domain::ArgumentForm::Kwargs;
+  work.body = task.kwargs;
+  work.queue = static_cast<std::uint16_t>(task.queue);
+  const std::int64_t left_ms = std::max<std::int64_t>(0, task.expires_at_ms - io_->clock().wall_ms());
+  work.queue_deadline_ns = io_->clock().steady_ns() + left_ms * base::kNsPerMs;
+  work.timeout_ms = task.timeout_ms;
+  work.unbox = task.unbox;
+  work.json_dumps = task.json_dumps;
+  work.api_id = task.api_id;
+  work.trace_id = task.trace_id;
+  work.task_id = task.id;
+  work.root_task_id = task.root_task_id;
+  work.origin = task.origin;
+  work.origin_id = task.origin_id;
+  work.function_chain = task.function_chain;
+  work.trigger_time_ms = task.trigger_time_ms;
+  work.eta = task.eta;
+  work.delay = task.delay;
+  work.caller_json = task.caller_json;
+  work.files = task.files;
+  work.result_bytes_max = settings_.limits.result_bytes;
+  work.large_result_bytes_max = settings_.limits.large_result_bytes;
+  return work;
+}
+
+base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog, domain::RunStatus& status) {
   const auto found = catalog->endpoints.find(task.api_id);
-  const domain::FunctionInfo* function = catalog->generation ? catalog->generation->function(task.func_id) : nullptr;
   static const Endpoint kNoEndpoint;  // tasks of DFF.FUNC have no API
   const Endpoint& endpoint = found == catalog->endpoints.end() ? kNoEndpoint : *found->second;
-  domain::RunResult result;
-  StoredRequest request;
-  const bool is_http = restore_request(task.request, request);
-  request.call.arrival_ms = task.trigger_time_ms;
-  Answer answer;
+  const domain::FunctionInfo* function = catalog->generation ? catalog->generation->function(task.func_id) : nullptr;
   if (function == nullptr) {
+    Answer answer;
     answer.refusal = domain::Refusal{.fault = domain::Fault::FunctionUnavailable,
                                      .reason = domain::Reason::FunctionMissing,
                                      .message = "The function of this task is not published any more"};
-  } else {
-    domain::Invocation work;
-    work.generation = catalog->generation;
-    work.function = function;
-    work.form = domain::ArgumentForm::Kwargs;
-    work.body = task.kwargs;
-    work.queue = static_cast<std::uint16_t>(task.queue);
-    work.queue_deadline_ns = io_->clock().steady_ns() + std::max<std::int64_t>(0, task.expires_at_ms - io_->clock().wall_ms()) * base::kNsPerMs;
-    work.timeout_ms = task.timeout_ms;
-    work.unbox = task.unbox;
-    work.json_dumps = task.json_dumps;
-    work.api_id = task.api_id;
-    work.trace_id = task.trace_id;
-    work.task_id = task.id;
-    work.root_task_id = task.root_task_id;
-    work.origin = task.origin;
-    work.origin_id = task.origin_id;
-    work.function_chain = task.function_chain;
-    work.trigger_time_ms = task.trigger_time_ms;
-    work.eta = task.eta;
-    work.delay = task.delay;
-    work.caller_json = task.caller_json;
-    work.files = task.files;
-    if (is_http) {
-      work.call = &request.call;
-      work.request = &request.visible;
-    }
-    const std::string folder = settings_.call_folder + "/" + task.id;
-    work.folder = folder;
-    work.result_bytes_max = settings_.limits.result_bytes;
-    work.large_result_bytes_max = settings_.limits.large_result_bytes;
-    result = co_await runner_->run(work);
-    task.start_time_ms = result.start_time_ms != 0 ? std::optional(result.start_time_ms) : task.start_time_ms;
-    const domain::RunStatus status = result.status;
-    answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_});
-    result.status = status;
+    co_return answer;
   }
-  task.end_time_ms = io_->clock().wall_ms();
-  task.status = status_of(result, answer);
+  StoredRequest request;
+  const bool is_http = restore_request(task.request, request);
+  request.call.arrival_ms = task.trigger_time_ms;
+  domain::Invocation work = invocation(task, catalog, *function);
+  if (is_http) {
+    work.call = &request.call;
+    work.request = &request.visible;
+  }
+  const std::string folder = settings_.call_folder + "/" + task.id;
+  work.folder = folder;
+  domain::RunResult result = co_await runner_->run(work);
+  status = result.status;
+  if (result.start_time_ms != 0) task.start_time_ms = result.start_time_ms;
+  Answer answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_});
+  if (answer.file && answer.file_bytes > settings_.limits.result_bytes) {
+    answer.refusal =
+        domain::Refusal{.fault = domain::Fault::ResultInvalid,
+                        .reason = domain::Reason::FunctionResultInvalid,
+                        .message = fmt::format("The result of a task may have {} bytes", settings_.limits.result_bytes)};
+  }
+  co_return answer;
+}
+
+void Tasks::keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const {
   if (answer.refusal) {
     task.failure = fault_text(*answer.refusal);
     std::vector<std::string_view> secrets;
-    for (const base::SecretString& password : catalog->passwords) secrets.push_back(password.reveal());
+    for (const base::SecretString& password : catalog.passwords) secrets.push_back(password.reveal());
     mask_secrets(task.failure, secrets);
-  } else {
-    task.status_code = answer.status;
-    task.content_type = answer.envelope ? "application/json" : answer.content_type;
-    task.result = answer.file ? read_answer_file(answer, settings_.limits.result_bytes) : std::string(answer.body_bytes());
-    base::json::array headers;
-    for (const domain::Header& header : answer.headers) {
-      headers.push_back(base::json::array{base::json::string(header.name), base::json::string(header.value)});
-    }
-    task.headers = base::to_json(headers);
+    return;
   }
+  task.status_code = answer.status;
+  task.content_type = answer.envelope ? "application/json" : answer.content_type;
+  task.result = answer.file ? read_answer_file(answer, settings_.limits.result_bytes) : std::string(answer.body_bytes());
+  base::json::array headers;
+  for (const domain::Header& header : answer.headers) {
+    headers.push_back(base::json::array{base::json::string(header.name), base::json::string(header.value)});
+  }
+  task.headers = base::to_json(headers);
+}
+
+base::Async<void> Tasks::run(domain::Task task) {
+  const CatalogPtr catalog = catalog_.current();
+  domain::RunStatus status = domain::RunStatus::Replied;
+  Answer answer = co_await perform(task, catalog, status);
+  task.end_time_ms = io_->clock().wall_ms();
+  task.status = status_of(status, answer);
+  keep_answer(task, answer, *catalog);
   std::function<base::Result<base::Unit>()> finish = [this, &task]() -> base::Result<base::Unit> {
     std::ignore = base::remove_tree(settings_.call_folder + "/" + task.id);  // scratch space; a left-over goes at the next start
     return store_.finish(task);

@@ -18,6 +18,7 @@
 #include "base/snapshot.h"
 #include "domain/ports/function_runner.h"
 #include "domain/ports/task_store.h"
+#include "service/answer.h"
 #include "service/catalog.h"
 #include "service/settings.h"
 
@@ -46,6 +47,10 @@ class Tasks {
  private:
   base::Async<void> pump();
   base::Async<void> run(domain::Task task);
+  // Runs the function; `status` tells how that ended, `task` gets its start time.
+  base::Async<Answer> perform(domain::Task& task, const CatalogPtr& catalog, domain::RunStatus& status);
+  domain::Invocation invocation(const domain::Task& task, const CatalogPtr& catalog, const domain::FunctionInfo& function) const;
+  void keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const;
   void wake();
   void ended(const std::string& id);
 

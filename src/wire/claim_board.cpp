@@ -18,7 +18,8 @@ constexpr std::uint64_t word(std::uint64_t call, std::uint64_t state) { return c
 
 base::Result<std::atomic<std::uint64_t>*> map(int fd) {
   void* page = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (page == MAP_FAILED) return base::Error{base::Code::Unavailable, "cannot map the claim board: " + base::errno_text(errno), {}};
+  if (page == MAP_FAILED)
+    return base::Error{base::Code::Unavailable, "cannot map the claim board: " + base::errno_text(errno), {}};
   return static_cast<std::atomic<std::uint64_t>*>(page);
 }
 

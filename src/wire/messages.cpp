@@ -40,8 +40,8 @@ void encode_invoke(std::string& out, std::uint64_t call, std::uint16_t slot, con
   writer.u32(invoke.timeout_ms);
   writer.u32(invoke.result_bytes_max);
   writer.u32(invoke.large_result_bytes_max);
-  for (std::string_view text : {invoke.api_id, invoke.trace_id, invoke.task_id, invoke.root_task_id, invoke.origin, invoke.origin_id,
-                                invoke.function_chain}) {
+  for (std::string_view text : {invoke.api_id, invoke.trace_id, invoke.task_id, invoke.root_task_id, invoke.origin,
+                                invoke.origin_id, invoke.function_chain}) {
     writer.text(text);
   }
   writer.i64(invoke.trigger_time_ms);
@@ -62,7 +62,8 @@ std::optional<Invoke> decode_invoke(std::string_view payload) {
   Invoke invoke;
   invoke.function_id = reader.text();
   const auto mode = reader.u8(), form = reader.u8();
-  if (mode > static_cast<std::uint8_t>(InvokeMode::Draft) || form > static_cast<std::uint8_t>(ArgumentForm::None)) return std::nullopt;
+  if (mode > static_cast<std::uint8_t>(InvokeMode::Draft) || form > static_cast<std::uint8_t>(ArgumentForm::None))
+    return std::nullopt;
   invoke.mode = static_cast<InvokeMode>(mode);
   invoke.form = static_cast<ArgumentForm>(form);
   invoke.flags = reader.u8();
@@ -76,8 +77,9 @@ std::optional<Invoke> decode_invoke(std::string_view payload) {
   }
   invoke.trigger_time_ms = reader.i64();
   invoke.queue = reader.u16();
-  for (std::string_view* text : {&invoke.eta, &invoke.delay, &invoke.caller, &invoke.method, &invoke.path, &invoke.query, &invoke.host,
-                                 &invoke.hostname, &invoke.protocol, &invoke.ip, &invoke.ips, &invoke.content_type}) {
+  for (std::string_view* text :
+       {&invoke.eta, &invoke.delay, &invoke.caller, &invoke.method, &invoke.path, &invoke.query, &invoke.host, &invoke.hostname,
+        &invoke.protocol, &invoke.ip, &invoke.ips, &invoke.content_type}) {
     *text = reader.text();
   }
   if (!read_pairs(reader, invoke.headers)) return std::nullopt;
@@ -96,8 +98,8 @@ void encode_reply(std::string& out, std::uint64_t call, const Reply& reply) {
   writer.u8(static_cast<std::uint8_t>(reply.body_kind));
   writer.text(reply.content_type);
   write_pairs(writer, reply.headers);
-  for (std::string_view text : {reply.body, reply.problem, reply.kwargs, reply.print_log, reply.caller_name, reply.caller_attributes,
-                                reply.options}) {
+  for (std::string_view text :
+       {reply.body, reply.problem, reply.kwargs, reply.print_log, reply.caller_name, reply.caller_attributes, reply.options}) {
     writer.text(text);
   }
   writer.i64(reply.start_time_ms);

@@ -114,7 +114,8 @@ struct Reply {
   std::string_view print_log;    // captured print, already cut
   std::string_view caller_name;  // Auth: DFF.SET_CALLER
   std::string_view caller_attributes;
-  std::string_view options;  // JSON of the accepted caller options (unbox, returnType, timeout, expires, delay, eta); empty = none
+  std::string_view
+      options;  // JSON of the accepted caller options (unbox, returnType, timeout, expires, delay, eta); empty = none
   std::int64_t start_time_ms = 0;
   std::int64_t run_ns = 0;
 };

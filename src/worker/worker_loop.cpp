@@ -193,7 +193,8 @@ void WorkerLoop::enter(Call& call, RawArguments& raw, wire::Reply& reply) {
     // Before the function runs: it may change them.
     arguments_json_.clear();
     constexpr std::size_t kArgumentsBytesMax = 64 << 10;
-    if (!runtime_.writer.write(raw.kwargs.get(), arguments_json_, kArgumentsBytesMax, JsonStyle::Canonical)) arguments_json_ = "null";
+    if (!runtime_.writer.write(raw.kwargs.get(), arguments_json_, kArgumentsBytesMax, JsonStyle::Canonical))
+      arguments_json_ = "null";
     reply.kwargs = arguments_json_;
   }
   call.kwargs = raw.kwargs;

@@ -62,7 +62,8 @@ class MemoryJournalStore final : public domain::JournalStore {
     return base::kDone;
   }
   base::Result<std::vector<domain::StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
-                                                            std::int64_t from_ms, std::int64_t to_ms, std::size_t count) override {
+                                                            std::int64_t from_ms, std::int64_t to_ms,
+                                                            std::size_t count) override {
     const std::lock_guard lock(mutex_);
     std::vector<domain::StoredCallRecord> out;
     for (auto record = records_.rbegin(); record != records_.rend() && out.size() < count; ++record) {

@@ -68,7 +68,8 @@ bool fits_schema(const json::value& value, const json::value& schema, unsigned d
   }
   if (const auto* any = rules->if_contains("anyOf"); any != nullptr && any->is_array()) {
     const auto& list = any->get_array();
-    if (std::none_of(list.begin(), list.end(), [&](const json::value& one) { return fits_schema(value, one, depth + 1); })) return false;
+    if (std::none_of(list.begin(), list.end(), [&](const json::value& one) { return fits_schema(value, one, depth + 1); }))
+      return false;
   }
   if (value.is_object()) return fits_members(value.get_object(), *rules, depth);
   if (value.is_array()) return fits_elements(value.get_array(), *rules, depth);

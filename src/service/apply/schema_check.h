@@ -1,6 +1,6 @@
 // Whether a constant fits the JSON Schema that a worker derived from an annotation. Covers the keywords those schemas use: type,
-// enum, const, anyOf, items, prefixItems, properties, required, additionalProperties, uniqueItems; texts of dates and the like are
-// judged by the worker.
+// enum, const, anyOf, items, prefixItems, properties, required, additionalProperties, uniqueItems; texts of dates and the like
+// are judged by the worker.
 //
 // Thread-safety: pure functions.
 #pragma once

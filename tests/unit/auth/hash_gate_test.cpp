@@ -183,8 +183,8 @@ TEST_F(HashGate, AnswersOnTheThreadThatAsked) {
     static base::Async<void> call(auth::HashGate& gate, base::IoThread& on, int number, std::atomic<int>& right_count,
                                   std::atomic<int>& own_count, std::atomic<int>& end_count) {
       const auto thread_id = std::this_thread::get_id();
-      const HashAnswer answer = co_await gate.verify(key(number % 8), base::SecretString("right"), "plain:right", address(number), on,
-                                                     on.clock().steady_ns() + 10'000 * base::kNsPerMs);
+      const HashAnswer answer = co_await gate.verify(key(number % 8), base::SecretString("right"), "plain:right", address(number),
+                                                     on, on.clock().steady_ns() + 10'000 * base::kNsPerMs);
       right_count += answer == HashAnswer::Right ? 1 : 0;
       own_count += std::this_thread::get_id() == thread_id ? 1 : 0;
       ++end_count;

@@ -142,7 +142,8 @@ struct OpenApiTest : testing::Test {
   ServerSettings settings;
   base::Metrics metrics;
   CatalogBuilder builder{settings, make_scheme,
-                         [](const domain::EnvVariable&) { return base::Error{base::Code::Unavailable, "no vault here", {}}; }, metrics};
+                         [](const domain::EnvVariable&) { return base::Error{base::Code::Unavailable, "no vault here", {}}; },
+                         metrics};
   domain::Configuration configuration;
   std::shared_ptr<domain::Generation> generation = std::make_shared<domain::Generation>();
   std::string text;

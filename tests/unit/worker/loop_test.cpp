@@ -136,7 +136,8 @@ TEST(WorkerLoop, MemoryIsLimitedAndTheWorkerRetires) {
 // The number of the call whose reply asks for a replacement, each keeping one MiB more; 0 if none of the first 100 does.
 int calls_until_retirement(std::uint64_t memory_bytes) {
   WorkerSetup setup;
-  setup.scripts = {{"t__m", "kept = []\n@DFF.API('x')\ndef f():\n    kept.append(bytearray(b'x') * (1 << 20))\n    return len(kept)\n"}};
+  setup.scripts = {
+      {"t__m", "kept = []\n@DFF.API('x')\ndef f():\n    kept.append(bytearray(b'x') * (1 << 20))\n    return len(kept)\n"}};
   setup.memory_bytes = memory_bytes;
   WorkerProcess worker(std::move(setup));
   for (int calls = 1; calls <= 100; ++calls) {

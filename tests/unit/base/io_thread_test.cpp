@@ -1,0 +1,164 @@
+#include "base/io_thread.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <thread>
+
+#include "base/offload.h"
+
+namespace funcgate::base {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+// Runs `work` on the thread and waits for its end.
+void on_thread(IoThread& io, std::function<void()> work) {
+  std::promise<void> done;
+  io.post([&] {
+    work();
+    done.set_value();
+  });
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+class IoThreadTest : public testing::Test {
+ protected:
+  void SetUp() override { io.start("io-test"); }
+  void TearDown() override { io.stop(); }
+  SystemClock clock;
+  IoThread io{3, clock};
+};
+
+TEST_F(IoThreadTest, PostedWorkRunsOnTheThreadAndNeverInline) {
+  std::thread::id where;
+  bool inlined = true, inner_ran = false;
+  on_thread(io, [&] {
+    where = std::this_thread::get_id();
+    bool ran = false;
+    io.post([&inner_ran] { inner_ran = true; });
+    ran = inner_ran;
+    inlined = ran;
+  });
+  on_thread(io, [] {});
+  EXPECT_NE(where, std::this_thread::get_id());
+  EXPECT_FALSE(inlined);
+  EXPECT_TRUE(inner_ran);
+  EXPECT_EQ(io.index(), 3u);
+}
+
+TEST_F(IoThreadTest, NothingPostedFromManyThreadsIsLost) {
+  int count = 0;
+  std::vector<std::thread> posters;
+  for (int t = 0; t < 4; ++t) {
+    posters.emplace_back([&] {
+      for (int i = 0; i < 2000; ++i) io.post([&count] { ++count; });
+    });
+  }
+  for (std::thread& poster : posters) poster.join();
+  on_thread(io, [&] { EXPECT_EQ(count, 8000); });
+}
+
+TEST_F(IoThreadTest, AHookRunsOnceBehindAllHandlersOfItsTurn) {
+  std::string order;
+  std::promise<void> done;
+  io.post([&] {
+    io.at_turn_end([&] {
+      order += 'H';
+      io.at_turn_end([&] {
+        order += 'h';
+        done.set_value();
+      });
+    });
+    order += '1';
+    io.post([&] {
+      order += '2';
+      io.post([&] { order += '3'; });
+    });
+  });
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  on_thread(io, [] {});
+  on_thread(io, [] {});
+  EXPECT_EQ(order, "123Hh");
+}
+
+TEST_F(IoThreadTest, TheTimeOfATurnStandsStill) {
+  SteadyNs first = 0, second = 0, other = 0;
+  on_thread(io, [&] {
+    first = io.turn_steady_ns();
+    const SteadyNs until = clock.steady_ns() + 1000;
+    while (clock.steady_ns() < until) {
+    }
+    second = io.turn_steady_ns();
+  });
+  on_thread(io, [&] { other = io.turn_steady_ns(); });
+  EXPECT_EQ(first, second);
+  EXPECT_GE(other, first);
+}
+
+TEST_F(IoThreadTest, ATimerWakesTheLoopAndIsNotEarly) {
+  std::promise<SteadyNs> fired;
+  Timer timer([&] { fired.set_value(clock.steady_ns()); });
+  SteadyNs deadline = 0;
+  on_thread(io, [&] {
+    deadline = clock.steady_ns() + 15 * kNsPerMs;
+    io.timers().arm(timer, deadline);
+  });
+  auto future = fired.get_future();
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+  EXPECT_GE(future.get(), deadline);
+}
+
+TEST(IoThreadLife, StopMayComeTwiceOrWithoutStart) {
+  const SystemClock clock;
+  IoThread never_started(0, clock);
+  never_started.stop();
+  IoThread io(0, clock);
+  io.start("io");
+  io.stop();
+  io.stop();
+}
+
+Async<void> keep_offloaded(BlockingPool& pool, IoThread& io, std::thread::id* worker, std::thread::id* resumed,
+                           std::promise<Result<int>>& out) {
+  std::function<Result<int>()> work = [worker]() -> Result<int> {
+    *worker = std::this_thread::get_id();
+    return 42;
+  };
+  Result<int> result = co_await offload<int>(pool, io, work);
+  *resumed = std::this_thread::get_id();
+  out.set_value(std::move(result));
+}
+
+TEST_F(IoThreadTest, OffloadedWorkComesBackToItsThread) {
+  BlockingPool pool("test", 1, 4);
+  std::promise<Result<int>> out;
+  std::thread::id worker, resumed, own;
+  io.post([&] {
+    own = std::this_thread::get_id();
+    spawn(keep_offloaded(pool, io, &worker, &resumed, out));
+  });
+  auto future = out.get_future();
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+  const Result<int> result = future.get();
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(*result, 42);
+  EXPECT_EQ(resumed, own);
+  EXPECT_NE(worker, own);
+}
+
+TEST_F(IoThreadTest, AFullPoolIsUnavailable) {
+  BlockingPool pool("test", 1, 0);
+  std::promise<Result<int>> out;
+  std::thread::id worker, resumed;
+  io.post([&] { spawn(keep_offloaded(pool, io, &worker, &resumed, out)); });
+  auto future = out.get_future();
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+  const Result<int> result = future.get();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::Unavailable);
+  EXPECT_EQ(worker, std::thread::id()) << "nothing ran";
+}
+
+}  // namespace
+}  // namespace funcgate::base
