@@ -162,7 +162,8 @@ base::Status Instance::make_services() {
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);
   uploads_ = std::make_unique<service::UploadQuota>(config_.server.limits.upload_quota_bytes, *pool_);
-  tasks_ = std::make_unique<service::Tasks>(config_.server, *task_store_, *pool_, catalog_);
+  tasks_ = std::make_unique<service::Tasks>(config_.server, *task_store_, *pool_, catalog_,
+                                             or_cores(config_.server.limits.pool_workers));
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
   const std::size_t threads = options_.serving ? or_cores(config_.threads) : 1;
   journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_,

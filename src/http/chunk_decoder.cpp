@@ -38,7 +38,14 @@ void ChunkDecoder::next(char c) {
       expect('\n', Step::Size);
       digits_ = 0;
       break;
-    case Step::Trailer: step_ = c == '\r' ? Step::LastLf : c == '\n' ? Step::Broken : Step::TrailerLine; break;
+    case Step::Trailer:
+      if (c == '\r') {
+        step_ = Step::LastLf;
+      } else {
+        // Each line counts, so that short ones cannot come without end.
+        step_ = c == '\n' || ++line_bytes_ > kLineBytesMax ? Step::Broken : Step::TrailerLine;
+      }
+      break;
     case Step::TrailerLine:
       if (c == '\r') {
         step_ = Step::TrailerLf;

@@ -86,8 +86,24 @@ base::Async<void> Connection::serve_all() {
     if (!co_await flush() || closing_) break;
   }
   co_await flush();
-  // What the peer still sends is not read; a reset could overtake the answer, so the sending side ends first.
   transport_->shutdown_send();
+  co_await linger();
+}
+
+// Closing with unread input sends a reset, which can overtake the answer: what the peer still sends is dropped for a moment.
+base::Async<void> Connection::linger() {
+  if (body_state_ == BodyState::Complete || body_state_ == BodyState::Gone) co_return;
+  constexpr std::int64_t kLingerMs = 2000;
+  constexpr std::size_t kLingerBytesMax = 64 << 10;
+  arm(kLingerMs);
+  std::size_t dropped = 0;
+  while (dropped < kLingerBytesMax) {
+    if (in_.size() < kIdleBytes) in_.resize(kIdleBytes);
+    ReadSome reading(*transport_, boost::asio::buffer(in_));
+    const IoResult got = co_await reading;
+    if (got.error) break;
+    dropped += got.bytes;
+  }
 }
 
 base::Async<Connection::HeadResult> Connection::read_head() {
@@ -161,7 +177,7 @@ void Connection::prepare_call() {
   apply_forwarding(call_, edge_.settings);
   body_left_ = std::max<std::int64_t>(call_.content_length, 0);
   chunks_ = ChunkDecoder();
-  body_state_ = call_.has_body ? BodyState::Reading : BodyState::Complete;
+  body_state_ = call_.has_body || head_refusal_ ? BodyState::Reading : BodyState::Complete;
   continue_sent_ = false;
   body_deadline_ns_ = 0;
   body_.clear();
@@ -218,7 +234,8 @@ base::Async<void> Connection::serve_one() {
                            static_cast<std::int64_t>(out_.size() - before) + answer.file_bytes, edge_.io.clock().wall_ms(),
                            (edge_.io.clock().steady_ns() - call_.arrival_ns) / 1000);
   }
-  if (answer.file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = true;
+  const bool has_file = answer.file && !answer.refusal && answer.status != 204 && answer.status != 304;
+  if (has_file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = true;
   finish_request();
 }
 

@@ -39,6 +39,7 @@ class Connection final : public service::BodySource {
   base::Async<void> serve_one();
   base::Async<service::Answer> answer();
   base::Async<bool> flush();
+  base::Async<void> linger();
   base::Async<bool> send_file(service::Answer& answer);
   void prepare_call();
   void finish_request();

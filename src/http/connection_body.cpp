@@ -21,6 +21,8 @@ base::Async<void> Connection::send_continue() {
   // Withheld until somebody wants the body: a stranger is answered without having sent it.
   out_ += "HTTP/1.1 100 Continue\r\n\r\n";
   co_await flush();
+  // flush() used the timer for itself: the body still has its own deadline.
+  edge_.io.timers().arm(timer_, body_deadline_ns_);
 }
 
 base::Async<bool> Connection::next_body_block(std::string& block, std::size_t bytes_max) {
@@ -94,9 +96,10 @@ base::Async<BodyResult> Connection::read(std::size_t bytes_max, bool prefix_is_e
   if (body_deadline_ns_ == 0) body_deadline_ns_ = edge_.io.turn_steady_ns() + edge_.settings.limits.body_read_ms * base::kNsPerMs;
   edge_.io.timers().arm(timer_, body_deadline_ns_);
   std::string block;
-  while (body_state_ == BodyState::Reading && body_.size() < bytes_max) {
-    const std::size_t room = std::min(bytes_max - body_.size(), kBlockBytes);
-    if (!co_await next_body_block(block, std::max<std::size_t>(room, 1))) break;
+  // One byte more than allowed tells a body that is too long from one that ends exactly at the limit.
+  const std::size_t read_max = prefix_is_enough ? bytes_max : bytes_max + 1;
+  while (body_state_ == BodyState::Reading && body_.size() < read_max) {
+    if (!co_await next_body_block(block, std::min(read_max - body_.size(), kBlockBytes))) break;
     body_ += block;
   }
   timer_.cancel();

@@ -103,7 +103,7 @@ void Listener::accept() {
   });
 }
 
-ControlListener::ControlListener(Edge& edge) : edge_(edge), acceptor_(edge.io.context()) {}
+ControlListener::ControlListener(Edge& edge) : edge_(edge), acceptor_(edge.io.context()), pause_([this] { accept(); }) {}
 
 base::Result<std::unique_ptr<ControlListener>> ControlListener::open(Edge& edge, const std::string& path) {
   std::unique_ptr<ControlListener> listener(new ControlListener(edge));
@@ -131,7 +131,12 @@ void ControlListener::stop() {
 
 void ControlListener::accept() {
   acceptor_.async_accept([this](error_code error, boost::asio::local::stream_protocol::socket socket) {
-    if (error) return;
+    if (error == boost::asio::error::operation_aborted || !acceptor_.is_open()) return;
+    if (error) {
+      base::log::warning("control.accept_failed", {{"error", error.message()}});
+      edge_.io.timers().arm(pause_, edge_.io.turn_steady_ns() + kPauseMs * base::kNsPerMs);
+      return;
+    }
     ucred peer{};
     socklen_t length = sizeof peer;
     // The file's mode says the same; the kernel's word about the peer does not depend on a folder's permissions.

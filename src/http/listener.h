@@ -50,6 +50,7 @@ class ControlListener {
   void accept();
   Edge& edge_;
   boost::asio::local::stream_protocol::acceptor acceptor_;
+  base::Timer pause_;
 };
 
 }  // namespace funcgate::http

@@ -124,9 +124,8 @@ MultipartParser::State MultipartParser::read_head() {
     }
   }
   if (!disposition) return State::Broken;
-  // An empty part: the line end of the head is also the one of the delimiter behind it ("\r\n\r\n--boundary" has two).
+  // A delimiter right here has no line end of its own and is data, as authentication reads it (auth/multipart_prefix).
   buffer_.erase(0, end + 4);
-  if (std::string_view(buffer_).starts_with(std::string_view(delimiter_).substr(2))) buffer_.insert(0, "\r\n");
   step_ = Step::Body;
   return sink_.begin_part(head) ? State::Done : State::Stopped;
 }

@@ -82,6 +82,8 @@ std::optional<Refusal> check_target(domain::Call& call) {
     std::string_view rest = target.substr(target.find("//") + 2);
     const std::size_t slash = std::min(rest.find('/'), rest.find('?'));
     authority = rest.substr(0, slash);
+    if (authority.empty()) return malformed("The target names no server");
+    if (authority.empty()) return malformed("The target names no server");  // RFC 9110, 4.2.1
     target = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
   }
   if (target.empty() || (target.front() != '/' && !(target == "*" && call.method_text == "OPTIONS"))) {
@@ -151,6 +153,11 @@ HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& 
       refusal = malformed("A line must end with CR LF");
       return HeadState::Refused;
     }
+    // `at` is the beginning of this line. The grammar below would read a folded empty value as an ordinary one.
+    if (at > 0 && (buffer[at] == ' ' || buffer[at] == '\t')) {
+      refusal = malformed("A header is folded over several lines");
+      return HeadState::Refused;
+    }
     at = feed + 1;
     if (feed >= 3 && buffer[feed - 2] == '\n') {
       head_bytes = at;
@@ -158,7 +165,9 @@ HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& 
     }
   }
   const std::size_t first_line = buffer.find("\r\n");
-  if ((first_line == std::string_view::npos ? buffer.size() : first_line) > line_max) {
+  // A CR at the end may be half of the line's end.
+  const std::size_t arrived = buffer.size() - (buffer.ends_with('\r') ? 1 : 0);
+  if ((first_line == std::string_view::npos ? arrived : first_line) > line_max) {
     refusal = too_large(Fault::TargetTooLong, fmt::format("The request line is longer than {} bytes", line_max));
     return HeadState::Refused;
   }
@@ -176,13 +185,16 @@ std::optional<Refusal> parse_head(char* head, std::size_t head_bytes, const doma
                                   ParsedHead& parsed) {
   HeadParser parser(head, head_bytes, static_cast<std::size_t>(limits.header_count), call);
   beast::error_code error;
-  parser.put(boost::asio::const_buffer(head, head_bytes), error);
+  const std::size_t used = parser.put(boost::asio::const_buffer(head, head_bytes), error);
   call.method = domain::parse_method(call.method_text);
   if (parser.too_many) {
     return too_large(Fault::HeadersTooLarge, fmt::format("There are more than {} headers", limits.header_count));
   }
-  if (error || !parser.is_header_done()) return malformed("The request head is malformed");
-  if (parser.folded) return malformed("A header is folded over several lines");
+  if (error || !parser.is_header_done() || used != head_bytes) return malformed("The request head is malformed");
+  // Also a fold that adds nothing to its value, which the parser cannot tell from an ordinary line.
+  const std::string_view text(head, head_bytes);
+  if (parser.folded || text.find("\r\n ") != std::string_view::npos || text.find("\r\n\t") != std::string_view::npos)
+    return malformed("A header is folded over several lines");
   parsed.http_1_0 = parser.version == 10;
   if (auto refused = check_host(call, !parsed.http_1_0)) return refused;
   if (auto refused = check_target(call)) return refused;

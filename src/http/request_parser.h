@@ -23,7 +23,7 @@ struct ParsedHead {
 enum class HeadState { Complete, NeedMore, Refused };
 
 // Looks for the end of the head in `buffer`, of which the first `scanned` bytes were looked at before. Sets `head_bytes` when
-// Complete. Refused: a limit or a bare LF.
+// Complete. Refused: a limit, a bare LF or a folded line.
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
                     std::optional<domain::Refusal>& refusal);
 

@@ -127,7 +127,10 @@ void ResponseWriter::common(std::string& out, const service::Answer& answer, con
   if (!answer.cors_headers.empty()) append_header(out, "Access-Control-Allow-Headers", answer.cors_headers);
   if (!answer.authentication_info.empty()) append_header(out, "Authentication-Info", answer.authentication_info);
   if (answer.retry_after_s > 0) append_header(out, "Retry-After", std::to_string(answer.retry_after_s));
-  for (const auto& [name, value] : answer.own_headers) append_header(out, name, value);
+  for (const auto& [name, value] : answer.own_headers) {
+    // Some came from a function, by way of the result cache or a task.
+    if (!reserved_header(name) && base::is_token(name) && !base::has_control(value)) append_header(out, name, value);
+  }
 }
 
 void ResponseWriter::refusal(std::string& out, const service::Answer& answer, const ResponseContext& context) {
@@ -173,6 +176,9 @@ void ResponseWriter::write(std::string& out, const service::Answer& answer, cons
     if (reserved_header(header.name)) continue;
     own_cache_control = own_cache_control || base::equals_ignore_case(header.name, "cache-control");
     append_header(out, header.name, header.value);
+  }
+  for (const auto& [name, value] : answer.own_headers) {
+    own_cache_control = own_cache_control || base::equals_ignore_case(name, "cache-control");
   }
   if (answer.authenticated && !own_cache_control) out += "Cache-Control: private, no-store\r\n";
   // The console may share the origin: whatever a function answers must not run as it.

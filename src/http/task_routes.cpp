@@ -80,6 +80,7 @@ Answer result_answer(const domain::Task& task) {
   }
   if (task.status != domain::TaskStatus::Success) return failure_answer(task);
   answer.status = task.status_code;
+  answer.authenticated = true;  // whoever polls proved who he is, or holds the id
   answer.content_type = task.content_type;
   answer.owned_body = task.result;
   answer.envelope = !task.unbox && domain::media_type_is(task.content_type, "application/json");
@@ -107,14 +108,16 @@ std::optional<std::int64_t> wait_seconds(std::string_view query, bool& valid) {
 
 // The caller must be who made the task, by the list of the API that made it; for an anonymous API the id is the proof.
 base::Async<std::optional<Answer>> check_caller(service::Gateway& gateway, domain::Call& call, service::BodySource& body,
-                                                const domain::Task& task) {
+                                                const domain::Task& task, std::string& query) {
   service::Passage passage{.call = call, .body_source = body, .route = {task.api_id, true}};
   passage.catalog = gateway.catalog();
   const auto found = passage.catalog->endpoints.find(task.api_id);
   if (found == passage.catalog->endpoints.end()) co_return unknown();
   passage.endpoint = found->second.get();
-  call.api_id = *passage.endpoint->id;
   auto refusal = co_await gateway.authenticate(passage);
+  // A credential may stand in the query; what is left are the parameters of the poll.
+  bool removed = false;
+  query = service::strip_query(call.query, passage.endpoint->strip.query_names, removed);
   if (refusal) {
     Answer answer;
     answer.refusal = std::move(*refusal);
@@ -144,7 +147,8 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
     co_return refused(Fault::LimitReached, Reason::CapacityTasks, "The task cannot be read now");
   }
   if (!task.ok()) co_return unknown();
-  auto stranger = co_await check_caller(gateway, call, body, *task);
+  std::string query;
+  auto stranger = co_await check_caller(gateway, call, body, *task, query);
   if (stranger) co_return std::move(*stranger);
   const domain::ThrottleRule rule{"bySecond", 1, gateway.shared().settings.limits.task_polls_per_second};
   const std::vector<domain::ThrottleRule> rules{rule};
@@ -158,7 +162,7 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
     if (!cancelled.ok()) co_return refused(Fault::Conflict, Reason::TaskFinished, "The task has already ended");
   } else {
     bool valid = true;
-    const auto wait_s = wait_seconds(call.query, valid);
+    const auto wait_s = wait_seconds(query, valid);
     if (!valid) co_return refused(Fault::BadRequest, Reason::ArgumentsInvalid, "The only parameter is wait, 0 to 30 seconds");
     if (wait_s && !task->end_time_ms) {
       co_await tasks.wait_for_end(gateway.io(), id, gateway.io().clock().steady_ns() + *wait_s * 1000 * base::kNsPerMs);

@@ -39,7 +39,11 @@ void Bench::submit(PendingCall& call) {
     run_alone(call);
     return;
   }
-  if (!pool_.active()) pool_.ensure_started(runtime_generation(call));
+  if (Crew& crew = crew_of(call); !crew.ensured) {
+    // A lazy pool may have been started for another generation only.
+    crew.ensured = true;
+    pool_.ensure_started(runtime_generation(call));
+  }
   if (has_slots_ && try_send(crew_of(call), call)) return;
   // An idle worker of another thread, else the least loaded bench: ours, unless it has no workers at all.
   Bench* target = has_slots_ ? this : nullptr;
@@ -89,6 +93,10 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
     call.has_share = true;
   }
   call.queue_timer.cancel();
+  if (call.waiting) {
+    call.waiting = false;
+    pool_.leave_queue();
+  }
   call.expected_ns = speed.expected_ns();
   best->send(call);
   if (best->in_flight() == 2 && !watch_timer_.armed()) io_.timers().arm(watch_timer_, io_.turn_steady_ns() + kRecallAfterNs);
@@ -112,15 +120,19 @@ void Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
     crew.waiting.push_back(&call);
   }
   call.queue_timer.set_callback([this, &call] {
-    auto& waiting = crew_of(call).waiting;
-    std::erase(waiting, &call);
+    // finish() may end the caller's frame, and with it the call, its timer and this closure: copies, and nothing after it.
+    Bench* bench = this;
+    PendingCall* expired_call = &call;
+    std::erase(bench->crew_of(*expired_call).waiting, expired_call);
+    bench->count();
     domain::RunResult expired;
     expired.status = domain::RunStatus::QueueExpired;
-    finish(call, std::move(expired));
-    count();
+    bench->finish(*expired_call, std::move(expired));
   });
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
   count();
+  // A sibling may have become idle between our look and our count: it looks at our count, we look at its.
+  offer_waiting();
 }
 
 void Bench::dispatch(Crew& crew) {
@@ -156,9 +168,17 @@ void Bench::cancel(const std::string& task_id) {
     all.insert(all.end(), crew.workers.begin(), crew.workers.end());
   }
   for (const auto& worker : all) {
-    if (worker->front() == nullptr || worker->front()->invocation->task_id != task_id) continue;
-    worker->front()->cancelled = true;
-    worker->fail();
+    PendingCall* call = worker->find(task_id);
+    if (call == nullptr) continue;
+    call->cancelled = true;
+    // Behind another call and not begun: taken back. Else there is only one way to stop it.
+    if (call != worker->front() && worker->take_back(*call)) {
+      domain::RunResult cancelled;
+      cancelled.status = domain::RunStatus::Cancelled;
+      finish(*call, std::move(cancelled));
+    } else {
+      worker->fail();
+    }
     return;
   }
 }
@@ -242,7 +262,16 @@ void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out,
   if (!timed_out) base::log::warning("worker.lost", {{"pool", pool_.settings().name}, {"pid", worker.pid()}});
   if (const auto alive = generation.lock(); alive && !worker.retiring) pool_.start_slot(alive, worker.slot());
   // In front of the queue, in their order: they have waited longest.
-  for (auto call = unclaimed.rbegin(); call != unclaimed.rend(); ++call) enqueue(crew_of(**call), **call, true);
+  for (auto call = unclaimed.rbegin(); call != unclaimed.rend(); ++call) {
+    if (!single && !(*call)->cancelled) {
+      enqueue(crew_of(**call), **call, true);
+      continue;
+    }
+    // A process for one call has no siblings that could take it.
+    domain::RunResult ended;
+    ended.status = (*call)->cancelled ? domain::RunStatus::Cancelled : domain::RunStatus::WorkerLost;
+    finish(**call, std::move(ended));
+  }
   bool first = true;
   for (PendingCall* call : begun) {
     domain::RunResult result;
@@ -254,7 +283,7 @@ void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out,
     finish(*call, std::move(result));
   }
   dispatch_all();
-  count();
+  offer_waiting();
 }
 
 void Bench::adopt(const std::weak_ptr<const RuntimeGeneration>& generation, StartedWorker started, std::size_t slot) {
@@ -310,6 +339,16 @@ void Bench::give_to(Bench& sibling) {
   }
 }
 
+void Bench::offer_waiting() {
+  if (waiting() == 0) return;
+  for (std::size_t i = 0; i < pool_.threads(); ++i) {
+    Bench& other = pool_.bench(i);
+    if (&other == this || other.idle() == 0) continue;
+    give_to(other);
+    return;
+  }
+}
+
 void Bench::help_siblings() {
   if (idle() == 0) return;
   for (std::size_t i = 0; i < pool_.threads(); ++i) {
@@ -335,6 +374,7 @@ void Bench::watch() {
     }
     dispatch(crew);
   }
+  offer_waiting();
   if (any) io_.timers().arm(watch_timer_, now + kRecallAfterNs);
 }
 
@@ -348,10 +388,10 @@ void Bench::count() {
       if (worker->in_flight() == 0 && !worker->closed) ++idle;
     }
   }
-  idle_.store(idle, std::memory_order_relaxed);
-  waiting_.store(waiting, std::memory_order_relaxed);
-  busy_.store(busy, std::memory_order_relaxed);
-  alive_.store(alive, std::memory_order_relaxed);
+  idle_.store(idle);
+  waiting_.store(waiting);
+  busy_.store(busy);
+  alive_.store(alive);
 }
 
 void Bench::run_alone(PendingCall& call) {
@@ -363,19 +403,33 @@ void Bench::run_alone(PendingCall& call) {
     finish(call, std::move(full));
     return;
   }
-  const bool started = pool_.start_single(runtime_generation(call), io_, [this, &call](base::Result<StartedWorker> result) {
-    if (!result.ok()) {
-      base::log::error("worker.start_failed", {{"pool", pool_.settings().name}, {"error", result.error().message}});
+  // Starting a process takes its time; the call waits no longer than in any other queue. Whoever comes second finds null.
+  auto waiting = std::make_shared<PendingCall*>(&call);
+  call.queue_timer.set_callback([this, waiting] {
+    Bench* bench = this;
+    PendingCall* expired_call = std::exchange(*waiting, nullptr);
+    domain::RunResult expired;
+    expired.status = domain::RunStatus::QueueExpired;
+    bench->finish(*expired_call, std::move(expired));
+  });
+  io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
+  const bool started = pool_.start_single(runtime_generation(call), io_, [this, waiting](base::Result<StartedWorker> result) {
+    PendingCall* still = std::exchange(*waiting, nullptr);
+    if (still == nullptr || !result.ok()) {
       pool_.singles.fetch_sub(1);
+      if (result.ok()) kill_worker(result->process.pidfd);
+      if (still == nullptr) return;
+      base::log::error("worker.start_failed", {{"pool", pool_.settings().name}, {"error", result.error().message}});
       domain::RunResult lost;
       lost.status = domain::RunStatus::WorkerLost;
-      finish(call, std::move(lost));
+      finish(*still, std::move(lost));
       return;
     }
+    still->queue_timer.cancel();
     auto worker = std::make_shared<Worker>(*this, io_, std::move(*result), kSingleSlot);
     singles_.push_back(worker);
     worker->start();
-    worker->send(call);
+    worker->send(*still);
   });
   if (!started) {
     pool_.singles.fetch_sub(1);

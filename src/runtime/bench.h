@@ -47,8 +47,8 @@ class Bench final : public WorkerOwner {
   // Any thread.
   base::IoThread& io() { return io_; }
   bool has_slots() const { return has_slots_; }
-  std::int64_t idle() const { return idle_.load(std::memory_order_relaxed); }
-  std::int64_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  std::int64_t idle() const { return idle_.load(); }
+  std::int64_t waiting() const { return waiting_.load(); }
   std::int64_t busy() const { return busy_.load(std::memory_order_relaxed); }
   std::int64_t alive() const { return alive_.load(std::memory_order_relaxed); }
 
@@ -63,6 +63,7 @@ class Bench final : public WorkerOwner {
     std::deque<PendingCall*> waiting;
     std::unordered_map<const domain::FunctionInfo*, Speed> speeds;
     std::vector<std::unique_ptr<base::Timer>> restarts;
+    bool ensured = false;  // the pool was told that this generation is called
   };
   static std::uint64_t generation_of(const PendingCall& call);
   Crew& crew_of(const PendingCall& call);
@@ -74,6 +75,8 @@ class Bench final : public WorkerOwner {
   void run_alone(PendingCall& call);
   void retire_worker(Crew& crew, Worker& worker);
   void help_siblings();
+  // Hands the oldest waiting call to a thread with an idle worker, if there is one.
+  void offer_waiting();
   void watch();
   void count();
   base::Async<void> answer(std::weak_ptr<Worker> worker, std::uint64_t number, domain::ScriptQuestion question,

@@ -1,6 +1,7 @@
 #include "runtime/call_frames.h"
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace funcgate::runtime {
 namespace {
@@ -101,7 +102,11 @@ std::optional<domain::FunctionReply> read_reply(std::string_view payload) {
   domain::FunctionReply reply;
   reply.buffer = std::make_unique<std::string>(payload);
   const auto decoded = wire::decode_reply(*reply.buffer);
-  if (!decoded) return std::nullopt;
+  if (!decoded || base::has_control(decoded->content_type)) return std::nullopt;
+  // The worker checks them too, but it runs user code: a line break here would be a second answer.
+  for (const wire::HeaderField& field : decoded->headers) {
+    if (!base::is_token(field.name) || base::has_control(field.value)) return std::nullopt;
+  }
   reply.outcome = static_cast<domain::ReplyOutcome>(decoded->outcome);
   reply.status = decoded->status;
   reply.body_kind = static_cast<domain::ReplyBody>(decoded->body_kind);

@@ -60,10 +60,10 @@ class PythonHost final : public domain::FunctionHost {
 
   const HostSettings settings_;
   ZygoteClient& zygote_;
-  base::BlockingPool spawner_;
   std::map<std::uint16_t, std::unique_ptr<Pool>> pools_;
   std::unique_ptr<Pool> authentication_;
   std::vector<std::unique_ptr<domain::FunctionRunner>> runners_;
+  base::BlockingPool spawner_;  // ends before what its jobs use
   std::mutex stage_mutex_;
   std::uint64_t next_number_ = 1;  // guarded by stage_mutex_
 };

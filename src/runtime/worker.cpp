@@ -70,8 +70,23 @@ std::deque<PendingCall*> Worker::recall(bool keep_first) {
   return back;
 }
 
+PendingCall* Worker::find(std::string_view task_id) {
+  for (PendingCall* call : calls_) {
+    if (call->invocation->task_id == task_id) return call;
+  }
+  return nullptr;
+}
+
+bool Worker::take_back(PendingCall& call) {
+  if (!board_.recall(static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots), call.number)) return false;
+  expected_ns_ -= call.expected_ns;
+  std::erase(calls_, &call);
+  return true;
+}
+
 void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
   if (dead_ || calls_.empty() || calls_.front()->number != call) return;
+  asking_ = false;
   wire::encode_answer(out_, call, answer);
   schedule_flush();
 }
@@ -153,11 +168,14 @@ bool Worker::handle(const wire::Frame& frame) {
   PendingCall* call = calls_.front();
   if (frame.head.type == wire::MessageType::Ask) {
     const auto ask = wire::decode_ask(frame.payload);
-    if (!ask) return false;
+    // One question at a time: user code must not fill the server's pool with them.
+    if (!ask || asking_) return false;
+    asking_ = true;
     owner_->asked(*this, *call, *ask);
     return true;
   }
   if (frame.head.type != wire::MessageType::Reply) return false;
+  asking_ = false;
   auto reply = read_reply(frame.payload);
   if (!reply) return false;
   calls_.pop_front();

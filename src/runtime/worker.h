@@ -66,6 +66,10 @@ class Worker : public std::enable_shared_from_this<Worker> {
   void send(PendingCall& call);
   // Takes back every unclaimed call, in order; `keep_first`: but the first.
   std::deque<PendingCall*> recall(bool keep_first);
+  // The call of a task in the pipe, or nullptr.
+  PendingCall* find(std::string_view task_id);
+  // True if the call had not begun and now never will.
+  bool take_back(PendingCall& call);
   void answer(std::uint64_t call, const wire::Answer& answer);
   // Kills the process; the owner hears of it by gone().
   void fail();
@@ -102,7 +106,7 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::uint64_t next_number_ = 1;
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
-  bool timed_out_ = false, dead_ = false, flush_scheduled_ = false, write_waits_ = false;
+  bool asking_ = false, timed_out_ = false, dead_ = false, flush_scheduled_ = false, write_waits_ = false;
   base::Timer run_timer_;
   std::string in_, out_;
   std::size_t in_used_ = 0;

@@ -29,6 +29,16 @@ void strip_field(StripRules& rules, const domain::FieldReference& field) {
   }
 }
 
+std::vector<domain::FieldReference> fields_of(const domain::ApiAuthentication& authentication) {
+  std::vector<domain::FieldReference> fields;
+  if (const auto* fixed = std::get_if<domain::FixedFieldConfig>(&authentication.config)) {
+    for (const domain::FixedFieldEntry& entry : fixed->fields) fields.push_back(entry.field);
+  } else if (const auto* func = std::get_if<domain::FuncConfig>(&authentication.config)) {
+    fields = func->credential_fields;
+  }
+  return fields;
+}
+
 // "header:x-a" … for the worker: what a function with cached results may read.
 std::string readable_list(const std::vector<std::string>& vary) {
   base::json::array list;
@@ -44,6 +54,7 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
   catalog->sequence = configuration.sequence;
   catalog->generation = std::move(generation);
   broken_.clear();
+  broken_fields_.clear();
   for (const auto& [id, stored] : configuration.api_authentications) {
     auth::SchemePtr scheme;
     const auto old = previous ? previous->schemes.find(id) : domain::TextMap<auth::SchemePtr>::const_iterator{};
@@ -55,6 +66,7 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
       if (!scheme) {
         base::log::error("auth.config_unusable", {{"config", id}, {"reason", domain::reason_token(broken)}});
         broken_.emplace(id, broken);
+        broken_fields_.emplace(id, fields_of(stored.value));
       }
     }
     if (scheme) catalog->schemes.emplace(id, std::move(scheme));
@@ -126,6 +138,7 @@ void CatalogBuilder::compile_chain(Endpoint& endpoint, const Catalog& catalog) {
       for (const auto& field : found->second->credential_fields()) strip_field(endpoint.strip, field);
     } else if (const auto broken = broken_.find(id); broken != broken_.end()) {
       entry.broken = broken->second;
+      for (const auto& field : broken_fields_[id]) strip_field(endpoint.strip, field);
     }
     entries.push_back(std::move(entry));
   };

@@ -35,7 +35,9 @@ class CatalogBuilder {
   const SchemeMaker make_scheme_;
   const Unseal unseal_;
   base::Metrics& metrics_;
-  domain::TextMap<domain::Reason> broken_;  // of the catalog being built
+  // Of the catalog being built: configurations that cannot be used, and their fields, which are credentials all the same.
+  domain::TextMap<domain::Reason> broken_;
+  domain::TextMap<std::vector<domain::FieldReference>> broken_fields_;
 };
 
 }  // namespace funcgate::service

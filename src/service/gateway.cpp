@@ -46,7 +46,9 @@ Refusal bad_request(std::string message) { return refuse(Fault::BadRequest, Reas
 std::optional<std::int64_t> positive_seconds(const base::JsonMember& member, std::string_view text) {
   if (!member.found) return std::nullopt;
   const auto seconds = base::parse_digits(text.substr(member.value_begin, member.value_end - member.value_begin));
-  return seconds && *seconds >= 1 ? seconds : std::nullopt;
+  // No option may be longer than a day; larger numbers are the worker's to refuse and must not overflow here.
+  constexpr std::int64_t kSecondsMax = 86'400;
+  return seconds && *seconds >= 1 ? std::optional(std::min(*seconds, kSecondsMax)) : std::nullopt;
 }
 
 }  // namespace
@@ -85,7 +87,14 @@ base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRout
   Passage passage{.call = call, .body_source = body, .route = route};
   passage.catalog = pin_.get();
   call.api_id = route.api_id;
-  Answer answer = co_await decide_and_run(passage);
+  Answer answer;
+  try {
+    answer = co_await decide_and_run(passage);
+  } catch (const std::exception& error) {
+    // Memory ran out, most likely. Whatever was reserved is given back below, and the call has its record.
+    base::log::error("call.exception", {{"traceId", call.trace_id}, {"what", base::printable(error.what())}});
+    answer = answer_of(refuse(Fault::System, Reason::Internal, "Internal error"));
+  }
   finish(passage, answer);
   co_return answer;
 }
@@ -121,7 +130,8 @@ base::Async<Answer> Gateway::decide_and_run(Passage& passage) {
   read_shortened_times(passage);
   if (api.exec_mode == domain::ExecMode::Async) co_return co_await submit_task(passage);
   // The result cache: only for those who may have the answer.
-  if (passage.endpoint->cache_ttl_s > 0) co_return co_await run_cached(passage);
+  // Files are no part of its key, so calls with files pass it by.
+  if (passage.endpoint->cache_ttl_s > 0 && passage.files_json.empty()) co_return co_await run_cached(passage);
   co_return co_await run(passage);
 }
 
@@ -426,8 +436,7 @@ base::Async<Answer> Gateway::run(Passage& passage) {
   if (auto refused = reserve(passage)) co_return answer_of(std::move(*refused));
   const domain::Invocation work = invocation(passage, domain::RunKind::Call);
   passage.run = co_await runner_.run(work);
-  co_return make_answer({passage.run, *passage.endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
-                         shared_.settings});
+  co_return make_answer({passage.run, *passage.endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings, passage.endpoint->function});
 }
 
 void Gateway::add_authentication_info(const Passage& passage, Answer& answer) {
@@ -448,7 +457,8 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   answer.async_api = passage.endpoint != nullptr && passage.endpoint->api.exec_mode == domain::ExecMode::Async;
   const Endpoint* endpoint = passage.endpoint;
   if (passage.running_counted) endpoint->state->running.fetch_sub(1, std::memory_order_relaxed);
-  if (passage.has_folder || passage.run.reply.body_kind == domain::ReplyBody::CallFile) {
+  const bool killed = passage.run.status == domain::RunStatus::TimedOut || passage.run.status == domain::RunStatus::WorkerLost;
+  if (passage.has_folder || killed || answer.reply.body_kind == domain::ReplyBody::CallFile) {
     shared_.uploads.remove(passage.folder, passage.upload_bytes);
   }
   domain::CallRecord record;

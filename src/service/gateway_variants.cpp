@@ -36,7 +36,19 @@ std::string canonical(const json::value& value) {
   return base::to_json(value);
 }
 
+// A run of more than 15 digits: the worker keeps every digit, our numbers do not.
+bool has_long_number(std::string_view text) {
+  std::size_t run = 0;
+  for (char c : text) {
+    const bool digit = (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E';
+    run = digit ? run + 1 : 0;
+    if (run > 15) return true;
+  }
+  return false;
+}
+
 std::string canonical_json(std::string_view text) {
+  if (has_long_number(text)) return std::string(text);
   const auto value = base::parse_json(text);
   // What cannot be parsed is refused by the worker; until then it is its own key.
   return value.ok() ? canonical(*value) : std::string(text);
@@ -45,33 +57,37 @@ std::string canonical_json(std::string_view text) {
 std::string canonical_fields(std::string_view query) {
   const auto fields = base::split_query(query, 100'000);
   if (!fields) return std::string(query);
-  std::vector<std::string> parts;
+  // Sorted by name only: the order of values of one name is the order of the list that the function gets.
+  std::vector<std::pair<std::string, std::string>> pairs;
   for (const base::QueryField& field : *fields) {
-    const auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
+    auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
     if (!name || !value) return std::string(query);
-    parts.push_back(fmt::format("{}:{}={}:{}", name->size(), *name, value->size(), *value));
+    pairs.emplace_back(std::move(*name), std::move(*value));
   }
-  std::stable_sort(parts.begin(), parts.end());
-  return base::join(parts, "&");
+  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::string out;
+  for (const auto& [name, value] : pairs) out += fmt::format("{}:{}={}:{}&", name.size(), name, value.size(), value);
+  return out;
 }
 
+// Tagged by kind and with lengths: texts of one kind never look like those of another.
 std::string canonical_arguments(const Passage& passage) {
   const domain::VisibleRequest& request = *passage.visible;
   switch (passage.form) {
     case domain::ArgumentForm::GetStandard:
-    case domain::ArgumentForm::GetSimplified: return canonical_fields(request.query);
-    case domain::ArgumentForm::PostStandard: return canonical_json(request.body);
+    case domain::ArgumentForm::GetSimplified: return "query " + canonical_fields(request.query);
+    case domain::ArgumentForm::PostStandard: return "json " + canonical_json(request.body);
     case domain::ArgumentForm::PostSimplified:
     case domain::ArgumentForm::Kwargs:
     case domain::ArgumentForm::None: break;
   }
-  if (domain::media_type_is(request.content_type, "application/json")) return canonical_json(request.body);
-  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) return canonical_fields(request.body);
-  std::string out(request.content_type);
+  if (domain::media_type_is(request.content_type, "application/json")) return "json " + canonical_json(request.body);
+  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) return "form " + canonical_fields(request.body);
+  std::string out = fmt::format("other {}:{}", request.content_type.size(), request.content_type);
   for (const domain::FormPart& part : passage.multipart.parts) {
     out += fmt::format("/{}:{}={}:{}", part.name.size(), part.name, part.value.size(), part.value);
   }
-  return out + "/" + std::string(request.body);
+  return out + fmt::format("/{}:{}", request.body.size(), request.body);
 }
 
 std::string varied_part(const Passage& passage, std::string_view part) {
@@ -113,6 +129,13 @@ Answer answer_from(const CachedResult& cached) {
   return answer;
 }
 
+// Lets those who wait for the same answer go on, whatever happens to the first.
+struct Flight {
+  ResultCache& results;
+  const std::string& key;
+  ~Flight() { results.landed(key); }
+};
+
 Answer refused(Refusal refusal) {
   Answer answer;
   answer.refusal = std::move(refusal);
@@ -148,6 +171,7 @@ base::Async<Answer> Gateway::run_cached(Passage& passage) {
                                  std::to_string(endpoint.api.version),
                                  endpoint.api.func_id,
                                  std::to_string(endpoint.function->publish_version),
+                                 std::to_string(passage.catalog->generation->number),
                                  passage.call.method_text == "HEAD" ? "HEAD" : "",
                                  std::to_string(static_cast<int>(passage.form)),
                                  arguments};
@@ -156,35 +180,32 @@ base::Async<Answer> Gateway::run_cached(Passage& passage) {
     parts.push_back(varied_part(passage, part));
   }
   const std::string key = shared_.cache_key(parts);
+  const base::SteadyNs begun = io_.clock().steady_ns();
   while (true) {
     if (const auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
       passage.cached = true;
       // A hit is an admitted call like any other: no record, no answer.
-      if (!recorder_.reserve()) break;
-      passage.slot_reserved = true;
-      Answer answer = answer_from(*hit);
-      co_return answer;
+      if (auto full = reserve(passage)) co_return refused(std::move(*full));
+      co_return answer_from(*hit);
     }
     auto landed = std::make_shared<base::OneShot<bool>>();
     if (shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) break;
     base::Timer timer([landed] { landed->complete(false); });
-    io_.timers().arm(timer, io_.clock().steady_ns() + (passage.timeout_ms + passage.expires_ms) * base::kNsPerMs);
+    io_.timers().arm(timer, begun + passage.expires_ms * base::kNsPerMs);
     const bool flown = co_await landed->wait();
-    if (!flown) {
-      Answer late = co_await run(passage);
-      co_return late;
-    }
-    if (!shared_.results.find(key, io_.clock().steady_ns())) {
-      // The first one's answer was not kept: everybody runs for himself.
-      Answer own = co_await run(passage);
-      co_return own;
-    }
+    // What was waited here is not waited again in the queue.
+    const std::int64_t waited_ms = (io_.clock().steady_ns() - begun) / base::kNsPerMs;
+    passage.expires_ms = std::max<std::int64_t>(1, passage.expires_ms - waited_ms);
+    if (flown && shared_.results.find(key, io_.clock().steady_ns())) continue;
+    // The first one is late, or its answer was not kept: everybody runs for himself.
+    Answer own = co_await run(passage);
+    co_return own;
   }
+  const Flight flight{shared_.results, key};
   Answer answer = co_await run(passage);
   if (auto result = cacheable(answer, shared_.results.entry_bytes_max())) {
     shared_.results.keep(key, std::move(result), io_.clock().steady_ns() + static_cast<std::int64_t>(endpoint.cache_ttl_s * 1e9));
   }
-  shared_.results.landed(key);
   co_return answer;
 }
 
@@ -196,7 +217,7 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   passage.run = co_await runner_.run(check);
   if (passage.run.status != domain::RunStatus::Replied || passage.run.reply.outcome != domain::ReplyOutcome::Value) {
     co_return make_answer(
-        {passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings});
+        {passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings, endpoint.function});
   }
   const domain::FunctionReply& reply = passage.run.reply;
   const std::string options(reply.options);
@@ -238,8 +259,10 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
         .fault = Fault::LimitReached, .reason = Reason::CapacityTasks, .message = stored.error().message, .retry_after_s = 1};
     co_return refused(std::move(full));
   }
-  // From here the task owns the uploads.
+  // From here the task owns the uploads; the quota bounds calls that are being answered.
   passage.has_folder = false;
+  shared_.uploads.give_back(passage.upload_bytes);
+  passage.upload_bytes = 0;
   Answer answer;
   answer.status = shared_.settings.compat_dataflux ? 200 : 202;
   answer.envelope = true;

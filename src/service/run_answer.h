@@ -20,6 +20,7 @@ struct RunContext {
   std::int64_t timeout_ms;
   const std::string& folder;
   const ServerSettings& settings;
+  const domain::FunctionInfo* function;  // that ran; null: none did
 };
 Answer make_answer(RunContext context);
 

@@ -72,8 +72,9 @@ std::string read_answer_file(Answer& answer, std::int64_t bytes_max) {
 
 }  // namespace
 
-Tasks::Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog)
-    : settings_(settings), store_(store), pool_(pool), catalog_(catalog) {}
+Tasks::Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog,
+             std::size_t running_max)
+    : settings_(settings), store_(store), pool_(pool), catalog_(catalog), running_max_(running_max) {}
 
 base::Status Tasks::recover() {
   domain::Refusal lost{.fault = domain::Fault::WorkerLost,
@@ -165,8 +166,8 @@ base::Async<void> Tasks::pump() {
   pumping_ = true;
   do {
     again_ = false;
-    if (stopping_ || running_ >= kRunningMax) break;
-    const std::size_t room = kRunningMax - running_;
+    if (stopping_ || running_ >= running_max_) break;
+    const std::size_t room = running_max_ - running_;
     const base::WallMs now = io_->clock().wall_ms();
     std::function<base::Result<std::vector<domain::Task>>()> claim = [this, now, room] { return store_.claim(now, room); };
     base::Result<std::vector<domain::Task>> claimed = co_await base::offload<std::vector<domain::Task>>(pool_, *io_, claim);
@@ -244,7 +245,7 @@ base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog
   domain::RunResult result = co_await runner_->run(work);
   status = result.status;
   if (result.start_time_ms != 0) task.start_time_ms = result.start_time_ms;
-  Answer answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_});
+  Answer answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_, function});
   if (answer.file && answer.file_bytes > settings_.limits.result_bytes) {
     answer.refusal =
         domain::Refusal{.fault = domain::Fault::ResultInvalid,
@@ -283,9 +284,16 @@ base::Async<void> Tasks::run(domain::Task task) {
     std::ignore = base::remove_tree(settings_.call_folder + "/" + task.id);  // scratch space; a left-over goes at the next start
     return store_.finish(task);
   };
-  base::Result<base::Unit> finished = co_await base::offload<base::Unit>(pool_, *io_, finish);
-  if (!finished.ok() && finished.error().code != base::Code::Conflict) {
-    base::log::error("task.finish_failed", {{"task", task.id}, {"error", finished.error().message}});
+  // The result exists only here until it is stored: a busy or full disk is waited for.
+  constexpr int kAttempts = 8;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    base::Result<base::Unit> finished = co_await base::offload<base::Unit>(pool_, *io_, finish);
+    if (finished.ok() || finished.error().code == base::Code::Conflict) break;
+    base::log::error("task.finish_failed", {{"task", task.id}, {"error", finished.error().message}, {"attempt", attempt}});
+    base::OneShot<bool> waited;
+    base::Timer timer([&waited] { waited.complete(true); });
+    io_->timers().arm(timer, io_->clock().steady_ns() + (kIdlePollMs << attempt) / 4 * base::kNsPerMs);
+    co_await waited.wait();
   }
   --running_;
   ended(task.id);

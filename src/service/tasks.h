@@ -26,15 +26,17 @@ namespace funcgate::service {
 
 class Tasks {
  public:
-  static constexpr std::size_t kRunningMax = 64;
-
-  Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog);
+  // `running_max`: claimed at a time, which should be what the workers can run: whatever is claimed and does not end before the
+  // server dies counts as interrupted.
+  Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog,
+        std::size_t running_max = 4);
 
   // Puts interrupted tasks right and begins to run what waits; on `io`, with its runner. Call once.
   base::Status recover();
   void start(base::IoThread& io, domain::FunctionRunner& runner);
   // Claims nothing any more.
   void stop() { stopping_ = true; }
+  std::size_t running() const { return running_.load(std::memory_order_relaxed); }
 
   // Durable when it returns. ResourceExhausted when too many of this API wait.
   base::Async<base::Status> submit(base::IoThread& io, domain::Task task);
@@ -60,11 +62,12 @@ class Tasks {
   base::Snapshot<Catalog>& catalog_;
   base::IoThread* io_ = nullptr;
   domain::FunctionRunner* runner_ = nullptr;
+  const std::size_t running_max_;
   std::atomic<bool> stopping_{false};
+  std::atomic<std::size_t> running_{0};  // changed by the pump's thread only
   // pump's thread only
   base::Timer timer_;
   bool pumping_ = false, again_ = false;
-  std::size_t running_ = 0;
 
   struct Waiter {
     base::IoThread* io;

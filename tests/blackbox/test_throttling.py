@@ -115,11 +115,14 @@ def test_max_concurrent(client):
     """function-apis §10: maxConcurrent: 503.1 with Retry-After: 1, at once."""
     from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(4) as pool:
-        first = pool.submit(client.get, "/api/v1/al/one/s?seconds=2")
+        def hold():
+            # The calls that poll may be there first: then this one is the refused one and tries again.
+            return wait_until(lambda: (lambda a: a if a.status != 503 else None)(client.get("/api/v1/al/one/s?seconds=3")), "it runs")
+        first = pool.submit(hold)
         def refused():
             answer = client.get("/api/v1/al/one/s?seconds=0")
             return answer if answer.status == 503 else None
-        answer = wait_until(refused, "a second call is refused while the first runs", 1.8)
+        answer = wait_until(refused, "a second call is refused while the first runs", 10, 0.1)
         answer.refused("503.1")
         assert answer.header("Retry-After") == "1"
         first.result().expect(200)

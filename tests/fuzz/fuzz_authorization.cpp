@@ -37,8 +37,9 @@ void check_quoted(std::string_view text) {
   const std::string quoted = auth::quoted(text);
   PROMISE(!base::has_control(quoted) && quoted.size() >= 2);
   if (text.size() > 2000) return;
+  const std::string header = "realm=" + quoted;
   const auto parameters = std::make_unique<auth::DigestParameters>();
-  PROMISE(auth::parse_digest_parameters("realm=" + quoted, *parameters) && parameters->realm);
+  PROMISE(auth::parse_digest_parameters(header, *parameters) && parameters->realm);
   std::string expected;
   for (char c : text) {
     if (!base::has_control({&c, 1})) expected.push_back(c);
