@@ -120,7 +120,8 @@ void Instance::drain() {
   }
   worlds_[0]->io.post([this] { control_->stop(); });
   const auto deadline = clock_.steady_ns() + config_.server.limits.shutdown_ms * base::kNsPerMs;
-  while (open_connections_.load() + static_cast<std::int64_t>(tasks_->running()) > 0 && clock_.steady_ns() < deadline) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (open_connections_.load() + static_cast<std::int64_t>(tasks_->running()) > 0 && clock_.steady_ns() < deadline)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   if (const auto left = open_connections_.load(); left > 0) base::log::warning("server.calls_cut_off", {{"connections", left}});
   for (auto& world : worlds_) world->io.stop();
 }

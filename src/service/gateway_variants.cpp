@@ -82,7 +82,8 @@ std::string canonical_arguments(const Passage& passage) {
     case domain::ArgumentForm::None: break;
   }
   if (domain::media_type_is(request.content_type, "application/json")) return "json " + canonical_json(request.body);
-  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) return "form " + canonical_fields(request.body);
+  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded"))
+    return "form " + canonical_fields(request.body);
   std::string out = fmt::format("other {}:{}", request.content_type.size(), request.content_type);
   for (const domain::FormPart& part : passage.multipart.parts) {
     out += fmt::format("/{}:{}={}:{}", part.name.size(), part.name, part.value.size(), part.value);
@@ -216,8 +217,8 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   const domain::Invocation check = invocation(passage, domain::RunKind::Validate);
   passage.run = co_await runner_.run(check);
   if (passage.run.status != domain::RunStatus::Replied || passage.run.reply.outcome != domain::ReplyOutcome::Value) {
-    co_return make_answer(
-        {passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder, shared_.settings, endpoint.function});
+    co_return make_answer({passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
+                           shared_.settings, endpoint.function});
   }
   const domain::FunctionReply& reply = passage.run.reply;
   const std::string options(reply.options);

@@ -91,7 +91,8 @@ Answer value_answer(RunContext& context) {
   if (reply.body_kind != domain::ReplyBody::Inline) {
     const std::string& folder = reply.body_kind == domain::ReplyBody::CallFile
                                     ? context.folder
-                                    : context.settings.resource_folder + "/" + (context.function == nullptr ? std::string("-") : context.function->set_id);
+                                    : context.settings.resource_folder + "/" +
+                                          (context.function == nullptr ? std::string("-") : context.function->set_id);
     answer.file = open_below(folder, reply.body, answer.file_bytes);
     answer.body = {};
     if (!answer.file) {

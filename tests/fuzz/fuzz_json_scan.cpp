@@ -80,7 +80,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto cut = remove_members(text, kPaths, removed, kDepthMax);
   PROMISE(cut && !validate_json(*cut, kDepthMax));
   PROMISE(removed == (*cut != text));
-  if (!parsed) return 0;
+  // Boost.JSON reads 0e400 as NaN, which equals nothing.
+  if (!parsed || parse(text, parsed) != document) return 0;
   check_members(text, kPaths, document);
   for (const auto& path : kPaths) erase(document, path);
   PROMISE(parse(*cut, parsed) == document);
