@@ -23,7 +23,9 @@ domain::Limits small_limits() {
 void check_understood(const std::string& head, const domain::Limits& limits, const domain::Call& call,
                       const http::ParsedHead& parsed) {
   const auto inside = [&](std::string_view view) { return lies_within(view, head); };
-  PROMISE(inside(call.method_text) && inside(call.target) && inside(call.path) && inside(call.query) && inside(call.host));
+  // The path of an absolute target without one is not in the head.
+  PROMISE(inside(call.path) || call.path == "/");
+  PROMISE(inside(call.method_text) && inside(call.target) && inside(call.query) && inside(call.host));
   PROMISE(!call.method_text.empty() && !call.target.empty());
   for (char c : call.target) PROMISE(static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != '#');
   PROMISE(call.path.starts_with('/') || call.target == "*");
