@@ -31,19 +31,22 @@ class IoThreadTest : public testing::Test {
 };
 
 TEST_F(IoThreadTest, PostedWorkRunsOnTheThreadAndNeverInline) {
-  std::thread::id where;
-  bool inlined = true, inner_ran = false;
-  on_thread(io, [&] {
-    where = std::this_thread::get_id();
-    bool ran = false;
-    io.post([&inner_ran] { inner_ran = true; });
-    ran = inner_ran;
-    inlined = ran;
+  std::thread::id outer, inner;
+  std::string order;
+  std::promise<void> done;
+  io.post([&] {
+    outer = std::this_thread::get_id();
+    io.post([&] {
+      inner = std::this_thread::get_id();
+      order += "inner";
+      done.set_value();
+    });
+    order += "outer ";
   });
-  on_thread(io, [] {});
-  EXPECT_NE(where, std::this_thread::get_id());
-  EXPECT_FALSE(inlined);
-  EXPECT_TRUE(inner_ran);
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(order, "outer inner");
+  EXPECT_EQ(outer, inner);
+  EXPECT_NE(outer, std::this_thread::get_id());
   EXPECT_EQ(io.index(), 3u);
 }
 

@@ -65,8 +65,8 @@ TEST(ObjectReader, ReadsWhatIsThereAndLeavesTheRest) {
 }
 
 TEST(ObjectReader, CollectsEverythingThatIsWrongAndChangesNothing) {
-  const json::value value = document(
-      R"({"name":"too long","on":"yes","count":11,"mode":"c","until":"tomorrow","tags":["p",""],"many":[1,2,3],"real":1.5,"big":18446744073709551615})");
+  const json::value value = document(R"({"name":"too long","on":"yes","count":11,"mode":"c","until":"tomorrow","tags":["p",""],)"
+                                     R"("many":[1,2,3],"real":1.5,"big":18446744073709551615})");
   std::vector<Finding> findings;
   std::string name = "old", mode = "a", missing;
   bool on = true;

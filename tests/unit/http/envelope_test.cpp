@@ -39,20 +39,19 @@ TEST(Envelope, OfInvalidArgumentsIsTheDocumentedOne) {
   auto call = test::a_call();
   call.post("/api/v1/func-api/basket");
   call->trace_id = "TRACE-5B0E";
-  const Refusal refusal{
-      .fault = Fault::BadRequest,
-      .reason = Reason::ArgumentsInvalid,
-      .message = "Invalid arguments",
-      .detail =
-          R"({"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer","expected":"integer","found":"string"}]})"};
+  const Refusal refusal{.fault = Fault::BadRequest,
+                        .reason = Reason::ArgumentsInvalid,
+                        .message = "Invalid arguments",
+                        .detail = R"({"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer",)"
+                                  R"("expected":"integer","found":"string"}]})"};
   std::string out;
   EXPECT_EQ(append_refusal(out, refusal, *call, call->target, kTimes, with_public_url(), false), 400);
-  EXPECT_EQ(
-      out,
-      R"({"ok":false,"error":400.43,"reason":"EClientBadRequest","message":"Invalid arguments",)"
-      R"("detail":{"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer","expected":"integer","found":"string"}]},"status":400,)"
-      R"("reqDump":{"method":"POST","url":"https://fn.example.net/api/v1/func-api/basket"},"traceId":"TRACE-5B0E","clientTime":null,)"
-      R"("reqTime":"2026-03-02T09:15:00.120Z","respTime":"2026-03-02T09:15:00.123Z","reqCost":3})");
+  EXPECT_EQ(out, R"({"ok":false,"error":400.43,"reason":"EClientBadRequest","message":"Invalid arguments",)"
+                 R"("detail":{"errors":[{"path":"kwargs.qty","code":"type","message":"must be an integer",)"
+                 R"("expected":"integer","found":"string"}]},"status":400,)"
+                 R"("reqDump":{"method":"POST","url":"https://fn.example.net/api/v1/func-api/basket"},)"
+                 R"("traceId":"TRACE-5B0E","clientTime":null,)"
+                 R"("reqTime":"2026-03-02T09:15:00.120Z","respTime":"2026-03-02T09:15:00.123Z","reqCost":3})");
 }
 
 // The documented example of an authentication function that raised.
@@ -60,19 +59,20 @@ TEST(Envelope, OfARefusalByAFunctionIsTheDocumentedOne) {
   auto call = test::a_call();
   call.get("/api/v1/func-api/basket/s");
   const std::string task =
-      R"({"name":"Func.Runner","id":"task-8ZrVt0QmK2pLxY7aBcD3eF","triggerTime":1772442900.101,"startTime":1772442900.103,"endTime":1772442900.109,)"
-      R"_("status":"failure","exceptionType":"UserScriptException","exception":"In User Script: ValueError('no badge')","exceptionFrom":"userScript",)_"
+      R"({"name":"Func.Runner","id":"task-8ZrVt0QmK2pLxY7aBcD3eF","triggerTime":1772442900.101,"startTime":1772442900.103,)"
+      R"("endTime":1772442900.109,)"
+      R"_("status":"failure","exceptionType":"UserScriptException",)_"
+      R"_("exception":"In User Script: ValueError('no badge')","exceptionFrom":"userScript",)_"
       R"_("originExceptionType":"ValueError","originException":"ValueError('no badge')"})_";
   const Refusal refusal{
       .fault = Fault::Unauthenticated, .reason = Reason::FuncRaised, .message = "Func Auth failed", .detail = task};
   std::string out;
   const EnvelopeTimes times{"2026-03-02T09:15:00.100Z", "2026-03-02T09:15:00.111Z", 11};
   EXPECT_EQ(append_refusal(out, refusal, *call, call->target, times, with_public_url(), false), 401);
-  EXPECT_EQ(
-      out,
-      R"({"ok":false,"error":401.99,"reason":"EAPIAuth","message":"Func Auth failed","detail":)" + task +
-          R"(,"status":401,"reqDump":{"method":"GET","url":"https://fn.example.net/api/v1/func-api/basket/s"},"traceId":"TRACE-1","clientTime":null,)"
-          R"("reqTime":"2026-03-02T09:15:00.100Z","respTime":"2026-03-02T09:15:00.111Z","reqCost":11})");
+  EXPECT_EQ(out, R"({"ok":false,"error":401.99,"reason":"EAPIAuth","message":"Func Auth failed","detail":)" + task +
+                     R"(,"status":401,"reqDump":{"method":"GET","url":"https://fn.example.net/api/v1/func-api/basket/s"},)"
+                     R"("traceId":"TRACE-1","clientTime":null,)"
+                     R"("reqTime":"2026-03-02T09:15:00.100Z","respTime":"2026-03-02T09:15:00.111Z","reqCost":11})");
 }
 
 TEST(Envelope, OfSuccessBoxesTheResult) {
