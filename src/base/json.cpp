@@ -3,12 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/clock.h"
 #include "base/json_scan.h"
 #include "base/text.h"
 
 namespace funcgate::base {
+
+namespace {
+
+// 1e400 is valid JSON and no number that could be written again.
+bool all_finite(const json::value& value) {
+  if (value.is_double()) return std::isfinite(value.get_double());
+  if (const json::array* array = value.if_array()) return std::all_of(array->begin(), array->end(), all_finite);
+  if (const json::object* object = value.if_object()) {
+    return std::all_of(object->begin(), object->end(), [](const auto& member) { return all_finite(member.value()); });
+  }
+  return true;
+}
+
+}  // namespace
 
 Result<json::value> parse_json(std::string_view text, unsigned depth_max) {
   if (const auto problem = validate_json(text, depth_max)) {
@@ -27,6 +42,7 @@ Result<json::value> parse_json(std::string_view text, unsigned depth_max) {
   options.max_depth = depth_max + 1;
   json::value value = json::parse(json::string_view(text.data(), text.size()), error, {}, options);
   if (error) return Error{Code::InvalidArgument, "not valid JSON: " + error.message(), {}};
+  if (!all_finite(value)) return Error{Code::InvalidArgument, "not valid JSON: a number is too large", {}};
   return value;
 }
 

@@ -7,8 +7,11 @@
 namespace funcgate::http {
 namespace {
 
-// name="value" parameters of a header value; quoted strings with \" and \\ as browsers and curl write them.
-std::optional<std::string> parameter(std::string_view value, std::string_view wanted, bool* repeated = nullptr) {
+constexpr std::size_t kBlanksMax = 256;  // behind a delimiter
+
+// name="value" parameters of a header value; quoted strings with \" and \\ as browsers and curl write them. `refused` is set if
+// the parameter is repeated or has an escape.
+std::optional<std::string> parameter(std::string_view value, std::string_view wanted, bool* refused = nullptr) {
   std::optional<std::string> found;
   std::size_t at = value.find(';');
   while (at != std::string_view::npos && at < value.size()) {
@@ -18,10 +21,14 @@ std::optional<std::string> parameter(std::string_view value, std::string_view wa
     if (equals == std::string_view::npos) break;
     const std::string_view name = base::trim(value.substr(at, equals - at));
     std::string text;
+    bool escaped = false;
     at = equals + 1;
     if (at < value.size() && value[at] == '"') {
       for (++at; at < value.size() && value[at] != '"'; ++at) {
-        if (value[at] == '\\' && at + 1 < value.size() && (value[at + 1] == '"' || value[at + 1] == '\\')) ++at;
+        if (value[at] == '\\' && at + 1 < value.size() && (value[at + 1] == '"' || value[at + 1] == '\\')) {
+          ++at;
+          escaped = true;
+        }
         text.push_back(value[at]);
       }
       at = value.find(';', at);
@@ -31,7 +38,7 @@ std::optional<std::string> parameter(std::string_view value, std::string_view wa
       at = end;
     }
     if (!base::equals_ignore_case(name, wanted)) continue;
-    if (found && repeated != nullptr) *repeated = true;
+    if ((found || escaped) && refused != nullptr) *refused = true;
     found = std::move(text);
   }
   return found;
@@ -61,10 +68,9 @@ MultipartParser::State MultipartParser::run() {
     switch (step_) {
       case Step::Preamble: {
         const std::size_t at = buffer_.find(delimiter_);
-        if (at == std::string::npos) {
-          if (buffer_.size() > kHeadBytesMax) return State::Broken;
-          return State::More;
-        }
+        // Limits are judged by what the bytes are, not by how they arrive: here and below.
+        if (at == std::string::npos) return buffer_.size() > kHeadBytesMax + delimiter_.size() ? State::Broken : State::More;
+        if (at > kHeadBytesMax) return State::Broken;
         buffer_.erase(0, at + delimiter_.size());
         step_ = Step::AfterDelimiter;
         break;
@@ -76,8 +82,9 @@ MultipartParser::State MultipartParser::run() {
           step_ = Step::Epilogue;
           return State::Done;
         }
-        const std::size_t text = buffer_.find_first_not_of(" \t");
-        if (text == std::string::npos || text + 2 > buffer_.size()) return buffer_.size() > 256 ? State::Broken : State::More;
+        const std::size_t text = std::min(buffer_.find_first_not_of(" \t"), buffer_.size());
+        if (text > kBlanksMax) return State::Broken;
+        if (text + 2 > buffer_.size()) return State::More;
         if (buffer_.compare(text, 2, "\r\n") != 0) return State::Broken;
         buffer_.erase(0, text);
         step_ = Step::Head;
@@ -97,7 +104,7 @@ MultipartParser::State MultipartParser::run() {
 MultipartParser::State MultipartParser::read_head() {
   // buffer_ begins with the CR LF behind the delimiter.
   const std::size_t end = buffer_.find("\r\n\r\n");
-  if (end == std::string::npos) return buffer_.size() > kHeadBytesMax ? State::Broken : State::More;
+  if (end == std::string::npos) return buffer_.size() > kHeadBytesMax + 3 ? State::Broken : State::More;
   if (end > kHeadBytesMax) return State::Broken;
   PartHead head;
   bool disposition = false, repeated = false;
@@ -112,6 +119,9 @@ MultipartParser::State MultipartParser::read_head() {
     const std::string_view name = line.substr(0, colon), value = base::trim(line.substr(colon + 1));
     if (base::equals_ignore_case(name, "content-disposition")) {
       const auto part_name = parameter(value, "name", &repeated);
+      // An escape in the name could be read in two ways, and RFC 7578, 4.2 forbids filename*: authentication and function must
+      // see the same field.
+      if (parameter(value, "filename*")) return State::Broken;
       if (disposition || repeated || !part_name || !base::starts_with_ignore_case(value, "form-data")) return State::Broken;
       if (!base::is_valid_utf8(*part_name)) return State::Broken;
       disposition = true;

@@ -184,6 +184,26 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenRow{"a preamble that does not end", std::string(9000, 'x')},
         BrokenRow{"blanks without end", "--B" + std::string(300, ' ')}));
 
+TEST(Multipart, LimitsDoNotDependOnHowABodyArrives) {
+  const std::size_t max = MultipartParser::kHeadBytesMax;
+  const std::string rest = "Content-Disposition: form-data; name=a\r\n\r\n1\r\n--B--";
+  // A head counts with the line end in front of it, a preamble with the one that is thought there.
+  const auto head = [&](std::size_t bytes) {
+    return "--B\r\nContent-Disposition: form-data; name=a\r\nX: " + std::string(bytes - 45, 'x') + "\r\n\r\n1\r\n--B--";
+  };
+  const auto preamble = [&](std::size_t bytes) { return std::string(bytes - 2, 'x') + "\r\n--B\r\n" + rest; };
+  const auto blanks = [&](std::size_t bytes) { return "--B" + std::string(bytes, ' ') + "\r\n" + rest; };
+  for (std::size_t step : {1UL, 2UL, 3UL, 7UL, 64UL, 100'000UL}) {
+    Recorder recorder;
+    EXPECT_EQ(feed(head(max), step, recorder), State::Done) << step;
+    EXPECT_EQ(feed(head(max + 1), step, recorder), State::Broken) << step;
+    EXPECT_EQ(feed(preamble(max), step, recorder), State::Done) << step;
+    EXPECT_EQ(feed(preamble(max + 1), step, recorder), State::Broken) << step;
+    EXPECT_EQ(feed(blanks(256), step, recorder), State::Done) << step;
+    EXPECT_EQ(feed(blanks(257), step, recorder), State::Broken) << step;
+  }
+}
+
 TEST(Multipart, WhatIsCutOffIsNotDone) {
   const std::string body = text_part("a", "1") + text_part("b", "2") + "--B--";
   for (std::size_t size = 0; size < body.size(); ++size) {
