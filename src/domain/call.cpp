@@ -11,6 +11,8 @@ std::string_view method_name(Method method) {
   return method == Method::Other ? std::string_view("OTHER") : kNames[static_cast<std::size_t>(method)];
 }
 
+bool takes_body(Method method) { return method == Method::Post || method == Method::Put || method == Method::Patch; }
+
 Method parse_method(std::string_view text) {
   for (std::size_t i = 0; i < std::size(kNames); ++i) {
     if (kNames[i] == text) return static_cast<Method>(i);

@@ -16,6 +16,8 @@ namespace funcgate::domain {
 enum class Method : std::uint8_t { Get, Head, Post, Put, Patch, Delete, Options, Trace, Connect, Other };
 
 std::string_view method_name(Method method);
+// POST, PUT, PATCH: arguments come in the body. All others: in the query.
+bool takes_body(Method method);
 Method parse_method(std::string_view text);  // exact upper case, else Other
 
 struct Header {

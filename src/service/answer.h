@@ -36,7 +36,6 @@ struct Answer {
   bool async_api = false;           // compat reasons tell sync and async APIs apart
   std::string cors_origin;          // Access-Control-Allow-Origin; empty = none
   bool cors_vary = false;           // Vary: Origin
-  bool cors_credentials_allowed = false;
   std::string cors_methods, cors_headers;  // preflight
   std::string authentication_info;
 };

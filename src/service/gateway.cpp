@@ -21,12 +21,8 @@ using domain::Refusal;
 // The whole of authentication, waiting included: longer than any single scheme may take.
 constexpr std::int64_t kAuthenticationMs = 15'000;
 
-bool has_body_form(domain::Method method) {
-  return method == domain::Method::Post || method == domain::Method::Put || method == domain::Method::Patch;
-}
-
 domain::ArgumentForm form_of(domain::Method method, bool simplified) {
-  if (has_body_form(method)) return simplified ? domain::ArgumentForm::PostSimplified : domain::ArgumentForm::PostStandard;
+  if (domain::takes_body(method)) return simplified ? domain::ArgumentForm::PostSimplified : domain::ArgumentForm::PostStandard;
   return simplified ? domain::ArgumentForm::GetSimplified : domain::ArgumentForm::GetStandard;
 }
 

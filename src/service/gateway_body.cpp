@@ -16,10 +16,6 @@ using domain::Fault;
 using domain::Reason;
 using domain::Refusal;
 
-bool has_body_form(domain::Method method) {
-  return method == domain::Method::Post || method == domain::Method::Put || method == domain::Method::Patch;
-}
-
 Refusal refuse(Fault fault, Reason reason, std::string message) {
   return Refusal{.fault = fault, .reason = reason, .message = std::move(message)};
 }
@@ -39,7 +35,7 @@ std::optional<std::int64_t> positive_seconds(const base::JsonMember& member, std
 base::Async<Gateway::Refused> Gateway::read_body(Passage& passage) {
   domain::Call& call = passage.call;
   if (!call.has_body) co_return std::nullopt;
-  if (!has_body_form(call.method)) co_return bad_request("A body is not allowed with this method");
+  if (!domain::takes_body(call.method)) co_return bad_request("A body is not allowed with this method");
   if (domain::media_type_is(call.content_type(), "multipart/form-data")) {
     if (passage.form == domain::ArgumentForm::PostSimplified) co_return co_await read_multipart(passage);
     co_return refuse(Fault::MediaType, Reason::BodyMediaType, "The standard form takes application/json");

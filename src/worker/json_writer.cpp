@@ -1,29 +1,15 @@
 #include "worker/json_writer.h"
 
-#include <emmintrin.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
 
 #include "base/encoding.h"
+#include "worker/json_text.h"
 
 namespace funcgate::worker {
 namespace {
-
-// First byte that cannot stand in a JSON string as it is.
-const char* plain_end(const char* at, const char* end) {
-  const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
-  for (; end - at >= 16; at += 16) {
-    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(bytes, control), bytes);
-    const __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)), is_control);
-    if (const int mask = _mm_movemask_epi8(stop); mask != 0) return at + __builtin_ctz(static_cast<unsigned>(mask));
-  }
-  while (at < end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
-  return at;
-}
 
 void append_escape(std::string& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -62,7 +48,7 @@ void append_json_text(std::string& out, std::string_view text) {
   const char* end = at + text.size();
   out.push_back('"');
   for (;;) {
-    const char* stop = plain_end(at, end);
+    const char* stop = plain_run_end(at, end);
     out.append(at, stop);
     if (stop == end) break;
     append_escape(out, *stop);
