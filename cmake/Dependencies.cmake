@@ -25,7 +25,7 @@ if(NOT ICU_FOUND)
 endif()
 find_package(PkgConfig REQUIRED)
 foreach(row "SODIUM|libsodium|libsodium-dev" "SQLITE3|sqlite3|libsqlite3-dev" "SECCOMP|libseccomp|libseccomp-dev"
-            "ZLIB|zlib|zlib1g-dev")
+            "ZLIB|zlib|zlib1g-dev" "CURL|libcurl|libcurl4-openssl-dev")
   string(REPLACE "|" ";" row "${row}")
   list(GET row 0 name)
   list(GET row 1 module)

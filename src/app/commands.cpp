@@ -4,9 +4,11 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 
+#include "app/cli/apply_remote.h"
 #include "app/control_client.h"
 #include "app/instance.h"
 #include "base/json.h"
@@ -41,11 +43,6 @@ int exit_code(const base::Error& error) {
   return kDifferent;
 }
 
-int fail(const base::Error& error) {
-  fmt::print(stderr, "funcgate: {}\n", error.message);
-  return exit_code(error);
-}
-
 std::string worker_binary() {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -77,25 +74,6 @@ void print_lines(std::FILE* out, const json::object& result, std::string_view li
   }
 }
 
-// The report of apply and diff as the server (or this process) made it.
-int print_report(const CommonOptions& common, const json::object& result, bool difference_counts) {
-  const bool json_wanted = common.output == "json";
-  if (json_wanted) fmt::print("{}\n", base::to_json(result));
-  const auto* problems = result.if_contains("problems");
-  const bool invalid = problems != nullptr && problems->is_array() && !problems->get_array().empty();
-  const auto* used_by = result.if_contains("usedBy");
-  const bool in_use = used_by != nullptr && used_by->is_array() && !used_by->get_array().empty();
-  if (!json_wanted) {
-    print_lines(stderr, result, "warnings", "text", "warning: ");
-    print_lines(stderr, result, "problems", "text", "");
-    print_lines(stderr, result, "usedBy", "text", "still used by ");
-    if (!invalid) print_lines(stdout, result, "objects", "text", "");
-  }
-  if (invalid) return in_use ? kConflict : kInvalid;
-  const auto* changed = result.if_contains("changed");
-  return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
-}
-
 base::Result<service::ApplyResult> apply_locally(Instance& instance, const service::Bundle& bundle,
                                                  const ResourceOptions& options, bool dry_run) {
   service::ApplyOptions apply;
@@ -103,6 +81,7 @@ base::Result<service::ApplyResult> apply_locally(Instance& instance, const servi
   apply.prune = options.prune;
   apply.dry_run = dry_run;
   apply.author = "local";
+  apply.actor = domain::local_actor();
   if (dry_run) return instance.resources().diff(bundle, apply);
   return instance.resources().apply(bundle, apply);
 }
@@ -117,6 +96,7 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
   std::vector<service::Problem> problems;
   const service::Bundle bundle = service::read_bundle(options.folder, service::process_environment, problems);
   if (!problems.empty()) return report_problems(common, std::move(problems));
+  if (common.connection.remote()) return cli::change_remotely(common, options, bundle, dry_run);
   const base::SecretString bundle_text = service::to_json(bundle);
   std::string request = fmt::format("{{\"bundle\":{},\"set\":{},\"prune\":{},\"author\":\"local\"}}",
                                     base::json_string(bundle_text.reveal()), base::json_string(options.set), options.prune);
@@ -146,7 +126,47 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
   std::_Exit(code);
 }
 
+// Files of an export. The names come from the server: none may lead out of the folder.
+int write_files(const std::string& folder, const json::array& files) {
+  for (const json::value& entry : files) {
+    if (!entry.is_object()) continue;
+    const std::filesystem::path relative{std::string(text_of(entry.get_object(), "path"))};
+    if (relative.is_absolute() || std::find(relative.begin(), relative.end(), "..") != relative.end())
+      return fail({base::Code::Unavailable, "the server named a file outside of the folder: " + relative.string(), {}});
+    const auto path = std::filesystem::path(folder) / relative;
+    std::error_code error;
+    std::filesystem::create_directories(path.parent_path(), error);
+    if (auto status = base::write_file_durably(path.string(), text_of(entry.get_object(), "content"), 0644); !status.ok())
+      return fail(status.error());
+    fmt::print("{}\n", path.string());
+  }
+  return kDone;
+}
+
 }  // namespace
+
+int print_report(const CommonOptions& common, const json::object& result, bool difference_counts) {
+  const bool json_wanted = common.output == "json";
+  if (json_wanted) fmt::print("{}\n", base::to_json(result));
+  const auto* problems = result.if_contains("problems");
+  const bool invalid = problems != nullptr && problems->is_array() && !problems->get_array().empty();
+  const auto* used_by = result.if_contains("usedBy");
+  const bool in_use = used_by != nullptr && used_by->is_array() && !used_by->get_array().empty();
+  if (!json_wanted) {
+    print_lines(stderr, result, "warnings", "text", "warning: ");
+    print_lines(stderr, result, "problems", "text", "");
+    print_lines(stderr, result, "usedBy", "text", "still used by ");
+    if (!invalid) print_lines(stdout, result, "objects", "text", "");
+  }
+  if (invalid) return in_use ? kConflict : kInvalid;
+  const auto* changed = result.if_contains("changed");
+  return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
+}
+
+int fail(const base::Error& error) {
+  fmt::print(stderr, "funcgate: {}\n", error.message);
+  return exit_code(error);
+}
 
 int serve(const CommonOptions& common, const ServeOptions& options) {
   if (!options.listen.empty()) {
@@ -204,6 +224,11 @@ int validate(const CommonOptions& common, const ResourceOptions& options) {
 
 int export_resources(const CommonOptions& common, const std::string& folder) {
   json::array files;
+  if (common.connection.remote()) {
+    auto exported = cli::export_remotely(common);
+    if (!exported.ok()) return fail(exported.error());
+    return write_files(folder, *exported);
+  }
   const auto reply = control_request(common.data_dir, "GET", "/control/export", "");
   if (reply.ok()) {
     const auto document = base::parse_json(reply->body);
@@ -225,17 +250,7 @@ int export_resources(const CommonOptions& common, const std::string& folder) {
     for (const auto& file : service::export_configuration(*configuration, {}))
       files.push_back(json::object{{"path", file.path}, {"content", file.content}});
   }
-  for (const json::value& entry : files) {
-    if (!entry.is_object()) continue;
-    const std::filesystem::path relative{std::string(text_of(entry.get_object(), "path"))};
-    const auto path = std::filesystem::path(folder) / relative;
-    std::error_code error;
-    std::filesystem::create_directories(path.parent_path(), error);
-    if (auto status = base::write_file_durably(path.string(), text_of(entry.get_object(), "content"), 0644); !status.ok())
-      return fail(status.error());
-    fmt::print("{}\n", path.string());
-  }
-  return kDone;
+  return write_files(folder, files);
 }
 
 int check_config(const CommonOptions& common, bool print) {

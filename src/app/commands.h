@@ -5,7 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "app/cli/connection.h"
 #include "app/config.h"
+#include "base/json.h"
+#include "base/result.h"
 #include "keystore/keystore_password.h"
 
 namespace funcgate::app {
@@ -16,6 +19,7 @@ struct CommonOptions {
   std::string config_path;
   std::string output = "table";  // or json
   keystore::PasswordSources password_sources;
+  cli::Connection connection;  // of apply, diff and export to another machine
 };
 
 struct ServeOptions {
@@ -33,5 +37,36 @@ int diff(const CommonOptions& common, const ResourceOptions& options);
 int validate(const CommonOptions& common, const ResourceOptions& options);
 int export_resources(const CommonOptions& common, const std::string& folder);
 int check_config(const CommonOptions& common, bool print);
+// commands_identity.cpp
+int init(const CommonOptions& common, const std::string& login, const std::string& password_file);
+int setup_token(const CommonOptions& common);
+int recover_administrator(const CommonOptions& common, const std::string& login);
+
+// The report of apply and diff as the server (or this process) made it; the exit code.
+int print_report(const CommonOptions& common, const base::json::object& result, bool difference_counts);
+
+// commands_keystore.cpp: each works on the running server, or on the stopped data directory.
+struct KeystoreSetOptions {
+  std::string alias, from_file;  // no file: standard input
+  bool generate = false;
+};
+int keystore_create(const CommonOptions& common);
+int keystore_list(const CommonOptions& common);
+int keystore_check(const CommonOptions& common);
+int keystore_set(const CommonOptions& common, const KeystoreSetOptions& options);
+int keystore_delete(const CommonOptions& common, const std::string& alias);
+int keystore_rotate(const CommonOptions& common, const std::string& alias, const std::string& overlap);
+int keystore_passwd(const CommonOptions& common, const std::string& from_file);
+int keystore_reload(const CommonOptions& common);
+
+// commands_audit.cpp: 0 intact, 1 damaged, 2 cannot read.
+struct AuditVerifyOptions {
+  std::int64_t from = 1;
+  std::string checkpoint, stream, file;
+};
+int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options);
+
+// Prints the message to standard error; the exit code that goes with it.
+int fail(const base::Error& error);
 
 }  // namespace funcgate::app

@@ -104,7 +104,7 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("body_bytes", limits.body_bytes, 0, 500 << 20, "body of a call, after decoding; beyond it 413");
   add("upload_bytes", limits.upload_bytes, 0, kBytes, "all files of one call; beyond it 413");
   add("upload_files", limits.upload_files, 0, 1000, "files of one call; beyond it 413");
-  add("form_fields", limits.form_fields, 1, 100'000, "text parts of one multipart body; beyond it 413");
+  add("form_fields", limits.form_fields, 1, 100'000, "text parts of one multipart body, fields of one form; beyond it 413");
   add("upload_quota_bytes", limits.upload_quota_bytes, 0, kBytes, "files of all unfinished calls together; beyond it 503");
   add("json_depth", limits.json_depth, 1, 64, "nesting of JSON in requests; beyond it 400");
   add("query_fields", limits.query_fields, 1, 100'000, "fields of one query; beyond it 400");
@@ -123,7 +123,7 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("large_result_bytes", limits.large_result_bytes, 1, 4LL << 30, "file or DFF.RESP_LARGE_DATA; beyond it 500");
   add("result_cache_bytes", limits.result_cache_bytes, 0, kBytes, "all cached results together");
   add("result_cache_entry_bytes", limits.result_cache_entry_bytes, 0, 64 << 20, "one cached result; larger ones are not kept");
-  add("tasks_waiting", limits.tasks_waiting, 0, 1'000'000, "waiting tasks of one API; beyond it 503");
+  add("tasks_waiting", limits.tasks_waiting, 0, 1'000'000, "waiting tasks of one API, or function of DFF.FUNC; beyond it 503");
   add("task_polls_per_second", limits.task_polls_per_second, 1, 1000, "polls of one task; beyond it 429");
   add("hash_concurrency", limits.hash_concurrency, 0, 256, "password hashes at a time; 0 = half the cores");
   add("hash_queue", limits.hash_queue, 0, 10'000, "password hashes that wait; beyond it 503");
@@ -160,6 +160,26 @@ std::vector<Key> keys_of(Config& config) {
   keys.push_back(boolean("compat", "dataflux", config.server.compat_dataflux, "statuses and reasons of DataFlux Func"));
   keys.push_back(
       text("openapi", "access", config.server.openapi_access, "who may read /openapi.json", {"public", "signed-in", "off"}));
+  keys.push_back(integer("auth.password_hash", "memory_kib", config.password_hash.memory_kib,
+                         crypto::kPasswordCostLeast.memory_kib, crypto::kPasswordCostMost.memory_kib,
+                         "memory of one Argon2id password hash"));
+  keys.push_back(integer("auth.password_hash", "iterations", config.password_hash.iterations, crypto::kPasswordCostLeast.passes,
+                         crypto::kPasswordCostMost.passes, "passes over that memory"));
+  keys.push_back(text("admin", "listen", config.admin_listen,
+                      "HOST:PORT for the management API and the console alone; empty = together with the published APIs"));
+  keys.push_back(boolean("console", "allow_plain_http", config.server.console_plain_http,
+                         "people may sign in over plain HTTP from other machines too; never on an open network"));
+  keys.push_back(integer("identity", "session_idle_minutes", config.session_idle_minutes, 1, 1440,
+                         "a session ends after so long without a request"));
+  keys.push_back(
+      integer("identity", "session_hours", config.session_hours, 1, 720, "a session ends after so long at the latest"));
+  keys.push_back(integer("identity", "sign_in_failures_per_hour", config.sign_in_failures_per_hour, 5, 100'000,
+                         "failed sign-ins of one client network; beyond it 429"));
+  keys.push_back(integer("keys", "rotation_overlap_hours", config.key_overlap_hours, 0, 87'600,
+                         "how long API keys stay good after the secret that signed them was retired"));
+  keys.push_back(text("audit", "calls", config.audit_calls,
+                      "batched, or before_reply: the answer to a call waits until its record is on disk",
+                      {"batched", "before_reply"}));
   auth::ThrottleSettings& throttle = config.throttle;
   auto guard = [&](const char* name, std::int64_t& target, const char* meaning) {
     keys.push_back(integer("auth.throttle", name, target, 1, 1'000'000, meaning));
@@ -253,11 +273,25 @@ base::Result<Config> load_config(const std::string& path) {
     }
   };
   read(parsed.table(), "");
+  config.server.record_before_reply = config.audit_calls == "before_reply";
   if (config.server.metrics_networks.empty()) config.server.metrics_networks = this_machine();
   if (config.tls_certificate.empty() != config.tls_key.empty())
     problems.push_back(path + ": server.tls_certificate and server.tls_key belong together");
   if (!problems.empty()) return base::Error{base::Code::InvalidArgument, base::join(problems, "\n"), {}};
   return config;
+}
+
+base::json::object settings_document(const Config& config) {
+  Config copy = config;
+  base::json::object out;
+  for (const Key& key : keys_of(copy)) {
+    if (key.default_text == "[]") continue;
+    auto value = base::parse_json(key.default_text);
+    base::json::value& section = out[key.section];
+    if (!section.is_object()) section = base::json::object();
+    section.get_object()[key.name] = value.ok() ? std::move(*value) : base::json::value(key.default_text);
+  }
+  return out;
 }
 
 std::string describe_config() {

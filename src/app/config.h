@@ -6,8 +6,10 @@
 #include <vector>
 
 #include "auth/throttle.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "crypto/password_hash.h"
 #include "service/settings.h"
 
 namespace funcgate::app {
@@ -19,6 +21,13 @@ struct PoolConfig {
   bool network = true;
 };
 
+// [auth.password_hash]: what a stored password costs, and so every guess at it.
+struct PasswordHashConfig {
+  std::int64_t memory_kib = crypto::kPasswordCostLeast.memory_kib;
+  std::int64_t iterations = crypto::kPasswordCostLeast.passes;
+  crypto::PasswordCost cost() const { return {static_cast<std::uint32_t>(memory_kib), static_cast<std::uint32_t>(iterations)}; }
+};
+
 struct Config {
   std::string listen;  // HOST:PORT; --listen wins
   std::int64_t threads = 0;  // io threads; 0: number of cores
@@ -28,12 +37,20 @@ struct Config {
   std::string keystore_path, keystore_password_file;
   std::string worker_sandbox = "full";
   std::map<std::uint16_t, PoolConfig> pools;  // [pools.N], N = queue 1 to 15
+  PasswordHashConfig password_hash;
+  std::string admin_listen;  // HOST:PORT of the management API alone; empty: together with everything else
+  std::int64_t session_idle_minutes = 30, session_hours = 12;
+  std::int64_t sign_in_failures_per_hour = 100;  // of one client network
+  std::int64_t key_overlap_hours = 720;  // keys signed with a retired secret stay good so long
+  std::string audit_calls = "batched";   // or before_reply: server.record_before_reply
   auth::ThrottleSettings throttle;
   service::ServerSettings server;
 };
 
 // Every finding of the file, one per line, as `file:line: key: message`. `path` empty: the defaults.
 base::Result<Config> load_config(const std::string& path);
+// The values in force, by section and key, for administrators to read. Lists of networks and pools are left out.
+base::json::object settings_document(const Config& config);
 // The file with every key, its default and what it means: for check-config --print and docs/configuration.md.
 std::string describe_config();
 

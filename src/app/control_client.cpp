@@ -13,8 +13,18 @@
 
 namespace funcgate::app {
 
+std::string_view ControlReply::header(std::string_view name) const {
+  for (std::string_view line : base::split(head, '\n')) {
+    const std::size_t colon = line.find(':');
+    if (colon == std::string_view::npos || !base::equals_ignore_case(line.substr(0, colon), name)) continue;
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    return base::trim(line.substr(colon + 1));
+  }
+  return {};
+}
+
 base::Result<ControlReply> control_request(const std::string& data_dir, std::string_view method, std::string_view path,
-                                           std::string_view body, int timeout_s) {
+                                           std::string_view body, int timeout_s, std::string_view more_headers) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   const std::string socket_path = data_dir + "/control.sock";
@@ -32,10 +42,10 @@ base::Result<ControlReply> control_request(const std::string& data_dir, std::str
     return base::Error{
         base::Code::Unavailable, fmt::format("cannot reach the server at {}: {}", socket_path, base::errno_text(errno)), {}};
   }
+  const bool typed = base::to_lower(more_headers).find("content-type:") != std::string::npos;
   TRY_DONE(base::write_all(
-      socket.get(), fmt::format("{} {} HTTP/1.1\r\nHost: control\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                                "Content-Length: {}\r\n\r\n",
-                                method, path, body.size())));
+      socket.get(), fmt::format("{} {} HTTP/1.1\r\nHost: control\r\nConnection: close\r\n{}Content-Length: {}\r\n{}\r\n", method,
+                                path, typed ? "" : "Content-Type: application/json\r\n", body.size(), more_headers)));
   TRY_DONE(base::write_all(socket.get(), body));
   std::string answer;
   char block[65536];
@@ -50,7 +60,7 @@ base::Result<ControlReply> control_request(const std::string& data_dir, std::str
   const auto status = answer.size() > 12 ? base::parse_digits(std::string_view(answer).substr(9, 3)) : std::nullopt;
   if (end == std::string::npos || !status)
     return base::Error{base::Code::Unavailable, "the server closed the connection without an answer", {}};
-  return ControlReply{static_cast<int>(*status), answer.substr(end + 4)};
+  return ControlReply{static_cast<int>(*status), answer.substr(end + 4), answer.substr(0, end)};
 }
 
 }  // namespace funcgate::app

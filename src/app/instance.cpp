@@ -10,6 +10,8 @@
 
 #include "base/log.h"
 #include "base/offload.h"
+#include "crypto/seal.h"
+#include "service/admin/secret_keys.h"
 #include "store/migrations.h"
 
 namespace funcgate::app {
@@ -18,6 +20,7 @@ namespace {
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kBlockingQueueMax = 10'000;
 constexpr std::size_t kVerdictsMax = 10'000;
+constexpr std::size_t kVerifiedKeysMax = 8192;
 
 std::size_t cores() { return std::max<std::size_t>(1, static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN))); }
 std::size_t or_cores(std::int64_t configured) { return configured > 0 ? static_cast<std::size_t>(configured) : cores(); }
@@ -29,26 +32,41 @@ IoWorld::IoWorld(std::size_t index, const base::Clock& clock, base::Random& rand
     : io(index, clock),
       credentials(credentials_max),
       verdicts(kVerdictsMax),
+      keys(kVerifiedKeysMax),
       auth_thread{.clock = clock,
                   .random = random,
                   .io = &io,
                   .credentials = credentials,
                   .verdicts = verdicts,
                   .hashes = hashes,
-                  .nonces = nonces} {}
+                  .nonces = nonces,
+                  .keys = &keys} {}
 
-Instance::Instance(InstanceOptions options, Config config, runtime::ZygoteClient& zygote)
-    : options_(std::move(options)), config_(std::move(config)), zygote_(zygote), throttle_(config_.throttle, clock_),
+Instance::Instance(InstanceOptions options, Config config, runtime::ZygoteClient* zygote)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      zygote_(zygote),
+      throttle_(config_.throttle, clock_),
       results_(config_.server.limits.result_cache_bytes, config_.server.limits.result_cache_entry_bytes),
       nonces_(static_cast<std::size_t>(config_.server.limits.digest_nonces_kept), clock_.wall_ms()) {}
 
 base::Result<std::unique_ptr<Instance>> Instance::open(InstanceOptions options, Config config, runtime::ZygoteClient& zygote) {
-  std::unique_ptr<Instance> instance(new Instance(std::move(options), std::move(config), zygote));
+  std::unique_ptr<Instance> instance(new Instance(std::move(options), std::move(config), &zygote));
   TRY_DONE(instance->lock_folder());
   TRY_DONE(instance->open_keystore());
   TRY_DONE(instance->open_store());
+  TRY_DONE(instance->make_management());
   TRY_DONE(instance->make_services());
   TRY_DONE(instance->resources_->start());
+  return instance;
+}
+
+base::Result<std::unique_ptr<Instance>> Instance::open_identity(InstanceOptions options, Config config) {
+  std::unique_ptr<Instance> instance(new Instance(std::move(options), std::move(config), nullptr));
+  TRY_DONE(instance->lock_folder());
+  TRY_DONE(instance->open_keystore());
+  TRY_DONE(instance->open_store());
+  TRY_DONE(instance->make_management());
   return instance;
 }
 
@@ -83,9 +101,11 @@ base::Status Instance::open_keystore() {
   start.first_start = first_start_;
   TRY(keystore::StartedKeystore started, keystore::start_keystore(std::move(start), clock_, random_));
   for (const std::string& warning : started.warnings) base::log::warning("keystore.warning", {{"message", warning}});
+  keystore_created_ = started.created;
   keystore_ = std::move(started.keystore);
-  codec_ = std::make_unique<KeystoreSecretCodec>(*keystore_);
+  codec_ = std::make_unique<KeystoreSecretCodec>(*keystore_, config_.password_hash.cost());
   vault_ = std::make_unique<KeystoreSecretVault>(*keystore_, random_);
+  overlaps_ = std::make_unique<KeyOverlaps>(options_.data_dir + "/key-overlaps.json");
   return base::kDone;
 }
 
@@ -99,24 +119,128 @@ base::Status Instance::open_store() {
   return base::kDone;
 }
 
-void Instance::make_scheme_factory() {
+base::Status Instance::make_management() {
+  TRY(instance_id_, configuration_->instance_id());
+  signing_keys_.publish(make_signing_keys());
+  plane_ = std::make_unique<Management>(Management::Parts{.config = config_,
+                                                          .data_dir = options_.data_dir,
+                                                          .instance_id = instance_id_,
+                                                          .keystore = *keystore_,
+                                                          .database = *database_,
+                                                          .directory = directory_,
+                                                          .signing_keys = signing_keys_,
+                                                          .throttle = throttle_,
+                                                          .clock = clock_,
+                                                          .random = random_,
+                                                          .keystore_changed = [this] { keystore_changed(); },
+                                                          .overlaps = *overlaps_});
+  TRY_DONE(plane_->start());
+  if (keystore_created_)
+    plane_->keystore_control().record("keystore.created", "", "Keystore made with new secrets", domain::Actor());
+  return base::kDone;
+}
+
+void Instance::keystore_changed() {
+  if (!resources_) return;
+  resources_->publish_again([this] {
+    make_scheme_factory();
+    schemes_changed_ = true;
+  });
+  schedule_resealing();
+}
+
+// One portion per job, so that what people wait for comes in between.
+void Instance::schedule_resealing() {
+  if (!options_.serving || keystore_->content()->previous(keystore::Purpose::Sealing).empty()) return;
+  if (resealing_scheduled_.exchange(true)) return;
+  if (!management_->submit([this] { reseal_some(); })) resealing_scheduled_ = false;  // housekeeping comes again
+}
+
+void Instance::reseal_some() {
+  resealing_scheduled_ = false;
+  const auto done = resealing_->step();
+  if (!done.ok()) {
+    base::log::warning("secret.resealing_interrupted", {{"problem", done.error().message}});
+    return;
+  }
+  if (*done > 0) {
+    base::log::info("secret.resealed", {{"count", *done}});
+    schedule_resealing();
+    return;
+  }
+  if (const auto dropped = plane_->keystore_control().drop_unused_sealing_keys(); !dropped.ok())
+    base::log::warning("keystore.retired_secret_kept", {{"problem", dropped.error().message}});
+}
+
+// Retired secrets verify until their overlap ends; one that does not tell when it was retired, from the first sight of it on.
+auth::SigningKeysPtr Instance::make_signing_keys() {
   const auto content = keystore_->content();
+  const auto current = content->usable(keystore::Purpose::ApiKeySigning);
+  if (!current.ok()) base::log::error("keystore.secret_unusable", {{"message", current.error().message}});
+  std::vector<auth::RetiredSecret> retired;
+  for (keystore::PreviousSecret& previous : content->previous(keystore::Purpose::ApiKeySigning)) {
+    const base::WallMs until =
+        overlaps_->verifies_until(previous.kid, previous.retired_ms, config_.key_overlap_hours * 3'600'000, clock_.wall_ms());
+    retired.push_back({std::move(previous.value), until});
+  }
+  return std::make_shared<const auth::SigningKeys>(instance_id_, current, retired);
+}
+
+// Passwords that were verified need not be verified again because a pepper was rotated: that would be a flood of hashes.
+void Instance::keep_password_cache(const keystore::KeystoreContent& content) {
+  const auto pepper = content.usable(keystore::Purpose::PasswordPepper);
+  const std::string kid = pepper.ok() ? crypto::key_id(*pepper) : std::string();
+  const auto retired = content.previous(keystore::Purpose::PasswordPepper);
+  const bool known = std::any_of(retired.begin(), retired.end(),
+                                 [&](const keystore::PreviousSecret& one) { return one.kid == password_cache_pepper_; });
+  if (password_cache_key_.empty() || !(known || kid == password_cache_pepper_))
+    password_cache_key_ = base::SecretString(random_.bytes(32));
+  password_cache_pepper_ = kid;
+}
+
+auth::SchemeKeys Instance::scheme_keys(const keystore::KeystoreContent& content) {
+  constexpr std::size_t kFormerMax = 4;
+  const auto pepper = content.usable(keystore::Purpose::PasswordPepper), sealing = content.usable(keystore::Purpose::Sealing);
+  // In place of a secret that is missing stands one that nobody knows: make_scheme() refuses what needs the real one.
+  const base::SecretString nobody_knows(random_.bytes(32));
+  auth::SchemeKeys keys{pepper.ok() ? *pepper : nobody_knows, sealing.ok() ? *sealing : nobody_knows,
+                        base::SecretString(random_.bytes(32)), signing_keys_.current()};
+  for (keystore::PreviousSecret& one : content.previous(keystore::Purpose::PasswordPepper))
+    keys.retired_peppers.push_back(std::move(one.value));
+  for (keystore::PreviousSecret& one : content.previous(keystore::Purpose::Sealing))
+    keys.retired_sealing.push_back(std::move(one.value));
+  keys.former_sealing = former_sealing_;
+  if (sealing.ok()) {
+    std::erase(former_sealing_, *sealing);
+    former_sealing_.insert(former_sealing_.begin(), *sealing);
+    if (former_sealing_.size() > kFormerMax) former_sealing_.pop_back();
+  }
+  keys.passwords = password_cache_key_;
+  return keys;
+}
+
+void Instance::make_scheme_factory() {
+  signing_keys_.publish(make_signing_keys());
+  const auto content = keystore_->content();
+  keep_password_cache(*content);
   const auto pepper = content->usable(keystore::Purpose::PasswordPepper), sealing = content->usable(keystore::Purpose::Sealing);
-  schemes_.reset();
   for (const auto* secret : {&pepper, &sealing}) {
     if (!secret->ok()) base::log::error("keystore.secret_unusable", {{"message", secret->error().message}});
   }
-  if (!pepper.ok() || !sealing.ok()) return;
-  const auth::SchemeKeys keys{*pepper, *sealing, base::SecretString(random_.bytes(32))};
-  schemes_ = std::make_unique<auth::SchemeFactory>(keys, random_);
-  auth::HashGateSettings gate;
-  const domain::Limits& limits = config_.server.limits;
-  gate.concurrency =
-      limits.hash_concurrency > 0 ? static_cast<std::size_t>(limits.hash_concurrency) : std::max<std::size_t>(1, cores() / 2);
-  gate.waiting_max = static_cast<std::size_t>(limits.hash_queue);
-  gate.waiting_per_address_max = static_cast<std::size_t>(limits.hash_queue_per_address);
-  gate.wait_ms = limits.hash_wait_ms;
-  if (!hashes_) hashes_ = std::make_unique<auth::HashGate>(gate, auth::argon2_verifier(*pepper));
+  pepper_usable_ = pepper.ok();
+  sealing_usable_ = sealing.ok();
+  schemes_ = std::make_unique<auth::SchemeFactory>(
+      scheme_keys(*content), random_,
+      auth::SchemeSettings{config_.password_hash.cost(), config_.server.limits.auth_function_timeout_ms});
+}
+
+auth::SchemePtr Instance::make_scheme(const domain::ApiAuthentication& authentication, domain::Reason& broken) const {
+  broken = domain::Reason::AuthSecretUnreadable;
+  const bool needs_pepper = std::holds_alternative<domain::FixedFieldConfig>(authentication.config) ||
+                            std::holds_alternative<domain::BasicConfig>(authentication.config);
+  const bool needs_sealing = std::holds_alternative<domain::DigestConfig>(authentication.config);
+  if ((needs_pepper && !pepper_usable_) || (needs_sealing && !sealing_usable_)) return nullptr;
+  return schemes_->make(authentication, broken);
 }
 
 runtime::HostSettings Instance::host_settings() const {
@@ -157,17 +281,24 @@ runtime::HostSettings Instance::host_settings() const {
 
 base::Status Instance::make_services() {
   make_scheme_factory();
-  if (!hashes_)
-    return base::Error{base::Code::FailedPrecondition, "the keystore lacks the secrets of this instance (see the log above)", {}};
+  hashes_ = std::make_unique<auth::HashGate>(
+      hash_gate_settings(config_.server.limits),
+      [this](std::string_view password, std::string_view phc) { return verify_under_any_pepper(*keystore_, password, phc); });
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);
   uploads_ = std::make_unique<service::UploadQuota>(config_.server.limits.upload_quota_bytes, *pool_);
   tasks_ = std::make_unique<service::Tasks>(config_.server, *task_store_, *pool_, catalog_,
-                                             or_cores(config_.server.limits.pool_workers));
+                                            or_cores(config_.server.limits.pool_workers));
+  tasks_->prune_also([this](std::int64_t now_ms) {
+    plane_->housekeep(now_ms);
+    schedule_resealing();
+    return key_values_->prune(now_ms);
+  });
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
   const std::size_t threads = options_.serving ? or_cores(config_.threads) : 1;
   journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_,
                                               audit::JournalSettings::of(config_.server.limits), threads);
+  key_usage_ = std::make_unique<auth::KeyUsage>(threads);
   std::vector<base::IoThread*> ios;
   std::vector<domain::ScriptServices*> services;
   const auto unseal = [this](const domain::EnvVariable& variable) { return vault_->open(variable.value, {"env", variable.id}); };
@@ -175,22 +306,30 @@ base::Status Instance::make_services() {
     worlds_.push_back(std::make_unique<IoWorld>(i, clock_, random_, *hashes_, nonces_,
                                                 static_cast<std::size_t>(config_.server.limits.basic_cache_entries)));
     IoWorld& world = *worlds_.back();
+    world.auth_thread.key_usage = &key_usage_->table(i);
     world.scripts = std::make_unique<service::ScriptServer>(world.io, catalog_, script_cache_, *key_values_, *pool_, *tasks_,
                                                             unseal, random_, config_.server);
     ios.push_back(&world.io);
     services.push_back(world.scripts.get());
   }
-  host_ = std::make_unique<runtime::PythonHost>(host_settings(), zygote_, ios, services, metrics_);
+  host_ = std::make_unique<runtime::PythonHost>(host_settings(), *zygote_, ios, services, metrics_);
   const service::SchemeMaker maker = [this](const domain::ApiAuthentication& authentication, domain::Reason& broken) {
-    broken = domain::Reason::AuthSecretUnreadable;
-    return schemes_ ? schemes_->make(authentication, broken) : nullptr;
+    return make_scheme(authentication, broken);
   };
   builder_ = std::make_unique<service::CatalogBuilder>(config_.server, maker, unseal, metrics_);
   resources_ = std::make_unique<service::ResourceService>(
-      service::ResourceService::Parts{*configuration_, *host_, *codec_, *vault_, clock_},
+      service::ResourceService::Parts{*configuration_, *host_, *codec_, *vault_, clock_, &directory_, &plane_->identity(),
+                                      &plane_->identity_store(), &plane_->hashing(), &random_,
+                                      [this](const base::SecretString& value) {
+                                        return service::is_instance_api_key(
+                                            value, [this](const base::SecretString& token) { return plane_->key_id_of(token); });
+                                      }},
       [this](service::ConfigurationPtr configuration, domain::GenerationPtr generation) {
         publish(std::move(configuration), std::move(generation));
       });
+  renewer_ = std::make_unique<service::PasswordRenewer>(*resources_, *codec_, *management_);
+  resealing_ = std::make_unique<service::Resealing>(*resources_, plane_->identity(), plane_->identity_store(), *vault_);
+  for (auto& world : worlds_) world->auth_thread.renewal = renewer_.get();
   for (std::size_t i = 0; i < worlds_.size(); ++i) worlds_[i]->io.start(fmt::format("io-{}", i));
   return base::kDone;
 }
@@ -203,14 +342,9 @@ void Instance::publish(service::ConfigurationPtr configuration, domain::Generati
 
 void Instance::reload() {
   const bool queued = management_->submit([this] {
-    if (auto status = keystore_->reload(); !status.ok()) {
-      base::log::error("keystore.reload_failed", {{"error", status.error().message}});
-    } else {
-      make_scheme_factory();
-      schemes_changed_ = true;
-      if (resources_->configuration()) publish(resources_->configuration(), resources_->generation());
-      base::log::info("keystore.reloaded");
-    }
+    const base::json::object request{{"do", "reload"}};
+    if (auto reloaded = plane_->keystore_control().run(request, domain::Actor()); !reloaded.ok())
+      base::log::error("keystore.reload_failed", {{"error", reloaded.error().message}});
     if (!tls_) return;
     if (auto status = tls_->reload(); !status.ok()) {
       base::log::error("tls.reload_failed", {{"error", status.error().message}});

@@ -10,22 +10,29 @@
 #include <vector>
 
 #include "app/config.h"
+#include "app/management.h"
 #include "app/routes.h"
 #include "app/secret_codec.h"
 #include "audit/journal.h"
 #include "auth/credential_cache.h"
 #include "auth/digest_nonce.h"
 #include "auth/hash_gate.h"
+#include "auth/key_usage.h"
 #include "auth/scheme_factory.h"
+#include "auth/signing_keys.h"
 #include "auth/verdict_cache.h"
+#include "auth/verified_keys.h"
 #include "base/blocking_pool.h"
 #include "base/io_thread.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
+#include "domain/directory.h"
 #include "http/edge.h"
 #include "http/listener.h"
 #include "keystore/first_start.h"
 #include "runtime/python_host.h"
+#include "service/admin/password_renewer.h"
+#include "service/admin/resealing.h"
 #include "service/admin/resource_service.h"
 #include "service/catalog_builder.h"
 #include "service/gateway.h"
@@ -52,6 +59,7 @@ struct IoWorld {
   base::IoThread io;
   auth::CredentialCache credentials;
   auth::VerdictCache verdicts;
+  auth::VerifiedKeys keys;
   auth::AuthThread auth_thread;
   std::unique_ptr<service::ScriptServer> scripts;
   std::unique_ptr<service::Gateway> gateway;
@@ -64,20 +72,34 @@ class Instance {
  public:
   // `zygote` was started before anything here. Errors are one line for the operator.
   static base::Result<std::unique_ptr<Instance>> open(InstanceOptions options, Config config, runtime::ZygoteClient& zygote);
+  // Keystore, database, users and keys only: for commands that change them while no server runs. resources() and serve() are not
+  // there.
+  static base::Result<std::unique_ptr<Instance>> open_identity(InstanceOptions options, Config config);
 
   service::ResourceService& resources() { return *resources_; }
+  Management& management() { return *plane_; }
   // Opens the sockets and prints where; then answers until stop_requested() of the signals. Returns when everything is written.
   base::Status serve(const std::string& listen);
   // Any thread.
   void reload();
 
  private:
-  Instance(InstanceOptions options, Config config, runtime::ZygoteClient& zygote);
+  Instance(InstanceOptions options, Config config, runtime::ZygoteClient* zygote);
   base::Status lock_folder();
   base::Status open_keystore();
   base::Status open_store();
+  base::Status make_management();
+  base::Status open_management_api();
+  void keystore_changed();
+  void schedule_resealing();
+  void reseal_some();
+  void keep_password_cache(const keystore::KeystoreContent& content);
+  auth::SchemeKeys scheme_keys(const keystore::KeystoreContent& content);
+  base::Status cancel_task(const std::string& id);
   base::Status make_services();
   void make_scheme_factory();
+  auth::SchemePtr make_scheme(const domain::ApiAuthentication& authentication, domain::Reason& broken) const;
+  auth::SigningKeysPtr make_signing_keys();
   void publish(service::ConfigurationPtr configuration, domain::GenerationPtr generation);
   base::Status open_listeners(const std::string& listen);
   void drain();
@@ -85,16 +107,17 @@ class Instance {
 
   const InstanceOptions options_;
   Config config_;
-  runtime::ZygoteClient& zygote_;
+  runtime::ZygoteClient* const zygote_;  // null: no scripts are run
   base::SystemClock clock_;
   base::SystemRandom random_;
   base::Metrics metrics_;
   base::FileDescriptor lock_;
-  bool first_start_ = false;
+  bool first_start_ = false, keystore_created_ = false;
 
   std::unique_ptr<keystore::Keystore> keystore_;
   std::unique_ptr<KeystoreSecretCodec> codec_;
   std::unique_ptr<KeystoreSecretVault> vault_;
+  std::unique_ptr<KeyOverlaps> overlaps_;
   std::unique_ptr<store::Database> database_, journal_database_;
   std::unique_ptr<store::ConfigurationRepository> configuration_;
   std::unique_ptr<store::TaskRepository> task_store_;
@@ -102,8 +125,14 @@ class Instance {
   std::unique_ptr<store::JournalRepository> journal_store_;
 
   base::Snapshot<service::Catalog> catalog_{std::make_shared<const service::Catalog>()};
+  base::Snapshot<domain::Directory> directory_{std::make_shared<const domain::Directory>()};
+  std::string instance_id_;
+  base::Snapshot<auth::SigningKeys> signing_keys_{auth::SigningKeys::none("the keystore is not open")};
   std::unique_ptr<auth::SchemeFactory> schemes_;  // management plane only
-  bool schemes_changed_ = false;
+  bool schemes_changed_ = false, pepper_usable_ = false, sealing_usable_ = false;
+  base::SecretString password_cache_key_;            // the same as long as the pepper below is current or retired
+  std::string password_cache_pepper_;                // its kid
+  std::vector<base::SecretString> former_sealing_;   // newest first: callers may still hold Digest nonces of theirs
   std::unique_ptr<service::CatalogBuilder> builder_;
   auth::Throttle throttle_;
   service::RateLimiter rates_;
@@ -111,6 +140,7 @@ class Instance {
   service::ScriptCache script_cache_;
   auth::NonceCounters nonces_;
   std::unique_ptr<auth::HashGate> hashes_;
+  std::unique_ptr<auth::KeyUsage> key_usage_;
   std::unique_ptr<base::BlockingPool> pool_, management_;
   std::unique_ptr<service::UploadQuota> uploads_;
   std::unique_ptr<service::Tasks> tasks_;
@@ -121,7 +151,12 @@ class Instance {
   std::unique_ptr<http::EdgeMetrics> edge_metrics_;
   std::vector<std::unique_ptr<IoWorld>> worlds_;
   std::unique_ptr<runtime::PythonHost> host_;
+  std::unique_ptr<Management> plane_;
   std::unique_ptr<service::ResourceService> resources_;
+  std::unique_ptr<service::PasswordRenewer> renewer_;
+  std::unique_ptr<service::Resealing> resealing_;
+  std::atomic<bool> resealing_scheduled_{false};
+  std::unique_ptr<http::Listener> admin_listener_;  // null: the management API has no address of its own
   std::unique_ptr<http::ControlListener> control_;
   std::atomic<std::int64_t> open_connections_{0};
   std::atomic<bool> stopping_{false};

@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <filesystem>
+#include <future>
 #include <thread>
 
+#include "app/draft_runner.h"
 #include "app/instance.h"
 #include "base/log.h"
 
@@ -24,7 +27,49 @@ void remove_stale_folders(const std::string& folder, domain::TaskStore& tasks) {
   }
 }
 
+std::string shown_address(const http::ListenAddress& address) {
+  const bool v6 = address.host.find(':') != std::string::npos;
+  return fmt::format("{}{}{}:{}", v6 ? "[" : "", address.host, v6 ? "]" : "", address.port);
+}
+
+base::Async<void> cancel_and_tell(service::Tasks& tasks, base::IoThread& io, std::string id,
+                                  std::shared_ptr<std::promise<base::Status>> told) {
+  base::Status cancelled = co_await tasks.cancel(io, id);
+  told->set_value(std::move(cancelled));
+}
+
 }  // namespace
+
+// From a thread of management: tasks live on an io thread.
+base::Status Instance::cancel_task(const std::string& id) {
+  constexpr std::chrono::seconds kWait{10};
+  auto told = std::make_shared<std::promise<base::Status>>();
+  std::future<base::Status> answer = told->get_future();
+  base::IoThread& io = worlds_[0]->io;
+  io.post([this, &io, id, told] { base::spawn(cancel_and_tell(*tasks_, io, id, told)); });
+  if (answer.wait_for(kWait) != std::future_status::ready)
+    return base::Error{base::Code::DeadlineExceeded, "The task could not be stopped in time; look again in a moment", {}};
+  return answer.get();
+}
+
+base::Status Instance::open_management_api() {
+  return plane_->open_api(
+      {.resources = *resources_,
+       .tasks = *tasks_,
+       .catalog = catalog_,
+       .journal_store = *journal_store_,
+       .task_store = *task_store_,
+       .vault = *vault_,
+       .journal = *journal_,
+       .key_usage = *key_usage_,
+       .cancel_task = [this](const std::string& id) { return cancel_task(id); },
+       .function_host = *host_,
+       .script_history = *configuration_,
+       .run_candidate =
+           [this](const domain::GenerationPtr& candidate, const std::string& function, const std::string& kwargs) {
+             return run_candidate(worlds_[0]->io, host_->runner(0), candidate, function, kwargs, random_.uuid_upper());
+           }});
+}
 
 base::Status Instance::open_listeners(const std::string& listen) {
   TRY(http::ListenAddress address, http::parse_listen_address(listen));
@@ -35,14 +80,23 @@ base::Status Instance::open_listeners(const std::string& listen) {
   edge_metrics_ = std::make_unique<http::EdgeMetrics>(metrics_);
   metrics_.gauge("funcgate_connections_open", "Connections that are open.", {},
                  [this] { return static_cast<double>(open_connections_.load()); });
-  const service::GatewayShared shared{config_.server, catalog_, throttle_, rates_, results_, *tasks_, *uploads_,
+  const service::GatewayShared shared{config_.server,
+                                      catalog_,
+                                      throttle_,
+                                      rates_,
+                                      results_,
+                                      *tasks_,
+                                      *uploads_,
                                       [this](const std::vector<std::string>& parts) {
                                         const std::vector<std::string_view> views(parts.begin(), parts.end());
                                         const auto digest = cache_keys_->digest(std::span<const std::string_view>(views));
                                         return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
                                       },
-                                      metrics_};
-  const RoutesParts parts{config_.server, metrics_, catalog_, *resources_, *management_, stopping_};
+                                      metrics_,
+                                      directory_,
+                                      &plane_->explanations()};
+  TRY_DONE(open_management_api());
+  const RoutesParts parts{config_.server, metrics_, catalog_, *resources_, *management_, *plane_, stopping_};
   for (std::size_t i = 0; i < worlds_.size(); ++i) {
     IoWorld& world = *worlds_[i];
     world.auth_thread.functions = &host_->runner(i);
@@ -50,16 +104,27 @@ base::Status Instance::open_listeners(const std::string& listen) {
         std::make_unique<service::Gateway>(shared, world.io, world.auth_thread, host_->runner(i), journal_->recorder(i));
     world.routes = std::make_unique<ServerRoutes>(parts, world.io);
     world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, random_, *access_log_,
-                                    *edge_metrics_, open_connections_});
+                                    *edge_metrics_, open_connections_, &plane_->edge(), !config_.admin_listen.empty()});
     TRY(world.listener, http::Listener::open(*world.edge, address, tls_.get()));
     address.port = world.listener->port();  // the first one chose if it was 0
   }
+  if (!config_.admin_listen.empty()) {
+    TRY(http::ListenAddress admin_address, http::parse_listen_address(config_.admin_listen));
+    TRY(admin_listener_, http::Listener::open(*worlds_[0]->edge, admin_address, tls_.get(), http::Entrance::Management));
+    admin_address.port = admin_listener_->port();
+    base::log::info("admin.ready", {{"listen", shown_address(admin_address)}});
+  }
   TRY(control_, http::ControlListener::open(*worlds_[0]->edge, options_.data_dir + "/control.sock"));
   for (auto& world : worlds_) world->io.post([listener = world->listener.get()] { listener->start(); });
-  worlds_[0]->io.post([this] { control_->start(); });
-  const std::string shown = address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
-  base::log::info("server.ready", {{"listen", fmt::format("{}:{}", shown, address.port)},
-                                   {"url", fmt::format("{}://{}:{}", tls_ ? "https" : "http", shown, address.port)},
+  worlds_[0]->io.post([this] {
+    control_->start();
+    if (admin_listener_) admin_listener_->start();
+  });
+  const std::string scheme = tls_ ? "https" : "http";
+  TRY_DONE(plane_->offer_setup(
+      fmt::format("{}://{}", scheme, config_.admin_listen.empty() ? shown_address(address) : config_.admin_listen)));
+  base::log::info("server.ready", {{"listen", shown_address(address)},
+                                   {"url", fmt::format("{}://{}", scheme, shown_address(address))},
                                    {"data", options_.data_dir},
                                    {"version", FUNCGATE_VERSION}});
   return base::kDone;
@@ -118,7 +183,10 @@ void Instance::drain() {
       for (http::Connection* connection : open) http::stop_connection(*connection);
     });
   }
-  worlds_[0]->io.post([this] { control_->stop(); });
+  worlds_[0]->io.post([this] {
+    control_->stop();
+    if (admin_listener_) admin_listener_->stop();
+  });
   const auto deadline = clock_.steady_ns() + config_.server.limits.shutdown_ms * base::kNsPerMs;
   while (open_connections_.load() + static_cast<std::int64_t>(tasks_->running()) > 0 && clock_.steady_ns() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -1,7 +1,12 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "app/cli/command_tree.h"
+#include "app/cli/output.h"
+#include "app/cli/remote_commands.h"
+#include "app/cli/routes_command.h"
 #include "app/commands.h"
+#include "app/local_commands.h"
 
 namespace {
 
@@ -9,6 +14,8 @@ constexpr std::string_view kFooter = R"(First steps:
   funcgate serve --data ./data --listen 127.0.0.1:8089 --apply examples/hello
   curl -s http://127.0.0.1:8089/api/v1/func-api/hello/s?name=World
   funcgate apply -f my-resources --data ./data      (while the server runs; live when it returns)
+  funcgate user list --data ./data                  (as the owner of the data directory)
+  funcgate user list --url https://gate.example --token-file key
 
 Exit codes: 0 done, 1 failed or different, 2 usage, 3 not found, 4 denied, 5 conflict, 6 unreachable,
             7 invalid document, 78 the server cannot start.)";
@@ -66,7 +73,31 @@ int main(int argc, char** argv) {
   auto* check_command = app.add_subcommand("check-config", "Check a configuration file, or print every key with its default");
   check_command->add_option("--config", common.config_path, "File to check")->check(CLI::ExistingFile);
   check_command->add_flag("--print", print, "Print every key, its default and its meaning");
+  std::string login, password_file;
+  auto* init_command = app.add_subcommand("init", "Make the data directory and its first administrator, without a server");
+  add_data(*init_command, common);
+  init_command->add_option("--admin-login", login, "Login of the administrator")->required();
+  init_command->add_option("--admin-password-file", password_file, "File with the password")
+      ->required()
+      ->check(CLI::ExistingFile);
+  auto* setup_command = app.add_subcommand("setup-token", "Make another set-up token, while there is no administrator");
+  add_data(*setup_command, common);
+  auto* recover_command =
+      app.add_subcommand("recover-admin", "Make somebody an administrator with a one-time password, without a server");
+  add_data(*recover_command, common);
+  recover_command->add_option("--login", login, "Login, of a user who exists or of a new one")->required();
   auto* version_command = app.add_subcommand("version", "Print the version");
+  for (CLI::App* command : {apply_command, diff_command, export_command}) cli::add_connection_options(*command, common.connection);
+  LocalCommands local(common);
+  local.add_to(app);
+  cli::RemoteCommands remote;
+  remote.add_to(app);
+  std::string shell;
+  auto* completion_command = app.add_subcommand("completion", "Print a completion script: source <(funcgate completion bash)");
+  completion_command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  // For the tests of the documents, not for people: in no help.
+  auto* routes_command = app.add_subcommand("routes", "Print the table of the management API as JSON")->group("");
+  auto* tree_command = app.add_subcommand("commands", "Print all commands as JSON")->group("");
 
   try {
     app.parse(argc, argv);
@@ -74,12 +105,23 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
+  for (CLI::App* command : {apply_command, diff_command, export_command}) {
+    if (*command) cli::take_url_from_environment(*command, common.connection);
+  }
+  if (const auto code = local.run()) return *code;
+  if (const auto code = remote.run()) return *code;
+  if (*completion_command) fmt::print("{}", cli::completion_script(app, shell));
+  if (*routes_command) cli::print(cli::Format::Json, cli::describe_routes());
+  if (*tree_command) cli::print(cli::Format::Json, cli::describe_commands(app));
   if (*serve_command) return serve(common, serve_options);
   if (*apply_command) return apply(common, resources);
   if (*diff_command) return diff(common, resources);
   if (*validate_command) return validate(common, resources);
   if (*export_command) return export_resources(common, export_folder);
   if (*check_command) return check_config(common, print);
+  if (*init_command) return init(common, login, password_file);
+  if (*setup_command) return setup_token(common);
+  if (*recover_command) return recover_administrator(common, login);
   if (*version_command) fmt::print("funcgate {}\n", FUNCGATE_VERSION);
   return 0;
 }

@@ -44,11 +44,13 @@ base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call,
   if (reads && call.path == "/readyz") co_return ready();
   if (reads && call.path == "/metrics" && may_read_metrics(call, entrance))
     co_return text_answer(200, "text/plain; version=0.0.4; charset=utf-8", parts_.metrics.render());
-  if (reads && call.path == "/openapi.json") co_return openapi(call);
+  if (reads && call.path == "/openapi.json") co_return co_await openapi(call);
   if (entrance != http::Entrance::Control) co_return std::nullopt;
   if (call.method == domain::Method::Post && (call.path == "/control/apply" || call.path == "/control/diff")) {
     co_return co_await apply(call, call.path == "/control/diff");
   }
+  if (call.method == domain::Method::Post && call.path == "/control/setup-token") co_return co_await setup_token();
+  if (call.method == domain::Method::Post && call.path == "/control/keystore") co_return co_await keystore(call);
   if (reads && call.path == "/control/export") co_return co_await export_files();
   co_return std::nullopt;
 }
@@ -66,22 +68,36 @@ bool ServerRoutes::may_read_metrics(const domain::Call& call, http::Entrance ent
 
 Answer ServerRoutes::ready() {
   const bool ok = !parts_.stopping.load() && catalog_.get()->generation != nullptr;
-  return json_answer(ok ? 200 : 503, json::object{{"status", ok ? "ready" : "not ready"}, {"degraded", json::array{}}});
+  json::array degraded;
+  for (const std::string& purpose : parts_.plane.keystore().degraded()) degraded.emplace_back(purpose);
+  return json_answer(ok ? 200 : 503, json::object{{"status", ok ? "ready" : "not ready"}, {"degraded", std::move(degraded)}});
 }
 
-std::optional<Answer> ServerRoutes::openapi(const domain::Call& call) {
-  if (parts_.settings.openapi_access != "public") return std::nullopt;
-  const auto& catalog = catalog_.get();
+base::Async<std::optional<Answer>> ServerRoutes::openapi(const domain::Call& call) {
+  // "signed-in" is closed as long as nobody can sign in: only "public" opens.
+  if (parts_.settings.openapi_access != "public") co_return std::nullopt;
+  const service::CatalogPtr catalog = catalog_.get();
+  const base::WallMs now_ms = io_.clock().wall_ms();
+  service::OpenApiDocumentPtr document = catalog->openapi->find(now_ms);
+  if (document == nullptr) {
+    std::function<base::Result<service::OpenApiDocumentPtr>()> work = [&]() -> base::Result<service::OpenApiDocumentPtr> {
+      return catalog->openapi->make(*catalog, parts_.settings, now_ms);
+    };
+    base::Result<service::OpenApiDocumentPtr> made =
+        co_await base::offload<service::OpenApiDocumentPtr>(parts_.management, io_, work);
+    if (!made.ok()) co_return error_answer(made.error());
+    document = *made;
+  }
   Answer answer;
-  answer.own_headers.emplace_back("ETag", catalog->openapi_etag);
+  answer.own_headers.emplace_back("ETag", document->etag);
   const auto* known = call.header("if-none-match");
-  if (known != nullptr && *known == catalog->openapi_etag) {
+  if (known != nullptr && *known == document->etag) {
     answer.status = 304;
-    return answer;
+    co_return answer;
   }
   answer.content_type = "application/json";
-  answer.owned_body = catalog->openapi;
-  return answer;
+  answer.owned_body = document->text;
+  co_return answer;
 }
 
 base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) {
@@ -100,6 +116,7 @@ base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) 
     options.prune = flag_of(*request, "prune");
     options.dry_run = dry_run || flag_of(*request, "dryRun");
     options.author = text_of(*request, "author", "local");
+    options.actor = domain::local_actor();
     TRY(const service::ApplyResult result,
         options.dry_run ? parts_.resources.diff(bundle, options) : parts_.resources.apply(bundle, options));
     return base::to_json(service::to_json(result));
@@ -110,16 +127,41 @@ base::Async<Answer> ServerRoutes::apply(const domain::Call& call, bool dry_run) 
   co_return text_answer(200, "application/json", std::move(*result));
 }
 
+// What `funcgate keystore` asks for (keystore_control.h). The body may hold a secret.
+base::Async<Answer> ServerRoutes::keystore(const domain::Call& call) {
+  std::string body(call.body);
+  std::function<base::Result<std::string>()> work = [this, &body]() -> base::Result<std::string> {
+    TRY(const json::value document, base::parse_json(body));
+    base::wipe(body);
+    const json::object* request = document.if_object();
+    if (request == nullptr) return base::Error{base::Code::InvalidArgument, "The request must be a JSON object.", {}};
+    TRY(const json::object answer, parts_.plane.keystore_control().run(*request, domain::local_actor()));
+    return base::to_json(answer);
+  };
+  base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);
+  base::wipe(body);
+  if (!result.ok()) co_return error_answer(result.error());
+  co_return text_answer(200, "application/json", std::move(*result));
+}
+
 base::Async<Answer> ServerRoutes::export_files() {
   std::function<base::Result<std::string>()> work = [this]() -> base::Result<std::string> {
     json::array files;
-    for (const auto& file : parts_.resources.export_documents({}))
+    TRY(const auto exported, parts_.resources.export_documents({}));
+    for (const auto& file : exported)
       files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});
   };
   base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);
   if (!result.ok()) co_return error_answer(result.error());
   co_return text_answer(200, "application/json", std::move(*result));
+}
+
+base::Async<Answer> ServerRoutes::setup_token() {
+  std::function<base::Result<std::string>()> work = [this] { return parts_.plane.renew_setup_token(); };
+  base::Result<std::string> path = co_await base::offload<std::string>(parts_.management, io_, work);
+  if (!path.ok()) co_return error_answer(path.error());
+  co_return json_answer(200, json::object{{"path", *path}});
 }
 
 }  // namespace funcgate::app

@@ -2,6 +2,7 @@
 // operations (apply, diff, export), which do what the command line asks of a running server.
 #pragma once
 
+#include "app/management.h"
 #include "base/blocking_pool.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
@@ -17,6 +18,7 @@ struct RoutesParts {
   base::Snapshot<service::Catalog>& catalog;
   service::ResourceService& resources;
   base::BlockingPool& management;
+  Management& plane;
   std::atomic<bool>& stopping;
 };
 
@@ -29,9 +31,11 @@ class ServerRoutes final : public http::LocalRoutes {
  private:
   bool may_read_metrics(const domain::Call& call, http::Entrance entrance) const;
   service::Answer ready();
-  std::optional<service::Answer> openapi(const domain::Call& call);
+  base::Async<std::optional<service::Answer>> openapi(const domain::Call& call);
   base::Async<service::Answer> apply(const domain::Call& call, bool dry_run);
   base::Async<service::Answer> export_files();
+  base::Async<service::Answer> setup_token();
+  base::Async<service::Answer> keystore(const domain::Call& call);
 
   RoutesParts parts_;
   base::IoThread& io_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "app/password_hashing.h"
 #include "auth/fixed_field.h"
 #include "base/text.h"
 #include "crypto/hash.h"
@@ -29,7 +30,8 @@ Result<std::string> KeystoreSecretCodec::hash_password(std::string_view password
 
 Result<bool> KeystoreSecretCodec::verify_password(std::string_view password, std::string_view phc) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
-  return crypto::verify_password(pepper, password, phc);
+  std::ignore = pepper;  // without a usable pepper nobody can tell
+  return verify_under_any_pepper(keystore_, password, phc).right;
 }
 
 SecretString KeystoreSecretCodec::digest_ha1(domain::DigestAlgorithm algorithm, std::string_view username, std::string_view realm,
@@ -64,6 +66,13 @@ Result<SecretString> KeystoreSecretVault::open(std::string_view sealed, std::ini
   }
   return current.open(sealed, bound_to);
 }
+
+std::string KeystoreSecretVault::sealing_kid() {
+  const auto secret = keystore_.content()->usable(Purpose::Sealing);
+  return secret.ok() ? crypto::key_id(*secret) : std::string();
+}
+
+std::string KeystoreSecretVault::kid_of(std::string_view sealed) { return crypto::sealed_kid(sealed).value_or(std::string()); }
 
 Result<SecretString> KeystoreSecretVault::look_up(std::string_view alias) {
   const auto content = keystore_.content();

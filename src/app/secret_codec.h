@@ -37,6 +37,8 @@ class KeystoreSecretVault final : public domain::SecretVault {
   // Also with a retired sealing key that is still in the keystore.
   base::Result<base::SecretString> open(std::string_view sealed, std::initializer_list<std::string_view> bound_to) override;
   base::Result<base::SecretString> look_up(std::string_view alias) override;
+  std::string sealing_kid() override;
+  std::string kid_of(std::string_view sealed) override;
 
  private:
   const keystore::Keystore& keystore_;

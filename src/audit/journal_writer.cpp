@@ -172,6 +172,7 @@ void JournalWriter::appended(const domain::JournalBlock& block) {
   packed_.reset();
   blocks_total_.add();
   records_total_.add(static_cast<std::uint64_t>(block.count));
+  for (RingRecorder* recorder : recorders_) recorder->mark_durable();
   if (const auto content = decode_block_head(block.records); content.ok()) retention_.announced(content->removable_before_ms);
   const std::lock_guard lock(head_mutex_);
   head_ = {block.sequence, block.last_ms, block.hash};

@@ -89,6 +89,8 @@ domain::StoredCallRecord stored(Projector::Place place, const domain::CallRecord
   out.trigger_time_ms = record.trigger_time_ms;
   out.status = record.status;
   out.kept_max = record.records_kept_max;
+  out.reason = domain::reason_token(record.reason);
+  out.address = record.address.text();
   return out;
 }
 

@@ -5,6 +5,10 @@
 // Thread-safety: the Recorder methods on the io thread, the consume methods on the journal thread, the waiting counts on any.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
+#include <map>
+
 #include "audit/wake_signal.h"
 #include "base/metrics.h"
 #include "base/spsc_ring.h"
@@ -26,25 +30,46 @@ class RingRecorder final : public domain::Recorder {
   [[nodiscard]] bool reserve() override;
   void record(domain::CallRecord record) override;
   void record_refusal(domain::CallRecord record) override;
+  base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) override;
 
   template <class Take>
   std::size_t consume_calls(std::size_t count_max, Take&& take) {
-    return calls_.consume(count_max, std::forward<Take>(take));
+    const std::size_t count = calls_.consume(count_max, std::forward<Take>(take));
+    taken_ += count;
+    return count;
   }
   template <class Take>
   std::size_t consume_refusals(std::size_t count_max, Take&& take) {
     return refusals_.consume(count_max, std::forward<Take>(take));
   }
+  // Everything that was consumed is on disk.
+  void mark_durable();
   std::size_t calls_waiting() const { return calls_.size(); }
   std::size_t refusals_waiting() const { return refusals_.size(); }
 
  private:
+  struct Waiter {
+    std::uint64_t ticket;
+    base::OneShot<bool>* answer;
+  };
+  class Place;
+  void deliver();
+
   base::SpscRing<domain::CallRecord> calls_;
   base::SpscRing<domain::CallRecord> refusals_;
   // constant after construction
   const std::size_t wake_at_;
   WakeSignal& wake_;
   const Counters counters_;
+  // io thread only
+  std::uint64_t published_ = 0, next_place_ = 0;
+  std::map<std::uint64_t, Waiter> waiters_;  // in the order they came, and so of their tickets
+  // journal thread only
+  std::uint64_t taken_ = 0;
+  // both
+  std::atomic<std::uint64_t> durable_{0};
+  std::atomic<bool> awaited_{false};
+  std::atomic<base::IoThread*> io_{nullptr};
 };
 
 }  // namespace funcgate::audit

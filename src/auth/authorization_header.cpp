@@ -65,17 +65,15 @@ class ParameterReader {
   }
 
   bool escaped_value(std::string_view& value) {
-    char* const start = out_.scratch.data() + out_.scratch_used;
-    char* end = start;
+    const std::size_t start = out_.scratch_used;
     for (; at_ < text_.size() && text_[at_] != '"'; ++at_) {
       if (text_[at_] == '\\' && ++at_ == text_.size()) return false;
       if (is_control(text_[at_]) && text_[at_] != '\t') return false;
-      *end++ = text_[at_];  // fits: all values together are shorter than the header
+      out_.scratch[out_.scratch_used++] = text_[at_];  // fits: all values together are shorter than the header
     }
     if (at_ == text_.size()) return false;
     ++at_;
-    value = {start, static_cast<std::size_t>(end - start)};
-    out_.scratch_used += value.size();
+    value = {out_.scratch.data() + start, out_.scratch_used - start};
     return true;
   }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ bool is_scheme(std::string_view authorization, std::string_view scheme);
 // or into `scratch`; not copyable because of that. Unknown parameters are dropped.
 struct DigestParameters {
   DigestParameters() = default;
+  ~DigestParameters() { explicit_bzero(scratch.data(), scratch_used); }  // people type passwords where names belong
   DigestParameters(const DigestParameters&) = delete;
   DigestParameters& operator=(const DigestParameters&) = delete;
 

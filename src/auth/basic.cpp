@@ -62,7 +62,7 @@ Problem BasicCredentials::read(std::string_view authorization, bool latin1_fallb
 }
 
 BasicScheme::BasicScheme(const domain::ApiAuthentication& authentication, const domain::BasicConfig& config,
-                         const crypto::KeyedHash& process, std::string dummy_phc)
+                         const crypto::KeyedHash& process, std::string dummy_phc, const crypto::PasswordCost& cost)
     : process_(process),
       dummy_phc_(std::move(dummy_phc)),
       latin1_fallback_(config.latin1_fallback),
@@ -74,6 +74,7 @@ BasicScheme::BasicScheme(const domain::ApiAuthentication& authentication, const 
         .phc = user.password_hash,
         .not_after_ms = user.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
         .disabled = user.disabled,
+        .outdated = !user.password_hash.empty() && crypto::needs_rehash(user.password_hash, cost),
         .principal = PrincipalIssuer::issue({.type = type, .auth_id = id, .name = user.username, .run_as = run_as})};
   }
 }
@@ -136,13 +137,19 @@ base::Async<Outcome> BasicScheme::authenticate(const AuthCall& call, AuthThread&
   switch (answer) {
     case HashAnswer::Overload: co_return Outcome::unavailable(Reason::BasicOverload, 1);
     case HashAnswer::Deadline: co_return Outcome::unavailable(Reason::AuthDeadline);
+    case HashAnswer::Fault: co_return Outcome::unavailable(Reason::AuthInternal);
     case HashAnswer::Right:
+    case HashAnswer::RightRetired:
     case HashAnswer::Wrong: break;
   }
   // Even an accepted dummy would admit nobody.
   if (account == nullptr) co_return rejected(Reason::BasicUserUnknown, credentials.name());
   if (!usable) co_return rejected(Reason::BasicUserDisabled, credentials.name());
-  if (answer != HashAnswer::Right) co_return rejected(Reason::BasicPassword, credentials.name());
+  if (answer == HashAnswer::Wrong) co_return rejected(Reason::BasicPassword, credentials.name());
+  const bool outdated = account->outdated || answer == HashAnswer::RightRetired;
+  if (outdated && thread.renewal != nullptr) {
+    thread.renewal->wanted(id, credentials.name(), base::SecretString(std::string(credentials.password())), account->phc);
+  }
   if (cache_ttl_s_ > 0) thread.credentials.remember(key, thread.clock.steady_ns() + cache_ttl_s_ * 1000 * base::kNsPerMs);
   co_return Outcome::accepted(account->principal);
 }

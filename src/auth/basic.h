@@ -12,6 +12,7 @@
 
 #include "auth/scheme.h"
 #include "crypto/keyed_hash.h"
+#include "crypto/password_hash.h"
 #include "domain/invocation.h"
 
 namespace funcgate::auth {
@@ -43,9 +44,11 @@ class BasicCredentials {
 
 class BasicScheme final : public Scheme {
  public:
-  // `process`: keyed hash of this process for cache keys. `dummy_phc`: what unknown accounts are verified against.
+  // `process`: keyed hash of this process for cache keys. `dummy_phc`: what unknown accounts are verified against. `cost`: what
+  // hashes shall cost; accounts whose hash is cheaper are reported to AuthThread::renewal when their password is right.
   BasicScheme(const domain::ApiAuthentication& authentication, const domain::BasicConfig& config,
-              const crypto::KeyedHash& process, std::string dummy_phc);
+              const crypto::KeyedHash& process, std::string dummy_phc,
+              const crypto::PasswordCost& cost = crypto::kPasswordCostLeast);
 
   bool has_accounts() const override { return true; }
   std::string account_name(const AuthCall& call) const override;
@@ -59,7 +62,7 @@ class BasicScheme final : public Scheme {
   struct Account {
     std::string phc;  // empty: admits nobody
     std::int64_t not_after_ms = 0;
-    bool disabled = false;
+    bool disabled = false, outdated = false;
     domain::PrincipalPtr principal;
     bool usable(std::int64_t now_ms) const { return !disabled && !phc.empty() && now_ms <= not_after_ms; }
   };

@@ -4,7 +4,7 @@
 #include <limits>
 #include <tuple>
 
-#include "auth/builtin.h"
+#include "auth/api_key.h"
 #include "auth/principal_issuer.h"
 #include "base/log.h"
 
@@ -96,7 +96,7 @@ domain::Refusal refusal_of(const Outcome& outcome, const Scheme* scheme) {
     case Verdict::Undecided:
     case Verdict::Unavailable:
       refusal.fault = Fault::AuthUnavailable;
-      refusal.message = "Authentication is not available";
+      refusal.message = outcome.message.empty() ? "Authentication is not available" : outcome.message;
       refusal.retry_after_s = outcome.retry_after_s > 0 ? outcome.retry_after_s : kUnavailableRetryS;
       break;
   }
@@ -153,11 +153,19 @@ bool settle(const ChainEntry& entry, Outcome outcome, const AuthCall& call, Thro
   return true;
 }
 
+// Accepted calls of an entry run as a user who must be there and enabled at that moment, whatever credential comes.
+bool can_run_as(std::string_view login, const AuthCall& call) {
+  if (login == domain::kSystemLogin) return true;
+  const domain::UserEntry* user = call.directory ? call.directory->user_by_login(login) : nullptr;
+  return user != nullptr && user->enabled();
+}
+
 // Why the entry is not even looked at, if so. Takes an attempt from the throttle otherwise.
 std::optional<Outcome> stopped_before(const ChainEntry& entry, const AuthCall& call, Throttle& throttle) {
   if (entry.scheme == nullptr) return Outcome::unavailable(entry.broken);
   const Scheme& scheme = *entry.scheme;
   if (scheme.require_tls && !call.call.tls) return closed();
+  if (!can_run_as(scheme.run_as, call)) return Outcome::unavailable(Reason::AuthRunAsDisabled);
   if (const auto seconds = throttle.address_blocked_s(entry.config_id, call.call.peer); seconds > 0) {
     return blocked(Reason::AuthBlockedAddress, seconds);
   }
@@ -215,6 +223,16 @@ ChainResult advance(const Chain& chain, const AuthCall& call, AuthThread& thread
   return decide(chain, call, thread, throttle, std::move(result));
 }
 
+// Whatever was thrown outside of the checks, while their answers were gathered, counted or worded: nobody enters.
+ChainResult undecidable() {
+  return refused(Fault::AuthUnavailable, Reason::AuthInternal, "Authentication is not available", kUnavailableRetryS);
+}
+
+ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, bool body_read,
+                               ChainResult* resumed);
+base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
+                                               ChainResult stopped);
+
 }  // namespace
 
 Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization) {
@@ -239,6 +257,26 @@ Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_au
 
 ChainResult try_chain(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, bool body_read,
                       ChainResult* resumed) {
+  try {
+    return try_chain_or_throw(chain, call, thread, throttle, body_read, resumed);
+  } catch (...) {
+    return undecidable();
+  }
+}
+
+base::Async<ChainResult> finish_chain(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
+                                      ChainResult stopped) {
+  try {
+    co_return co_await finish_chain_or_throw(chain, call, thread, throttle, std::move(stopped));
+  } catch (...) {
+    co_return undecidable();
+  }
+}
+
+namespace {
+
+ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, bool body_read,
+                               ChainResult* resumed) {
   const int authorizations = call.call.header_count("authorization");
   if (authorizations > 1) {
     return refused(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
@@ -268,8 +306,8 @@ ChainResult try_chain(const Chain& chain, const AuthCall& call, AuthThread& thre
   return advance(chain, call, thread, throttle, std::move(result), start_read, looked_at);
 }
 
-base::Async<ChainResult> finish_chain(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
-                                      ChainResult stopped) {
+base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
+                                               ChainResult stopped) {
   while (stopped.state == State::Undecided) {
     const ChainEntry& entry = chain.entries[stopped.resume_at];
     Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
@@ -287,4 +325,5 @@ base::Async<ChainResult> finish_chain(const Chain& chain, const AuthCall& call, 
   co_return stopped;
 }
 
+}  // namespace
 }  // namespace funcgate::auth

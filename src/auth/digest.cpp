@@ -49,6 +49,15 @@ struct InfoState {
 
 bool is_auth_int(std::string_view qop) { return base::equals_ignore_case(qop, "auth-int"); }
 
+// With the key that it names; what names none of them fails under the current one.
+base::Result<base::SecretString> open_sealed(const std::vector<crypto::SealingKey>& keys, std::string_view sealed,
+                                             std::initializer_list<std::string_view> bound_to) {
+  const auto kid = crypto::sealed_kid(sealed);
+  const auto named =
+      std::find_if(keys.begin(), keys.end(), [&](const crypto::SealingKey& key) { return kid && key.kid() == *kid; });
+  return (named == keys.end() ? keys.front() : *named).open(sealed, bound_to);
+}
+
 }  // namespace
 
 crypto::HashAlgorithm hash_algorithm(DigestAlgorithm algorithm) {
@@ -100,8 +109,10 @@ DigestScheme::DigestScheme(const domain::ApiAuthentication& authentication, cons
     if (std::find(config.algorithms.begin(), config.algorithms.end(), algorithm) != config.algorithms.end())
       algorithms_.push_back(algorithm);
   }
-  const crypto::Digest128 opaque = crypto::KeyedHash(secrets.opaque_key).digest128({"opaque", id});
-  opaque_ = base::base64url_encode(crypto::as_view(opaque));
+  for (const base::SecretString& key : secrets.opaque_keys) {
+    const crypto::Digest128 opaque = crypto::KeyedHash(key).digest128({"opaque", id});
+    opaques_.push_back(base::base64url_encode(crypto::as_view(opaque)));
+  }
 }
 
 base::Status DigestScheme::add_accounts(const domain::DigestConfig& config, const DigestSecrets& secrets, base::Random& random) {
@@ -122,7 +133,7 @@ base::Status DigestScheme::add_accounts(const domain::DigestConfig& config, cons
       const DigestAlgorithm algorithm = config.algorithms[i];
       if (user.sealed_ha1[i].empty()) continue;
       TRY(base::SecretString ha1,
-          secrets.sealing.open(user.sealed_ha1[i], {id, user.username, domain::algorithm_name(algorithm), realm}));
+          open_sealed(secrets.sealing, user.sealed_ha1[i], {id, user.username, domain::algorithm_name(algorithm), realm}));
       if (ha1.size() != 2 * crypto::digest_bytes(hash_algorithm(algorithm))) {
         return base::Error{base::Code::DataLoss, "a stored secret has the wrong length"};
       }
@@ -204,7 +215,8 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
   if (!nonce) return rejected(Reason::DigestNonceUnknown, false);
   if (!request.algorithm || !offers(*request.algorithm)) return rejected(Reason::DigestAlgorithm, false);
   if (!request.qop || !offers_qop(*request.qop)) return rejected(Reason::DigestQop, false);
-  if (request.opaque && *request.opaque != opaque_) return rejected(Reason::DigestOpaque, false);
+  if (request.opaque && std::find(opaques_.begin(), opaques_.end(), *request.opaque) == opaques_.end())
+    return rejected(Reason::DigestOpaque, false);
   if (!is_request_target(request.uri, call.call)) return malformed(Reason::DigestUriMismatch, request.name);
   subject.nonce = *nonce;
   subject.account = find(request);
@@ -291,7 +303,7 @@ std::vector<std::string> DigestScheme::challenges(AuthThread& thread, bool stale
     out.push_back(digest_challenge({.realm = realm,
                                     .algorithm = domain::algorithm_name(algorithm),
                                     .nonce = nonce,
-                                    .opaque = opaque_,
+                                    .opaque = opaques_.front(),
                                     .auth_int = auth_int_,
                                     .userhash = userhash_,
                                     .stale = stale}));

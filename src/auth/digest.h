@@ -39,9 +39,9 @@ base::Result<std::string> seal_digest_ha1(const crypto::SealingKey& sealing, std
                                           domain::DigestAlgorithm algorithm, std::string_view realm, std::string_view password);
 
 struct DigestSecrets {
-  const crypto::SealingKey& sealing;
+  const std::vector<crypto::SealingKey>& sealing;      // the current one first; the others open what is sealed under them
   const NonceSigner& nonces;
-  const base::SecretString& opaque_key;
+  const std::vector<base::SecretString>& opaque_keys;  // the current one first; the others are recognised
 };
 
 class DigestScheme final : public Scheme {
@@ -96,7 +96,7 @@ class DigestScheme final : public Scheme {
   std::vector<domain::DigestAlgorithm> algorithms_;  // strongest first
   const bool auth_int_, userhash_;
   const std::int64_t nonce_ttl_ms_;
-  std::string opaque_;
+  std::vector<std::string> opaques_;  // the current one first
   std::vector<Account> accounts_;
   domain::TextMap<std::size_t> by_name_;
   std::array<domain::TextMap<std::size_t>, kAlgorithms> by_userhash_;

@@ -12,14 +12,10 @@ constexpr std::size_t kHeadBytes = 16;
 constexpr std::size_t kNonceBytes = 32;
 constexpr std::size_t kNonceCharacters = 43;
 constexpr char kVersion = 1;
-constexpr char kKeyNumber = 1;  // of the sealing key in use; a second one gets the next number when keys can be replaced
+constexpr char kKeyNumber = 1;  // says nothing: which key it was is tried
 constexpr std::uint32_t kWindow = 128;
 
 }  // namespace
-
-crypto::Digest128 NonceSigner::tag(std::string_view head, std::string_view config_id, std::string_view realm) const {
-  return key_.digest128({head, config_id, realm});
-}
 
 std::string NonceSigner::issue(std::string_view config_id, std::string_view realm, base::WallMs now, base::Random& random) const {
   std::array<char, kNonceBytes> bytes;
@@ -27,7 +23,7 @@ std::string NonceSigner::issue(std::string_view config_id, std::string_view real
   bytes[1] = kKeyNumber;
   for (int i = 0; i < 6; ++i) bytes[static_cast<std::size_t>(2 + i)] = static_cast<char>(now >> (8 * (5 - i)));
   random.fill(bytes.data() + 8, 8);
-  const crypto::Digest128 mark = tag({bytes.data(), kHeadBytes}, config_id, realm);
+  const crypto::Digest128 mark = keys_.front().digest128({std::string_view(bytes.data(), kHeadBytes), config_id, realm});
   std::memcpy(bytes.data() + kHeadBytes, mark.data(), mark.size());
   return base::base64url_encode({bytes.data(), bytes.size()});
 }
@@ -37,12 +33,15 @@ std::optional<Nonce> NonceSigner::verify(std::string_view text, std::string_view
   if (text.size() != kNonceCharacters) return std::nullopt;
   const auto size = base::base64url_decode_to(text, bytes.data(), bytes.size());
   if (!size || *size != kNonceBytes || bytes[0] != kVersion || bytes[1] != kKeyNumber) return std::nullopt;
-  const crypto::Digest128 expected = tag({bytes.data(), kHeadBytes}, config_id, realm);
-  if (!base::constant_time_equal(crypto::as_view(expected), {bytes.data() + kHeadBytes, expected.size()})) return std::nullopt;
-  Nonce nonce;
-  for (std::size_t i = 2; i < 8; ++i) nonce.issued_ms = (nonce.issued_ms << 8) | static_cast<unsigned char>(bytes[i]);
-  nonce.tag = expected;
-  return nonce;
+  for (const crypto::KeyedHash& key : keys_) {
+    const crypto::Digest128 expected = key.digest128({std::string_view(bytes.data(), kHeadBytes), config_id, realm});
+    if (!base::constant_time_equal(crypto::as_view(expected), {bytes.data() + kHeadBytes, expected.size()})) continue;
+    Nonce nonce;
+    for (std::size_t i = 2; i < 8; ++i) nonce.issued_ms = (nonce.issued_ms << 8) | static_cast<unsigned char>(bytes[i]);
+    nonce.tag = expected;
+    return nonce;
+  }
+  return std::nullopt;
 }
 
 NonceCounters::NonceCounters(std::size_t nonces_max, base::WallMs life_start)

@@ -32,14 +32,17 @@ struct Nonce {
 // Thread-safety: any thread.
 class NonceSigner {
  public:
-  explicit NonceSigner(const base::SecretString& key) : key_(key) {}
+  // `retired`: keys of nonces that callers may still use; none is issued under them.
+  explicit NonceSigner(const base::SecretString& key, const std::vector<base::SecretString>& retired = {})
+      : keys_{crypto::KeyedHash(key)} {
+    for (const base::SecretString& one : retired) keys_.emplace_back(one);
+  }
   std::string issue(std::string_view config_id, std::string_view realm, base::WallMs now, base::Random& random) const;
   // nullopt: no nonce of this configuration and realm. Says nothing about its age.
   std::optional<Nonce> verify(std::string_view text, std::string_view config_id, std::string_view realm) const;
 
  private:
-  crypto::Digest128 tag(std::string_view head, std::string_view config_id, std::string_view realm) const;
-  const crypto::KeyedHash key_;
+  std::vector<crypto::KeyedHash> keys_;  // constant after construction; the current one first
 };
 
 enum class NonceUse : std::uint8_t {

@@ -41,8 +41,9 @@ std::string fixed_field_hash(const crypto::KeyedHash& pepper, std::string_view c
 }
 
 FixedFieldScheme::FixedFieldScheme(const domain::ApiAuthentication& authentication, const domain::FixedFieldConfig& config,
-                                   const crypto::KeyedHash& pepper)
-    : pepper_(pepper) {
+                                   const crypto::KeyedHash& pepper, const std::vector<crypto::KeyedHash>& retired)
+    : peppers_{pepper} {
+  peppers_.insert(peppers_.end(), retired.begin(), retired.end());
   identify(authentication, "fixedField");
   for (const domain::FixedFieldEntry& stored : config.fields) {
     const domain::FieldReference reference = canonical(stored.field);
@@ -64,15 +65,18 @@ FixedFieldScheme::FixedFieldScheme(const domain::ApiAuthentication& authenticati
 }
 
 void FixedFieldScheme::compare(const Field& field, std::string_view value, std::int64_t now_ms, Tally& tally) const {
-  const crypto::Digest256 presented = hash_of(pepper_, id, field.reference, value);
   bool any = false;
-  for (const std::size_t index : field.entries) {
-    const Entry& entry = entries_[index];
-    const bool equal = base::constant_time_equal(crypto::as_view(presented), entry.hash);
-    const bool usable = !entry.disabled && now_ms <= entry.not_after_ms;
-    if (equal && usable && (tally.matched == nullptr || &entry < tally.matched)) tally.matched = &entry;
-    if (equal && !usable) tally.expired = true;
-    any |= equal;
+  // All of them, whichever fits: the time must not tell under which pepper an entry stands.
+  for (const crypto::KeyedHash& pepper : peppers_) {
+    const crypto::Digest256 presented = hash_of(pepper, id, field.reference, value);
+    for (const std::size_t index : field.entries) {
+      const Entry& entry = entries_[index];
+      const bool equal = base::constant_time_equal(crypto::as_view(presented), entry.hash);
+      const bool usable = !entry.disabled && now_ms <= entry.not_after_ms;
+      if (equal && usable && (tally.matched == nullptr || &entry < tally.matched)) tally.matched = &entry;
+      if (equal && !usable) tally.expired = true;
+      any |= equal;
+    }
   }
   if (!any) tally.mismatch = true;
 }

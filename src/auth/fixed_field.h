@@ -20,9 +20,9 @@ std::string fixed_field_hash(const crypto::KeyedHash& pepper, std::string_view c
 
 class FixedFieldScheme final : public Scheme {
  public:
-  // An entry whose hash is empty or not 64 hex digits admits nobody.
+  // An entry whose hash is empty or not 64 hex digits admits nobody. `retired`: peppers that entries may still be hashed under.
   FixedFieldScheme(const domain::ApiAuthentication& authentication, const domain::FixedFieldConfig& config,
-                   const crypto::KeyedHash& pepper);
+                   const crypto::KeyedHash& pepper, const std::vector<crypto::KeyedHash>& retired = {});
 
   Needs needs(const AuthCall& call, AuthThread& thread) const override;
   Outcome try_now(const AuthCall& call, AuthThread& thread) const override;
@@ -53,7 +53,7 @@ class FixedFieldScheme final : public Scheme {
   Outcome rejected(domain::Reason reason) const;
 
   // constant after construction
-  const crypto::KeyedHash pepper_;
+  std::vector<crypto::KeyedHash> peppers_;  // the current one first
   std::vector<Entry> entries_;  // as listed
   std::vector<Field> head_fields_, body_fields_;
   std::vector<std::string> body_names_;  // of body_fields_

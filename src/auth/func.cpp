@@ -34,8 +34,11 @@ bool is_encoded(const domain::Call& call) {
 }  // namespace
 
 FuncScheme::FuncScheme(const domain::ApiAuthentication& authentication, const domain::FuncConfig& config,
-                       const crypto::KeyedHash& process)
-    : config_(config), process_(process), version_text_(std::to_string(authentication.version)) {
+                       const crypto::KeyedHash& process, std::int64_t timeout_ms)
+    : config_(config),
+      process_(process),
+      timeout_ms_(config.timeout_ms.value_or(timeout_ms)),
+      version_text_(std::to_string(authentication.version)) {
   identify(authentication, "func");
   base::json::array readable;
   for (FieldReference& field : config_.credential_fields) {
@@ -85,7 +88,9 @@ FuncScheme::Presented FuncScheme::present(const domain::Call& call) const {
 
 crypto::Digest128 FuncScheme::cache_key(const AuthCall& call, const domain::FunctionInfo& function,
                                         const Presented& presented) const {
-  const std::string publish_version = std::to_string(function.publish_version);
+  // The number of the generation counts whatever is published: the function may decide by what it imports.
+  const std::string publish_version =
+      std::to_string(function.publish_version) + '.' + std::to_string(call.generation->number);
   // How a body is read is part of what it says.
   const std::string form = std::to_string(body_declared_ ? static_cast<int>(body_form(call.call)) : -1);
   std::vector<std::string_view> parts{"func", id, version_text_, config_.function_id, publish_version, call.api_id, form};
@@ -139,7 +144,7 @@ Outcome FuncScheme::try_now(const AuthCall& call, AuthThread& thread) const {
 // ---- stage 2 ----
 
 base::SteadyNs FuncScheme::deadline(const AuthCall& call, AuthThread& thread) const {
-  const base::SteadyNs own = thread.clock.steady_ns() + config_.timeout_ms * base::kNsPerMs;
+  const base::SteadyNs own = thread.clock.steady_ns() + timeout_ms_ * base::kNsPerMs;
   return call.deadline_ns > 0 ? std::min(call.deadline_ns, own) : own;
 }
 
@@ -219,7 +224,7 @@ base::Async<Outcome> FuncScheme::run(const AuthCall& call, AuthThread& thread, c
   invocation.share_key = id;
   invocation.queue_deadline_ns = ends_at;
   invocation.total_deadline_ns = ends_at;
-  invocation.timeout_ms = config_.timeout_ms;
+  invocation.timeout_ms = timeout_ms_;
   invocation.restricted = caches();
   if (caches()) invocation.readable = readable_;
   invocation.api_id = call.api_id;
@@ -234,6 +239,7 @@ base::Async<Outcome> FuncScheme::run(const AuthCall& call, AuthThread& thread, c
   invocation.request = &request;
   invocation.result_bytes_max = kResultBytesMax;
   invocation.large_result_bytes_max = kResultBytesMax;
+  invocation.json_depth_max = call.json_depth_max;
   const domain::RunResult result = co_await thread.functions->run(invocation);
   const FuncRun facts{.config_id = id,
                       .run_as = run_as,

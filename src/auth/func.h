@@ -16,7 +16,9 @@ namespace funcgate::auth {
 
 class FuncScheme final : public Scheme {
  public:
-  FuncScheme(const domain::ApiAuthentication& authentication, const domain::FuncConfig& config, const crypto::KeyedHash& process);
+  // `timeout_ms`: for a configuration that names none.
+  FuncScheme(const domain::ApiAuthentication& authentication, const domain::FuncConfig& config, const crypto::KeyedHash& process,
+             std::int64_t timeout_ms = 2000);
 
   Needs needs(const AuthCall& call, AuthThread& thread) const override;
   Outcome try_now(const AuthCall& call, AuthThread& thread) const override;
@@ -49,6 +51,7 @@ class FuncScheme final : public Scheme {
   // constant after construction
   domain::FuncConfig config_;
   const crypto::KeyedHash process_;
+  const std::int64_t timeout_ms_;
   bool body_declared_ = false, query_declared_ = false;
   std::vector<std::string> body_names_;  // of the declared body fields, in their order
   std::string readable_;                 // JSON list for the worker

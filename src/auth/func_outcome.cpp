@@ -123,7 +123,8 @@ Outcome func_outcome(const FuncRun& run, const domain::RunResult& result) {
     case RunStatus::QueueExpired: return Outcome::unavailable(Reason::FuncTimeout);
     case RunStatus::QueueFull: return Outcome::unavailable(Reason::FuncOverload);
     case RunStatus::WorkerLost: return Outcome::unavailable(Reason::FuncCrashed);
-    case RunStatus::Cancelled:  // nobody here cancels: something is being torn down
+    case RunStatus::Cancelled:  // nobody here cancels or drops: something is being torn down
+    case RunStatus::CallerGone:
     case RunStatus::Stopping: return Outcome::unavailable(Reason::ServerStopping);
   }
   return Outcome::unavailable(Reason::AuthInternal);

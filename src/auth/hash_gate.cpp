@@ -61,33 +61,75 @@ bool HashGate::join(const crypto::Digest128& key, base::SecretString& password, 
   flight->key = key;
   flight->network = address.network();
   const bool starts = running_ < settings_.concurrency;
-  if (!starts) {
-    if (room_.size() >= settings_.waiting_max) return false;
-    std::size_t& of_address = room_of_address_[flight->network];
-    if (of_address >= settings_.waiting_per_address_max) return false;
-    ++of_address;
-    room_.push_back(flight);
-  }
+  if (!starts && !has_place(flight->network)) return false;
   flight->password = std::move(password);
   flight->phc = std::move(phc);
   flight->waiters.push_back(waiter);
-  waiter->flight = flight;
+  // Memory may run out in each of these steps: the gate then is as it was before.
+  struct Undo {
+    HashGate* gate;
+    const crypto::Digest128& key;
+    ~Undo() {
+      if (gate != nullptr) gate->flights_.erase(key);
+    }
+  };
   flights_.emplace(key, flight);
-  if (starts) start(flight);
+  Undo undo{this, key};
+  if (starts) {
+    start(flight);
+  } else {
+    wait_in_room(flight);
+  }
+  undo.gate = nullptr;
+  waiter->flight = flight;
   return true;
+}
+
+// Called with the mutex held.
+bool HashGate::has_place(const domain::Address& network) const {
+  if (room_.size() >= settings_.waiting_max) return false;
+  const auto of_address = room_of_address_.find(network);
+  return of_address == room_of_address_.end() || of_address->second < settings_.waiting_per_address_max;
+}
+
+// Called with the mutex held.
+void HashGate::wait_in_room(const FlightPtr& flight) {
+  std::size_t& of_address = room_of_address_[flight->network];
+  room_.push_back(flight);
+  ++of_address;
 }
 
 // Called with the mutex held. The pool's queue has a place for each hash that may run, so that this cannot be refused.
 void HashGate::start(const FlightPtr& flight) {
-  flight->started = true;
-  ++running_;
   const bool submitted = pool_->submit([this, flight] { run(flight); });
   CHECK(submitted);
+  flight->started = true;
+  ++running_;
+}
+
+HashAnswer HashGate::compute(const Flight& flight) const {
+  try {
+    const PasswordVerdict verdict = verify_(flight.password.reveal(), flight.phc);
+    if (!verdict.right) return HashAnswer::Wrong;
+    return verdict.retired_pepper ? HashAnswer::RightRetired : HashAnswer::Right;
+  } catch (...) {
+    return HashAnswer::Fault;
+  }
+}
+
+void HashGate::deliver(const std::shared_ptr<Waiter>& waiter, HashAnswer answer) {
+  try {
+    waiter->io.post([waiter, answer] {
+      if (waiter->answer != nullptr) waiter->answer->complete(answer);
+    });
+  } catch (...) {
+    // Out of memory: the waiter hears from its own deadline.
+  }
 }
 
 void HashGate::run(FlightPtr flight) {
   while (flight) {
-    const bool right = verify_(flight->password.reveal(), flight->phc);
+    const HashAnswer answer = compute(*flight);
     flight->password = {};  // only this thread reads it, and whoever still holds the flight has no use for it
     std::vector<std::shared_ptr<Waiter>> waiters;
     FlightPtr next;
@@ -99,11 +141,7 @@ void HashGate::run(FlightPtr flight) {
       next = take_next();
       if (!next) --running_;
     }
-    for (const auto& waiter : waiters) {
-      waiter->io.post([waiter, right] {
-        if (waiter->answer != nullptr) waiter->answer->complete(right ? HashAnswer::Right : HashAnswer::Wrong);
-      });
-    }
+    for (const auto& waiter : waiters) deliver(waiter, answer);
     flight = std::move(next);
   }
 }

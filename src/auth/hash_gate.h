@@ -32,11 +32,19 @@ struct HashGateSettings {
   std::int64_t wait_ms = 2000;              // for the hash to begin
 };
 
-// Whether `password` belongs to the PHC string `phc`. Runs on the gate's threads, takes tens of milliseconds, must not throw.
-using PasswordVerifier = std::function<bool(std::string_view password, std::string_view phc)>;
+// Whether a password is right, and whether its hash was made under a pepper that was retired since.
+struct PasswordVerdict {
+  bool right = false, retired_pepper = false;
+  PasswordVerdict(bool is_right, bool is_retired = false) : right(is_right), retired_pepper(is_retired) {}  // NOLINT: from a bool
+};
+// Whether `password` belongs to the PHC string `phc`. Runs on the gate's threads, takes tens of milliseconds; what it throws
+// becomes HashAnswer::Fault.
+using PasswordVerifier = std::function<PasswordVerdict(std::string_view password, std::string_view phc)>;
 PasswordVerifier argon2_verifier(base::SecretString pepper);
 
-enum class HashAnswer : std::uint8_t { Right, Wrong, Overload, Deadline };
+// RightRetired: right, but the hash shall be made anew under the current pepper. Fault: the hash could not be computed (out of
+// memory); nobody knows whether the password is right.
+enum class HashAnswer : std::uint8_t { Right, RightRetired, Wrong, Overload, Deadline, Fault };
 
 class HashGate {
  public:
@@ -68,7 +76,11 @@ class HashGate {
   // True: the hash has not begun, so the waiter is gone from the room. False: it runs, or its answer is on the way.
   bool leave_room(const std::shared_ptr<Waiter>& waiter);
   void forget(const std::shared_ptr<Waiter>& waiter);
+  bool has_place(const domain::Address& network) const;
+  void wait_in_room(const FlightPtr& flight);
   void start(const FlightPtr& flight);
+  HashAnswer compute(const Flight& flight) const;
+  static void deliver(const std::shared_ptr<Waiter>& waiter, HashAnswer answer);
   void run(FlightPtr flight);
   FlightPtr take_next();
   void drop_from_room(const FlightPtr& flight);

@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "base/text.h"
+
 namespace funcgate::auth {
 
 Needs Scheme::needs(const AuthCall& call, AuthThread& thread) const {
@@ -35,7 +37,7 @@ void Scheme::identify(const domain::ApiAuthentication& authentication, std::stri
   type = type_name;
   version = authentication.version;
   require_tls = authentication.require_tls;
-  run_as = authentication.run_as.empty() ? "system" : authentication.run_as;
+  run_as = authentication.run_as.empty() ? std::string(domain::kSystemLogin) : base::to_lower(authentication.run_as);
   realm = authentication.realm.empty() ? authentication.id : authentication.realm;
 }
 

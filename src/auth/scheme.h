@@ -16,7 +16,9 @@
 #include "base/random.h"
 #include "domain/api_auth.h"
 #include "domain/call.h"
+#include "domain/directory.h"
 #include "domain/ports/function_runner.h"
+#include "domain/ports/password_renewal.h"
 
 namespace funcgate::base {
 class IoThread;
@@ -28,6 +30,8 @@ class CredentialCache;  // credential_cache.h: verified credentials of this thre
 class VerdictCache;     // verdict_cache.h: remembered answers of authentication functions of this thread
 class HashGate;         // hash_gate.h: Argon2id on a bounded pool, single-flight; shared by all threads
 class NonceCounters;    // digest_nonce.h: nc windows; shared by all threads
+class VerifiedKeys;     // verified_keys.h: API keys of this thread whose signature was right
+class KeyUsageTable;    // key_usage.h: last uses of API keys on this thread
 
 // Per io thread; lives as long as the thread.
 struct AuthThread {
@@ -39,6 +43,9 @@ struct AuthThread {
   HashGate& hashes;
   NonceCounters& nonces;
   domain::FunctionRunner* functions = nullptr;
+  domain::PasswordRenewal* renewal = nullptr;  // null: hashes stay as they are
+  VerifiedKeys* keys = nullptr;                // null: every signature is computed
+  KeyUsageTable* key_usage = nullptr;          // null: nobody wants to know
 };
 
 // One call as authentication sees it.
@@ -48,6 +55,10 @@ struct AuthCall {
   std::string_view api_id;
   domain::GenerationPtr generation;  // for authentication functions
   base::SteadyNs deadline_ns = 0;    // the whole authentication ends by then
+  std::int64_t json_depth_max = 64;  // levels of JSON that a function may be shown of the body
+  // Users, keys and privileges, pinned for this call; null: unknown, which denies whatever depends on them.
+  domain::DirectoryPtr directory;
+  std::string_view application;  // id, for an endpoint of a flow: privileges of its roles count; empty: a function API
 };
 
 enum class Needs : std::uint8_t {

@@ -1,6 +1,7 @@
 #include "auth/throttle.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/random.h"
 #include "base/text.h"
@@ -36,7 +37,9 @@ Throttle::Key Throttle::key(std::string_view kind, std::string_view config_id, s
     network = address->network();
     network_bytes = crypto::as_view(network.bytes());
   }
-  return hash_.digest128({kind, config_id, std::string_view(folded.data(), length), network_bytes});
+  const Key made = hash_.digest128({kind, config_id, std::string_view(folded.data(), length), network_bytes});
+  explicit_bzero(folded.data(), length);  // people type passwords where names belong
+  return made;
 }
 
 Throttle::Shard& Throttle::shard(const Key& key) { return *shards_[key[15] % kShards]; }

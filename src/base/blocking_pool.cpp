@@ -2,6 +2,11 @@
 
 #include <pthread.h>
 
+#include <exception>
+
+#include "base/log.h"
+#include "base/text.h"
+
 namespace funcgate::base {
 
 BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max) : queue_max_(queue_max) {
@@ -45,7 +50,12 @@ void BlockingPool::work() {
     auto job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    job();
+    try {
+      job();
+    } catch (const std::exception& error) {
+      // Jobs answer in other ways; memory may run out all the same. The job is lost, the thread and the server stay.
+      log::error("pool.job_threw", {{"what", printable(error.what())}});
+    }
     lock.lock();
   }
 }

@@ -28,12 +28,15 @@ class LruCache {
   // Adds or replaces; the oldest entry goes when there is no room.
   Value& put(const Key& key, Value value) {
     if (Value* present = find(key)) return *present = std::move(value);
-    if (index_.size() >= entries_max_) {
+    // In this order memory may run out at any place without leaving half an entry.
+    Order fresh;
+    fresh.emplace_front(key, std::move(value));
+    index_.emplace(key, fresh.begin());
+    order_.splice(order_.begin(), fresh);
+    if (index_.size() > entries_max_) {
       index_.erase(order_.back().first);
       order_.pop_back();
     }
-    order_.emplace_front(key, std::move(value));
-    index_.emplace(key, order_.begin());
     return order_.front().second;
   }
   bool erase(const Key& key) {

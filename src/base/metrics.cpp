@@ -113,7 +113,10 @@ Histogram& Metrics::histogram(std::string_view name, std::string_view help, cons
 
 void Metrics::gauge(std::string_view name, std::string_view help, const Labels& labels, std::function<double()> read) {
   std::lock_guard lock(mutex_);
-  family(name, help, "gauge").gauges[label_text(labels)] = std::move(read);
+  auto& series = family(name, help, "gauge").gauges;
+  std::string key = label_text(labels);
+  if (series.size() >= kSeriesMax && series.find(key) == series.end()) key = other_labels(labels);
+  series[key] = std::move(read);
 }
 
 std::string Metrics::render() const {

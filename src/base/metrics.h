@@ -56,7 +56,8 @@ class Metrics {
   static constexpr std::size_t kSeriesMax = 20'000;
   Counter& counter(std::string_view name, std::string_view help, const Labels& labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, const Labels& labels = {});
-  // `read` is called at each scrape, from the scraping thread.
+  // `read` is called at each scrape, from the scraping thread. The same name and labels replace it; beyond kSeriesMax the newest
+  // one is shown with every label "other".
   void gauge(std::string_view name, std::string_view help, const Labels& labels, std::function<double()> read);
 
   std::string render() const;

@@ -17,6 +17,7 @@ enum class FieldLocation : std::uint8_t { Header, Query, Body };
 struct FieldReference {
   FieldLocation location = FieldLocation::Header;
   std::string name;  // header: lower case; body: dotted member path
+  bool operator==(const FieldReference&) const = default;
 };
 
 struct FixedFieldEntry {
@@ -26,6 +27,7 @@ struct FixedFieldEntry {
   std::int64_t value_set_at = 0;
   std::optional<std::int64_t> not_after_ms;
   bool disabled = false;
+  bool operator==(const FixedFieldEntry&) const = default;
 };
 
 struct BasicUser {
@@ -34,6 +36,7 @@ struct BasicUser {
   std::int64_t password_set_at = 0;
   std::optional<std::int64_t> not_after_ms;
   bool disabled = false;
+  bool operator==(const BasicUser&) const = default;
 };
 
 enum class DigestAlgorithm : std::uint8_t { Sha256, Sha512_256, Md5 };
@@ -46,15 +49,18 @@ struct DigestUser {
   std::int64_t password_set_at = 0;
   std::optional<std::int64_t> not_after_ms;
   bool disabled = false;
+  bool operator==(const DigestUser&) const = default;
 };
 
 struct FixedFieldConfig {
   std::vector<FixedFieldEntry> fields;
+  bool operator==(const FixedFieldConfig&) const = default;
 };
 struct BasicConfig {
   bool latin1_fallback = true;
   std::int64_t cache_ttl_s = 300;
   std::vector<BasicUser> users;
+  bool operator==(const BasicConfig&) const = default;
 };
 struct DigestConfig {
   std::vector<DigestAlgorithm> algorithms{DigestAlgorithm::Sha256, DigestAlgorithm::Md5};
@@ -62,23 +68,27 @@ struct DigestConfig {
   bool userhash = true;
   std::int64_t nonce_ttl_s = 300;
   std::vector<DigestUser> users;
+  bool operator==(const DigestConfig&) const = default;
 };
 enum class ExposeDetail : std::uint8_t { All, Values, None };
 struct FuncConfig {
   std::string function_id;
-  std::int64_t timeout_ms = 2000;
+  std::optional<std::int64_t> timeout_ms;  // not written: limits.auth_function_timeout_ms
   std::vector<FieldReference> credential_fields;
   std::int64_t cache_ttl_s = 0, negative_cache_ttl_s = 0;
   std::int64_t body_bytes_max = 65536;  // bodyLimitBytes; 0 = never
   ExposeDetail expose_detail = ExposeDetail::All;
+  bool operator==(const FuncConfig&) const = default;
 };
 struct ApiKeyConfig {
   std::vector<std::string> allowed_users, allowed_groups, allowed_roles;
+  bool operator==(const ApiKeyConfig&) const = default;
 };
 // A stored type this release does not know, or a document that cannot be read: denies.
 struct BrokenConfig {
   std::string problem;
   bool unknown_type = false;
+  bool operator==(const BrokenConfig&) const = default;
 };
 
 struct ApiAuthentication {
@@ -88,6 +98,7 @@ struct ApiAuthentication {
   std::string run_as;  // login; empty = system
   std::int64_t version = 1;
   std::variant<FixedFieldConfig, BasicConfig, DigestConfig, FuncConfig, ApiKeyConfig, BrokenConfig> config;
+  bool operator==(const ApiAuthentication&) const = default;
 };
 
 inline constexpr std::string_view algorithm_name(DigestAlgorithm algorithm) {

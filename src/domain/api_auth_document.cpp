@@ -243,7 +243,7 @@ FuncConfig read_func(ObjectReader& reader, const Context& context) {
   if (!config.function_id.empty() && !is_function_id(config.function_id)) {
     reader.finding("funcId", "value", "must look like set__script.function");
   }
-  reader.integer("timeoutMs", config.timeout_ms, 50, 10'000).integer("cacheTtl", config.cache_ttl_s, 0, 3600);
+  reader.optional_integer("timeoutMs", config.timeout_ms, 50, 10'000).integer("cacheTtl", config.cache_ttl_s, 0, 3600);
   reader.integer("negativeCacheTtl", config.negative_cache_ttl_s, 0, 60)
       .integer("bodyLimitBytes", config.body_bytes_max, 0, 1 << 20);
   read_entries(reader, "credentialFields", 0, 10, "at most 10 entries", [&](const json::value& element, const std::string& path) {
@@ -253,6 +253,9 @@ FuncConfig read_func(ObjectReader& reader, const Context& context) {
   });
   if (config.credential_fields.empty() && (config.cache_ttl_s > 0 || config.negative_cache_ttl_s > 0)) {
     reader.finding("credentialFields", "missing", "caching needs at least one credential field");
+  }
+  if (config.negative_cache_ttl_s > 0 && config.cache_ttl_s == 0 && !context.stored()) {
+    context.warning("negativeCacheTtl", "has no effect without cacheTtl: nothing is remembered then");
   }
   std::string expose = "all";
   reader.choice("exposeDetail", expose, {"all", "values", "none"});

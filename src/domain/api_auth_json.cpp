@@ -88,7 +88,7 @@ void write_config(json::object& out, const FuncConfig& config, Audience) {
     fields.push_back(json::object{{"location", location_name(field.location)}, {"name", field.name}});
   }
   out["funcId"] = config.function_id;
-  out["timeoutMs"] = config.timeout_ms;
+  out["timeoutMs"] = config.timeout_ms ? json::value(*config.timeout_ms) : json::value();
   out["credentialFields"] = std::move(fields);
   out["cacheTtl"] = config.cache_ttl_s;
   out["negativeCacheTtl"] = config.negative_cache_ttl_s;

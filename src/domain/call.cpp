@@ -46,6 +46,14 @@ std::string_view Call::content_type() const {
   return value == nullptr || repeated ? std::string_view() : *value;
 }
 
+std::string Call::addresses_json() const {
+  if (proxies.empty()) return {};
+  // Texts of addresses hold nothing that JSON would escape.
+  std::string out = "[\"" + peer.text() + "\"";
+  for (const Address& proxy : proxies) out += ",\"" + proxy.text() + "\"";
+  return out + "]";
+}
+
 bool media_type_is(std::string_view content_type, std::string_view media_type) {
   return base::equals_ignore_case(base::trim(content_type.substr(0, content_type.find(';'))), media_type);
 }

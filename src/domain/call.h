@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct Header {
   std::string_view value;  // without blanks at the ends
 };
 
+class CallerPresence;
+
 struct Call {
   Method method = Method::Get;
   std::string_view method_text;
@@ -36,6 +39,7 @@ struct Call {
   bool has_body = false;             // a body follows the head
   bool tls = false;                  // received over TLS, or a trusted proxy said so
   Address peer;                      // the client: trusted proxies are already resolved
+  std::vector<Address> proxies;      // trusted ones it came through, nearest to the client first; empty: none
   std::string_view host;             // of Host or the trusted proxy
   std::string_view trace_id;
   std::string_view client_time;  // X-Client-Time if it may be echoed
@@ -47,11 +51,15 @@ struct Call {
   std::string_view body;
   bool body_complete = false;
 
+  CallerPresence* presence = nullptr;  // ports/caller_presence.h; null: nobody waits at a connection
+
   // The only value of a header, or nullptr if it is absent. `repeated` tells that there are several (then the first).
   const std::string_view* header(std::string_view lower_case_name, bool* repeated = nullptr) const;
   int header_count(std::string_view lower_case_name) const;
   // Media type of Content-Type in lower case without parameters; empty if absent or repeated.
   std::string_view content_type() const;
+  // ["client","proxy",…] as JSON, the last one connected to us; empty without proxies: the client alone.
+  std::string addresses_json() const;
 };
 
 // "application/json" of "Application/JSON; charset=utf-8"; compares without case.

@@ -14,7 +14,21 @@
 
 namespace funcgate::domain {
 
-enum class ResourceKind : std::uint8_t { ScriptSet, Script, ApiAuthentication, FuncApi, EnvVariable };
+enum class ResourceKind : std::uint8_t {
+  ScriptSet,
+  Script,
+  ApiAuthentication,
+  FuncApi,
+  EnvVariable,
+  // Kept by the identity store, not in a Configuration; documents of them are applied in the same transaction.
+  User,
+  UserGroup,
+  Role,
+  PasswordPolicy,
+  PrivilegeAudit,
+  SecretKey,
+};
+constexpr bool is_identity_kind(ResourceKind kind) { return kind >= ResourceKind::User; }
 
 // Bookkeeping of one object; the same for every kind.
 struct ResourceMeta {

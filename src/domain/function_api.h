@@ -53,7 +53,7 @@ struct FunctionApi {
   std::optional<std::int64_t> max_body_bytes, max_upload_bytes, pre_auth_body_bytes;
   ReturnType return_type = ReturnType::Raw;
   bool unbox = true;
-  ErrorDetail error_detail = ErrorDetail::Type;
+  std::optional<ErrorDetail> error_detail;  // else Type, in compat mode Message
   bool strict_validation = true;
   std::int64_t result_ttl_s = 86'400;
   bool retry_on_crash = false;

@@ -65,7 +65,8 @@ json::object full_spec(const FunctionApi& api) {
   out["preAuthBodyBytes"] = or_null(api.pre_auth_body_bytes);
   out["returnType"] = api.return_type == ReturnType::Raw ? "raw" : "jsonDumps";
   out["unbox"] = api.unbox;
-  out["errorDetail"] = kErrorDetailNames[static_cast<std::size_t>(api.error_detail)];
+  out["errorDetail"] =
+      api.error_detail ? json::value(kErrorDetailNames[static_cast<std::size_t>(*api.error_detail)]) : json::value();
   out["validation"] = api.strict_validation ? "strict" : "off";
   out["resultTtl"] = api.result_ttl_s;
   out["retryOnCrash"] = api.retry_on_crash;
@@ -259,17 +260,24 @@ void read_limits(ObjectReader& reader, FunctionApi& api) {
   reader.integer("taskRecordLimit", api.task_record_limit, 0, 10'000).boolean("recordDetail", api.record_detail);
 }
 
+// Absent or null: the server's default, which compat mode changes.
+void read_error_detail(ObjectReader& reader, FunctionApi& api) {
+  const json::value* given = reader.member("errorDetail");
+  if (given == nullptr || given->is_null()) return;
+  std::string name;
+  reader.choice("errorDetail", name, {std::begin(kErrorDetailNames), std::end(kErrorDetailNames)});
+  const auto* found = std::find(std::begin(kErrorDetailNames), std::end(kErrorDetailNames), name);
+  if (found != std::end(kErrorDetailNames)) api.error_detail = static_cast<ErrorDetail>(found - std::begin(kErrorDetailNames));
+}
+
 void read_answers(ObjectReader& reader, FunctionApi& api) {
-  std::string exec_mode = "sync", return_type = "raw", error_detail = "type", validation = "strict";
+  std::string exec_mode = "sync", return_type = "raw", validation = "strict";
   reader.choice("execMode", exec_mode, {"sync", "async"}).choice("returnType", return_type, {"raw", "jsonDumps"});
   reader.boolean("unbox", api.unbox);
-  reader.choice("errorDetail", error_detail, {std::begin(kErrorDetailNames), std::end(kErrorDetailNames)});
+  read_error_detail(reader, api);
   reader.choice("validation", validation, {"strict", "off"}).boolean("showInDoc", api.show_in_doc);
   api.exec_mode = exec_mode == "async" ? ExecMode::Async : ExecMode::Sync;
   api.return_type = return_type == "jsonDumps" ? ReturnType::JsonDumps : ReturnType::Raw;
-  api.error_detail = error_detail == "traceback" ? ErrorDetail::Traceback
-                     : error_detail == "message" ? ErrorDetail::Message
-                                                 : ErrorDetail::Type;
   api.strict_validation = validation != "off";
 }
 

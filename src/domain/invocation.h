@@ -45,6 +45,7 @@ enum class RunKind : std::uint8_t {
   Call,
   Validate,  // check the arguments only; the body of the reply is {"kwargs":{…}}
   Auth,      // authentication function, in the pool that is reserved for them
+  Draft,     // an author tries what is not published: _DFF_DEBUG is true
 };
 
 // The part of a request that a function may see: credential fields are gone.
@@ -87,6 +88,7 @@ struct Invocation {
   std::string_view folder;    // absolute path or empty
   std::string_view readable;  // JSON list, with `restricted`
   std::int64_t result_bytes_max = 0, large_result_bytes_max = 0;
+  std::int64_t json_depth_max = 64;  // levels of JSON that came with the request
 };
 
 enum class RunStatus : std::uint8_t {
@@ -96,6 +98,7 @@ enum class RunStatus : std::uint8_t {
   QueueFull,     // not run
   QueueExpired,  // not run
   Cancelled,     // by FunctionRunner::cancel(); the process was killed if it ran
+  CallerGone,    // not run: it still waited when its caller had left
   Stopping,      // not run: the server is going down
 };
 
@@ -110,6 +113,7 @@ struct FunctionReply {
   ReplyBody body_kind = ReplyBody::Inline;
   bool cacheable = false, allow_304 = false, auto_delete = false, custom = false;
   bool worker_retires = false;  // the worker asks to be replaced
+  bool none = false;            // a plain None was returned; `body` is null
   AuthAnswer auth = AuthAnswer::None;
   std::string_view content_type, body, problem, kwargs, print_log, caller_name, caller_attributes, options;
   std::vector<Header> headers;

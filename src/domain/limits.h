@@ -42,7 +42,7 @@ struct Limits {
   std::int64_t result_cache_bytes = 256LL << 20;
   std::int64_t result_cache_entry_bytes = 1 << 20;
   // tasks
-  std::int64_t tasks_waiting = 10'000;  // per API
+  std::int64_t tasks_waiting = 10'000;  // per API, or per function of DFF.FUNC
   std::int64_t task_polls_per_second = 10;
   // authentication
   std::int64_t hash_concurrency = 0;  // 0: half the cores, at least 1

@@ -14,6 +14,15 @@ void append_text(std::string& out, std::string_view name, std::string_view value
   }
   out.push_back(',');
 }
+void append_list(std::string& out, std::string_view name, const std::vector<std::string>& values) {
+  base::append_json_string(out, name);
+  out += ":[";
+  for (const std::string& value : values) {
+    if (&value != &values.front()) out.push_back(',');
+    base::append_json_string(out, value);
+  }
+  out += "],";
+}
 }  // namespace
 
 Principal::Principal(PrincipalKey, PrincipalFields fields) : fields_(std::move(fields)) {
@@ -24,7 +33,9 @@ Principal::Principal(PrincipalKey, PrincipalFields fields) : fields_(std::move(f
   append_text(caller_json_, "userId", fields_.user_id);
   append_text(caller_json_, "keyId", fields_.key_id);
   append_text(caller_json_, "keyName", fields_.key_name);
-  caller_json_ += "\"groups\":[],\"roles\":[],\"attributes\":";
+  append_list(caller_json_, "groups", fields_.groups);
+  append_list(caller_json_, "roles", fields_.roles);
+  caller_json_ += "\"attributes\":";
   caller_json_ += fields_.attributes.empty() ? "{}" : fields_.attributes;
   caller_json_ += ",\"runAs\":";
   base::append_json_string(caller_json_, fields_.run_as);

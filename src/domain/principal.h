@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace funcgate::auth {
 class PrincipalIssuer;
@@ -25,6 +26,7 @@ struct PrincipalFields {
   std::string run_as = "system";
   std::string user_id, key_id, key_name;  // empty = None
   std::string attributes = "{}";          // JSON object
+  std::vector<std::string> groups, roles;  // names, sorted: of the owner of a key, at the moment of the call
 };
 
 class Principal {

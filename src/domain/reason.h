@@ -70,8 +70,19 @@ namespace funcgate::domain {
   X(FuncMissing, "func.missing")                               \
   X(KeyAbsent, "key.absent")                                   \
   X(KeyMalformed, "key.malformed")                             \
+  X(KeyAlg, "key.alg")                                         \
+  X(KeyKid, "key.kid")                                         \
+  X(KeySignature, "key.signature")                             \
+  X(KeyClaims, "key.claims")                                   \
+  X(KeyAudience, "key.audience")                               \
+  X(KeyExpired, "key.expired")                                 \
   X(KeyUnknown, "key.unknown")                                 \
+  X(KeyRevoked, "key.revoked")                                 \
+  X(KeyOwner, "key.owner")                                     \
+  X(KeyPrivilege, "key.privilege")                             \
+  X(KeyRestricted, "key.restricted")                           \
   X(KeyNoSecret, "key.no_secret")                              \
+  X(KeySession, "key.session")                                 \
   X(ApiDisabled, "api.disabled")                               \
   X(ApiExpired, "api.expired")                                 \
   X(ApiThrottled, "api.throttled")                             \
@@ -125,6 +136,16 @@ enum class Fault : std::uint8_t {
   MethodNotAllowed,     // 405.44 EClientUnsupported.Method
   Timeout,              // 408.45 EClientTimeout
   Conflict,             // 409.25 EBizRequestConflict
+  UserPassword,         // 400.12 EUserPassword
+  UserAuth,             // 401.14 EUserAuth
+  PasswordExpired,      // 403.17 EPasswordExpired
+  Csrf,                 // 403.31 ECsrf
+  Duplicated,           // 409.42 EClientDuplicated
+  IdempotentReplay,     // 409.56 EIdempotentReplay
+  PreconditionFailed,   // 412.51 EPreconditionFailed
+  PreconditionRequired, // 428.52 EPreconditionRequired
+  Keystore,             // 503.61 EKeystore
+  SetupPending,         // 503.63 ESetupPending
   BodyTooLarge,         // 413.43 EClientTooLarge
   TargetTooLong,        // 414.43 EClientTooLarge
   MediaType,            // 415.44 EClientUnsupported.MediaType

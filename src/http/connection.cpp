@@ -7,7 +7,9 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/secret.h"
 #include "base/text.h"
+#include "http/admin_edge.h"
 #include "http/proxy.h"
 #include "http/task_routes.h"
 #include "service/fault_text.h"
@@ -20,6 +22,8 @@ constexpr std::size_t kIdleBytes = 2048;
 constexpr std::size_t kBlockBytes = 64 << 10;
 // Answers of pipelined requests are gathered up to here before they are written.
 constexpr std::size_t kGatherBytes = 64 << 10;
+// ... and no longer than this while the next call runs.
+constexpr std::int64_t kGatherMs = 1;
 
 bool may_echo(std::string_view text) {
   return !text.empty() && text.size() <= 64 &&
@@ -44,6 +48,7 @@ Connection::Connection(Edge& edge, std::unique_ptr<Transport> transport, domain:
     timed_out_ = true;
     transport_->cancel();
   });
+  gather_timer_.set_callback([this] { start_early_write(); });
 }
 
 Connection::~Connection() {
@@ -73,6 +78,9 @@ base::Async<void> Connection::run(std::unique_ptr<Connection> connection) {
     base::log::error("connection.exception", {{"what", base::printable(error.what())}});
   }
   self.timer_.cancel();
+  self.gather_timer_.cancel();
+  self.transport_->cancel();
+  if (self.writes_early()) co_await self.early_->wait();
   self.transport_->close();
 }
 
@@ -82,12 +90,18 @@ base::Async<void> Connection::serve_all() {
     if (head == HeadResult::Closed) break;
     co_await serve_one();
     const bool more_waits = in_end_ > in_begin_ && !closing_;
-    if (more_waits && out_.size() < kGatherBytes) continue;
+    if (more_waits && !broken_ && out_.size() < kGatherBytes) continue;
     if (!co_await flush() || closing_) break;
   }
-  co_await flush();
-  transport_->shutdown_send();
-  co_await linger();
+  if (co_await flush()) co_await say_goodbye();
+}
+
+base::Async<void> Connection::say_goodbye() {
+  arm(edge_.settings.limits.write_ms);
+  ShutdownSend ending(*transport_);
+  const IoResult ended = co_await ending;
+  timer_.cancel();
+  if (!ended.error) co_await linger();
 }
 
 // Closing with unread input sends a reset, which can overtake the answer: what the peer still sends is dropped for a moment.
@@ -99,8 +113,8 @@ base::Async<void> Connection::linger() {
   std::size_t dropped = 0;
   while (dropped < kLingerBytesMax) {
     if (in_.size() < kIdleBytes) in_.resize(kIdleBytes);
-    ReadSome reading(*transport_, boost::asio::buffer(in_));
-    const IoResult got = co_await reading;
+    Discard discarding(*transport_, boost::asio::buffer(in_));
+    const IoResult got = co_await discarding;
     if (got.error) break;
     dropped += got.bytes;
   }
@@ -124,7 +138,7 @@ base::Async<Connection::HeadResult> Connection::read_head() {
       break;
     }
     if (closing_ || (edge_.stopping && buffered.empty())) co_return HeadResult::Closed;
-    if (!out_.empty() && !co_await flush()) co_return HeadResult::Closed;
+    if ((!out_.empty() || broken_) && !co_await flush()) co_return HeadResult::Closed;
     if (in_begin_ > 0) {
       std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
       in_end_ -= in_begin_;
@@ -178,7 +192,8 @@ void Connection::prepare_call() {
   body_left_ = std::max<std::int64_t>(call_.content_length, 0);
   chunks_ = ChunkDecoder();
   body_state_ = call_.has_body || head_refusal_ ? BodyState::Reading : BodyState::Complete;
-  continue_sent_ = false;
+  continue_sent_ = probed_ = false;
+  call_.presence = this;
   body_deadline_ns_ = 0;
   body_.clear();
   inflated_.clear();
@@ -197,10 +212,13 @@ base::Async<service::Answer> Connection::answer() {
     closing_ = closing_ || head_refusal_->close;
     co_return refused(std::move(*head_refusal_));
   }
+  if (edge_.admin != nullptr && is_admin_path(call_.path) && !(edge_.admin_elsewhere && entrance_ == Entrance::Public)) {
+    co_return co_await edge_.admin->serve(edge_.io, call_, *this, entrance_);
+  }
   if (entrance_ == Entrance::Public) {
     if (const auto route = service::parse_api_route(call_.path)) co_return co_await edge_.gateway.serve(call_, *this, *route);
     if (call_.path.starts_with(kTaskPrefix)) co_return co_await serve_task(edge_.gateway, call_, *this);
-  } else if (call_.has_body) {
+  } else if (entrance_ == Entrance::Control && call_.has_body) {
     constexpr std::size_t kControlBytesMax = 64 << 20;
     if (co_await read(kControlBytesMax, false) != service::BodyResult::Complete) {
       co_return refused(
@@ -213,12 +231,17 @@ base::Async<service::Answer> Connection::answer() {
 }
 
 base::Async<void> Connection::serve_one() {
+  // Answers that are ready at once leave together; none waits for a slow call behind it.
+  if (!out_.empty() && !gather_timer_.armed()) {
+    edge_.io.timers().arm(gather_timer_, edge_.io.turn_steady_ns() + kGatherMs * base::kNsPerMs);
+  }
   service::Answer answer = co_await this->answer();
   // A body that nobody read is still on its way: the next request cannot be found behind it.
   if (body_state_ != BodyState::Complete) closing_ = true;
   if (!head_.keep_alive || edge_.stopping) closing_ = true;
   ResponseContext context{.call = call_, .keep_alive = !closing_, .http_1_0 = head_.http_1_0};
-  const bool plain_404 = answer.refusal && (answer.refusal->fault == domain::Fault::NotFound || answer.refusal->close);
+  const bool plain_404 = answer.management ||
+                         (answer.refusal && (answer.refusal->fault == domain::Fault::NotFound || answer.refusal->close));
   if (answer.refusal || edge_.access_log.enabled()) {
     // Of unknown addresses and malformed requests nothing tells which part is a credential: the query goes.
     context.masked_target = plain_404 ? std::string(call_.target.substr(0, call_.target.find('?')))
@@ -228,14 +251,14 @@ base::Async<void> Connection::serve_one() {
   const std::size_t before = out_.size();
   edge_.writer.write(out_, answer, context);
   if (edge_.access_log.enabled()) {
-    const int status =
-        answer.refusal ? service::fault_identity(answer.refusal->fault, edge_.settings.compat_dataflux).status : answer.status;
+    const bool compat = edge_.settings.compat_dataflux && !answer.management;
+    const int status = answer.refusal ? service::fault_identity(answer.refusal->fault, compat).status : answer.status;
     edge_.access_log.write(call_, context.masked_target, status,
                            static_cast<std::int64_t>(out_.size() - before) + answer.file_bytes, edge_.io.clock().wall_ms(),
                            (edge_.io.clock().steady_ns() - call_.arrival_ns) / 1000);
   }
   const bool has_file = answer.file && !answer.refusal && answer.status != 204 && answer.status != 304;
-  if (has_file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = true;
+  if (has_file && call_.method != domain::Method::Head && !co_await send_file(answer)) closing_ = broken_ = true;
   finish_request();
 }
 
@@ -249,7 +272,12 @@ void Connection::finish_request() {
     in_end_ = rest.size();
     overflow_.clear();
   }
+  // Credentials stood in these bytes: an idle connection keeps nothing of its last request. What is freed is wiped anyway
+  // (app/wipe_freed_memory.cpp).
+  if (!body_.empty()) base::wipe(body_);
+  if (!inflated_.empty()) base::wipe(inflated_);
   if (in_begin_ == in_end_) {
+    explicit_bzero(in_.data(), in_.size());
     in_begin_ = in_end_ = 0;
     if (in_.capacity() > 2 * kIdleBytes) std::string(kIdleBytes, '\0').swap(in_);
   }
@@ -258,14 +286,51 @@ void Connection::finish_request() {
 }
 
 base::Async<bool> Connection::flush() {
-  if (out_.empty()) co_return true;
+  gather_timer_.cancel();
+  if (out_.empty() && !writes_early()) co_return !broken_;
   arm(edge_.settings.limits.write_ms);
-  WriteAll writing(*transport_, out_);
-  const IoResult written = co_await writing;
+  if (writes_early()) co_await early_->wait();
+  if (!out_.empty() && !broken_) {
+    WriteAll writing(*transport_, out_);
+    const IoResult written = co_await writing;
+    if (written.error) broken_ = true;
+  }
   timer_.cancel();
   out_.clear();
   if (out_.capacity() > 4 * kGatherBytes) std::string().swap(out_);
-  co_return !written.error;
+  co_return !broken_;
+}
+
+void Connection::start_early_write() {
+  if (out_.empty() || broken_ || writes_early()) return;
+  early_.emplace();
+  base::spawn(write_early());
+}
+
+// Has no deadline of its own: the running call has one, and flush() waits for the rest with another.
+base::Async<void> Connection::write_early() {
+  while (!out_.empty() && !broken_) {
+    sending_.swap(out_);
+    WriteAll writing(*transport_, sending_);
+    const IoResult written = co_await writing;
+    if (written.error) broken_ = true;
+    sending_.clear();
+  }
+  if (sending_.capacity() > 4 * kGatherBytes) std::string().swap(sending_);
+  early_->complete(true);  // whoever waits for it may end this connection
+}
+
+bool Connection::gone() {
+  const PeerState peer = transport_->peer_state();
+  if (peer == PeerState::Gone || broken_) return true;
+  // After a close the peer's kernel answers anything with a reset; a client that has only ended its side ignores a 100 that it
+  // did not ask for (RFC 9110, 15.2.1), which HTTP/1.0 does not know.
+  if (peer == PeerState::SendsNoMore && !probed_ && !head_.http_1_0) {
+    probed_ = true;
+    out_ += "HTTP/1.1 100 Continue\r\n\r\n";
+    start_early_write();
+  }
+  return false;
 }
 
 base::Async<bool> Connection::send_file(service::Answer& answer) {

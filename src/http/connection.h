@@ -3,12 +3,15 @@
 // Not thread-safe: lives on one io thread, owned by its coroutine.
 #pragma once
 
+#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/async.h"
 #include "base/timer_wheel.h"
 #include "domain/call.h"
+#include "domain/ports/caller_presence.h"
 #include "http/chunk_decoder.h"
 #include "http/edge.h"
 #include "http/request_parser.h"
@@ -17,7 +20,7 @@
 
 namespace funcgate::http {
 
-class Connection final : public service::BodySource {
+class Connection final : public service::BodySource, private domain::CallerPresence {
  public:
   Connection(Edge& edge, std::unique_ptr<Transport> transport, domain::Address peer, Entrance entrance);
   ~Connection() override;
@@ -38,8 +41,15 @@ class Connection final : public service::BodySource {
   base::Async<HeadResult> read_head();
   base::Async<void> serve_one();
   base::Async<service::Answer> answer();
+  // Writes what is in out_; false: the peer cannot be told anything any more.
   base::Async<bool> flush();
+  // Begins to write what is in out_ while the next call of this connection runs.
+  void start_early_write();
+  base::Async<void> write_early();
+  bool writes_early() const { return early_ && !early_->completed(); }
+  base::Async<void> say_goodbye();
   base::Async<void> linger();
+  bool gone() override;
   base::Async<bool> send_file(service::Answer& answer);
   void prepare_call();
   void finish_request();
@@ -61,7 +71,11 @@ class Connection final : public service::BodySource {
   // input: bytes [begin, end) are not consumed yet
   std::string in_;
   std::size_t in_begin_ = 0, in_end_ = 0;
-  std::string out_;
+  // output: flush() writes out_; or write_early() writes sending_ while out_ grows, and flush() waits for it
+  std::string out_, sending_;
+  std::optional<base::OneShot<bool>> early_;
+  base::Timer gather_timer_;
+  bool broken_ = false;  // a write has failed
 
   // the request
   domain::Call call_;
@@ -72,7 +86,7 @@ class Connection final : public service::BodySource {
   std::int64_t body_left_ = 0;  // of Content-Length
   ChunkDecoder chunks_;
   enum class BodyState { None, Reading, Complete, Malformed, TimedOut, Gone } body_state_ = BodyState::None;
-  bool continue_sent_ = false;
+  bool continue_sent_ = false, probed_ = false;
   base::SteadyNs body_deadline_ns_ = 0;
 };
 

@@ -20,8 +20,8 @@
 
 namespace funcgate::http {
 
-// Where a connection was accepted: decides which routes exist on it.
-enum class Entrance { Public, Control };
+// Where a connection was accepted: decides which routes exist on it. Management: an address of its own for the management API.
+enum class Entrance { Public, Control, Management };
 
 // Everything that is not a published call: health, metrics, documents, and the control socket's operations.
 class LocalRoutes {
@@ -38,6 +38,7 @@ struct EdgeMetrics {
   base::Counter& malformed;
 };
 
+class AdminEdge;  // admin_edge.h
 class Connection;
 // Connection::stop() for those who only hold an Edge.
 void stop_connection(Connection& connection);
@@ -51,6 +52,8 @@ struct Edge {
   AccessLog& access_log;
   EdgeMetrics& metrics;
   std::atomic<std::int64_t>& open_connections;
+  AdminEdge* admin = nullptr;             // null: there is no management API
+  bool admin_elsewhere = false;           // it has an address of its own: not on Entrance::Public
   ResponseWriter writer{io, settings};
   std::list<Connection*> connections{};
   bool stopping = false;

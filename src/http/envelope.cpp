@@ -32,8 +32,9 @@ void append_url(std::string& out, const domain::Call& call, std::string_view tar
 }  // namespace
 
 int append_refusal(std::string& out, const domain::Refusal& refusal, const domain::Call& call, std::string_view target,
-                   const EnvelopeTimes& times, const service::ServerSettings& settings, bool async_api) {
-  const service::FaultIdentity identity = service::fault_identity(refusal.fault, settings.compat_dataflux, async_api);
+                   const EnvelopeTimes& times, const service::ServerSettings& settings, bool async_api, bool management) {
+  const bool compat = settings.compat_dataflux && !management;
+  const service::FaultIdentity identity = service::fault_identity(refusal.fault, compat, async_api);
   fmt::format_to(std::back_inserter(out), "{{\"ok\":false,\"error\":{},\"reason\":\"{}\",\"message\":", identity.error,
                  identity.reason);
   base::append_json_string(out, refusal.message);
@@ -47,9 +48,10 @@ int append_refusal(std::string& out, const domain::Refusal& refusal, const domai
   return identity.status;
 }
 
-void append_success(std::string& out, int status, std::string_view data, const domain::Call& call, const EnvelopeTimes& times) {
+void append_success(std::string& out, int status, std::string_view data, const domain::Call& call, const EnvelopeTimes& times,
+                    std::string_view members) {
   fmt::format_to(std::back_inserter(out), "{{\"ok\":true,\"error\":{},\"message\":\"\",\"data\":", status);
-  out.append(data.empty() ? "null" : data);
+  out.append(data.empty() ? "null" : data).append(members);
   append_times(out, call, times);
 }
 

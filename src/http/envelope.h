@@ -17,8 +17,9 @@ struct EnvelopeTimes {
 
 // `target` has credential fields masked. Returns the HTTP status.
 int append_refusal(std::string& out, const domain::Refusal& refusal, const domain::Call& call, std::string_view target,
-                   const EnvelopeTimes& times, const service::ServerSettings& settings, bool async_api);
-// {"ok":true,"error":200,"message":"","data":…,"traceId",…}
-void append_success(std::string& out, int status, std::string_view data, const domain::Call& call, const EnvelopeTimes& times);
+                   const EnvelopeTimes& times, const service::ServerSettings& settings, bool async_api, bool management = false);
+// {"ok":true,"error":200,"message":"","data":…,"traceId",…}; `members`: further ones behind data, from their comma on.
+void append_success(std::string& out, int status, std::string_view data, const domain::Call& call, const EnvelopeTimes& times,
+                    std::string_view members = {});
 
 }  // namespace funcgate::http

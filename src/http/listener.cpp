@@ -43,11 +43,12 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text) {
   return ListenAddress{host, static_cast<std::uint16_t>(*port)};
 }
 
-Listener::Listener(Edge& edge, TlsIdentity* tls)
-    : edge_(edge), tls_(tls), acceptor_(edge.io.context()), pause_([this] { accept(); }) {}
+Listener::Listener(Edge& edge, TlsIdentity* tls, Entrance entrance)
+    : edge_(edge), tls_(tls), entrance_(entrance), acceptor_(edge.io.context()), pause_([this] { accept(); }) {}
 
-base::Result<std::unique_ptr<Listener>> Listener::open(Edge& edge, const ListenAddress& address, TlsIdentity* tls) {
-  std::unique_ptr<Listener> listener(new Listener(edge, tls));
+base::Result<std::unique_ptr<Listener>> Listener::open(Edge& edge, const ListenAddress& address, TlsIdentity* tls,
+                                                       Entrance entrance) {
+  std::unique_ptr<Listener> listener(new Listener(edge, tls, entrance));
   error_code error;
   const auto ip = boost::asio::ip::make_address(address.host, error);
   auto failed = [&](std::string_view what) {
@@ -96,7 +97,7 @@ void Listener::accept() {
       const int on = 1;
       ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       auto transport = tls_ == nullptr ? plain_transport(std::move(socket)) : tls_transport(std::move(socket), tls_->current());
-      auto connection = std::make_unique<Connection>(edge_, std::move(transport), address_of(remote.address()), Entrance::Public);
+      auto connection = std::make_unique<Connection>(edge_, std::move(transport), address_of(remote.address()), entrance_);
       base::spawn(Connection::run(std::move(connection)));
     }
     accept();

@@ -23,17 +23,19 @@ base::Result<ListenAddress> parse_listen_address(std::string_view text);
 class Listener {
  public:
   // `tls` may be null (plain HTTP). Port 0 takes a free one; see port().
-  static base::Result<std::unique_ptr<Listener>> open(Edge& edge, const ListenAddress& address, TlsIdentity* tls);
+  static base::Result<std::unique_ptr<Listener>> open(Edge& edge, const ListenAddress& address, TlsIdentity* tls,
+                                                      Entrance entrance = Entrance::Public);
   std::uint16_t port() const;
   // Own thread.
   void start();
   void stop();
 
  private:
-  Listener(Edge& edge, TlsIdentity* tls);
+  Listener(Edge& edge, TlsIdentity* tls, Entrance entrance);
   void accept();
   Edge& edge_;
   TlsIdentity* tls_;
+  const Entrance entrance_;
   boost::asio::ip::tcp::acceptor acceptor_;
   base::Timer pause_;
 };

@@ -15,6 +15,7 @@ bool trusted(const domain::Address& address, const service::ServerSettings& sett
 }  // namespace
 
 void apply_forwarding(domain::Call& call, const service::ServerSettings& settings) {
+  call.proxies.clear();
   if (settings.trusted_proxies.empty() || !trusted(call.peer, settings)) return;
   // From the right: each hop was added by the one before it; the first that we do not trust is the caller. Several headers of
   // that name are one list (RFC 9110, 5.3).
@@ -26,9 +27,11 @@ void apply_forwarding(domain::Call& call, const service::ServerSettings& setting
   for (auto hop = hops.rbegin(); hop != hops.rend(); ++hop) {
     const auto address = domain::Address::parse(*hop);
     if (!address) break;
+    call.proxies.push_back(call.peer);
     call.peer = *address;
     if (!trusted(*address, settings)) break;
   }
+  std::reverse(call.proxies.begin(), call.proxies.end());
   bool repeated = false;
   if (const auto* scheme = call.header("x-forwarded-proto", &repeated); scheme != nullptr && !repeated) {
     call.tls = base::equals_ignore_case(*scheme, "https");

@@ -6,7 +6,7 @@
 
 namespace funcgate::http {
 
-// Sets call.peer, tls and host from X-Forwarded-For, -Proto, -Host if the peer is a trusted proxy; else does nothing.
+// Sets call.peer, proxies, tls and host from X-Forwarded-For, -Proto, -Host if the peer is a trusted proxy; else does nothing.
 void apply_forwarding(domain::Call& call, const service::ServerSettings& settings);
 
 }  // namespace funcgate::http

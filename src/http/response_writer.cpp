@@ -62,6 +62,7 @@ std::string_view status_text(int status) {
     case 414: return "URI Too Long";
     case 415: return "Unsupported Media Type";
     case 422: return "Unprocessable Content";
+    case 428: return "Precondition Required";
     case 429: return "Too Many Requests";
     case 431: return "Request Header Fields Too Large";
     case 500: return "Internal Server Error";
@@ -140,7 +141,8 @@ void ResponseWriter::refusal(std::string& out, const service::Answer& answer, co
   base::append_rfc3339(request_time, context.call.arrival_ms);
   const EnvelopeTimes times{request_time, now_text(), std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms)};
   const std::string_view target = context.masked_target.empty() ? context.call.target : std::string_view(context.masked_target);
-  const int status = append_refusal(scratch_, refusal, context.call, target, times, settings_, answer.async_api);
+  const int status = append_refusal(scratch_, refusal, context.call, target, times, settings_, answer.async_api,
+                                    answer.management);
   head(out, status, context);
   common(out, answer, context);
   for (const std::string& challenge : refusal.challenges) append_header(out, "WWW-Authenticate", challenge);
@@ -157,7 +159,7 @@ void ResponseWriter::envelope(std::string& out, const service::Answer& answer, c
   std::string request_time;
   base::append_rfc3339(request_time, context.call.arrival_ms);
   const EnvelopeTimes times{request_time, now_text(), std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms)};
-  append_success(scratch_, answer.status, answer.body_bytes(), context.call, times);
+  append_success(scratch_, answer.status, answer.body_bytes(), context.call, times, answer.envelope_members);
   head(out, answer.status, context);
   common(out, answer, context);
   out += "Cache-Control: private, no-store\r\nContent-Type: application/json\r\nContent-Length: ";

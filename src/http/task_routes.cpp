@@ -39,6 +39,8 @@ std::string seconds(const std::optional<std::int64_t>& ms) {
 
 std::string result_json(const domain::Task& task) {
   if (task.status != domain::TaskStatus::Success) return "null";
+  // Only a None of compat mode has no media type.
+  if (task.content_type.empty() && task.result.empty()) return "null";
   if (domain::media_type_is(task.content_type, "application/json")) return task.result.empty() ? "null" : task.result;
   if (base::is_valid_utf8(task.result)) return base::json_string(task.result);
   return "null";

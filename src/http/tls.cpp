@@ -26,7 +26,10 @@ base::Status TlsIdentity::reload() {
         base::Code::InvalidArgument, "cannot read the certificate " + certificate_path_ + ": " + error.message(), {}};
   context->use_private_key_file(key_path_, boost::asio::ssl::context::pem, error);
   if (error)
-    return base::Error{base::Code::InvalidArgument, "cannot read the private key " + key_path_ + ": " + error.message(), {}};
+    return base::Error{base::Code::InvalidArgument,
+                       "cannot use the private key " + key_path_ + " with the certificate " + certificate_path_ + ": " +
+                           error.message(),
+                       {}};
   SSL_CTX* native = context->native_handle();
   if (SSL_CTX_check_private_key(native) != 1) {
     return base::Error{
@@ -34,6 +37,8 @@ base::Status TlsIdentity::reload() {
   }
   SSL_CTX_set_min_proto_version(native, TLS1_2_VERSION);
   SSL_CTX_set_options(native, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+  // Credentials do not stay in the library's buffers either.
+  SSL_CTX_set_options(native, SSL_OP_CLEANSE_PLAINTEXT);
   // Only what this server speaks: a client that offers nothing else fails at once.
   SSL_CTX_set_alpn_select_cb(
       native,

@@ -1,5 +1,9 @@
 #include "http/transport.h"
 
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -12,6 +16,12 @@ namespace {
 
 using boost::system::error_code;
 
+PeerState state_of_peer(int socket) {
+  pollfd state{socket, POLLRDHUP, 0};
+  if (::poll(&state, 1, 0) <= 0) return PeerState::Open;
+  return (state.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0 ? PeerState::Gone : PeerState::SendsNoMore;
+}
+
 template <class Socket>
 class SocketTransport final : public Transport {
  public:
@@ -23,6 +33,7 @@ class SocketTransport final : public Transport {
   void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
     socket_.async_read_some(buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
   }
+  void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) override { start_read(buffer, completion); }
   void start_write(std::string_view bytes, IoCompletion& completion) override {
     boost::asio::async_write(socket_, boost::asio::buffer(bytes.data(), bytes.size()),
                              [&completion](error_code error, std::size_t written) { completion.complete(error, written); });
@@ -37,14 +48,17 @@ class SocketTransport final : public Transport {
   void start_wait_writable(IoCompletion& completion) override {
     socket_.async_wait(Socket::wait_write, [&completion](error_code error) { completion.complete(error, 0); });
   }
+  PeerState peer_state() const override { return state_of_peer(const_cast<Socket&>(socket_).native_handle()); }
   void cancel() override {
     error_code ignored;
     socket_.cancel(ignored);
   }
-  void shutdown_send() override {
+  bool try_shutdown_send() override {
     error_code ignored;
     socket_.shutdown(Socket::shutdown_send, ignored);
+    return true;
   }
+  void start_shutdown_send(IoCompletion& completion) override { completion.complete({}, 0); }  // never left to do
   void close() override {
     error_code ignored;
     socket_.close(ignored);
@@ -61,6 +75,10 @@ class TlsTransport final : public Transport {
 
   void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
     stream_.async_read_some(buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
+  }
+  void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
+    stream_.next_layer().async_read_some(
+        buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
   }
   void start_write(std::string_view bytes, IoCompletion& completion) override {
     boost::asio::async_write(stream_, boost::asio::buffer(bytes.data(), bytes.size()),
@@ -81,11 +99,26 @@ class TlsTransport final : public Transport {
     error_code ignored;
     stream_.next_layer().cancel(ignored);
   }
-  void shutdown_send() override {
-    // close_notify without waiting for the peer's: a blocking or lingering shutdown would be an attacker's to prolong.
-    ::SSL_shutdown(stream_.native_handle());
-    error_code ignored;
-    stream_.next_layer().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  PeerState peer_state() const override {
+    return state_of_peer(const_cast<boost::asio::ip::tcp::socket&>(stream_.next_layer()).native_handle());
+  }
+  bool try_shutdown_send() override {
+    make_close_notify();
+    if (!close_notify_.empty()) {
+      const ssize_t put =
+          ::send(stream_.next_layer().native_handle(), close_notify_.data(), close_notify_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (put > 0) close_notify_.erase(0, static_cast<std::size_t>(put));
+      if (!close_notify_.empty()) return false;
+    }
+    end_stream();
+    return true;
+  }
+  void start_shutdown_send(IoCompletion& completion) override {
+    boost::asio::async_write(stream_.next_layer(), boost::asio::buffer(close_notify_),
+                             [this, &completion](error_code error, std::size_t written) {
+                               end_stream();
+                               completion.complete(error, written);
+                             });
   }
   void close() override {
     error_code ignored;
@@ -93,6 +126,25 @@ class TlsTransport final : public Transport {
   }
 
  private:
+  // The library would write the alert into a buffer that asio empties only together with waiting for the peer's own: that wait
+  // would be a stranger's to prolong. Written into memory instead, it is sent like any other bytes.
+  void make_close_notify() {
+    SSL* const ssl = stream_.native_handle();
+    BIO* const memory = ::BIO_new(::BIO_s_mem());
+    if (memory == nullptr) return;
+    ::SSL_set0_wbio(ssl, memory);
+    ::SSL_shutdown(ssl);
+    ::ERR_clear_error();
+    char* bytes = nullptr;
+    const long size = BIO_get_mem_data(memory, &bytes);
+    if (size > 0) close_notify_.assign(bytes, static_cast<std::size_t>(size));
+  }
+  void end_stream() {
+    error_code ignored;
+    stream_.next_layer().shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
+  }
+
+  std::string close_notify_;
   std::shared_ptr<boost::asio::ssl::context> context_;
   boost::asio::ssl::stream<boost::asio::ip::tcp::socket> stream_;
 };

@@ -9,6 +9,7 @@
 #include <boost/asio/ssl/context.hpp>
 
 #include <coroutine>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -30,10 +31,18 @@ struct IoCompletion {
   }
 };
 
+enum class PeerState : std::uint8_t {
+  Open,
+  SendsNoMore,  // it shut down its sending side, or closed: TCP tells these apart only when it is sent something
+  Gone,         // reset, or both directions are shut
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
   virtual void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) = 0;
+  // Bytes as they come from the wire, still encrypted: for dropping what a peer sends after try_shutdown_send().
+  virtual void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) = 0;
   // Writes everything.
   virtual void start_write(std::string_view bytes, IoCompletion& completion) = 0;
   virtual void start_handshake(IoCompletion& completion) = 0;
@@ -44,9 +53,13 @@ class Transport {
   virtual long send_file(int file, std::size_t bytes) = 0;
   virtual void start_wait_writable(IoCompletion& completion) = 0;
   virtual bool is_tls() const { return false; }
+  // What the kernel knows of the peer; one system call, no waiting.
+  virtual PeerState peer_state() const = 0;
   virtual void cancel() = 0;
-  // Tells the peer that nothing more comes.
-  virtual void shutdown_send() = 0;
+  // Tells the peer that nothing more comes: close_notify (RFC 8446, 6.1) on TLS, then the end of the stream. At most once, with
+  // no write pending. False: the rest does not fit now and goes with start_shutdown_send().
+  virtual bool try_shutdown_send() = 0;
+  virtual void start_shutdown_send(IoCompletion& completion) = 0;
   virtual void close() = 0;
 };
 
@@ -68,6 +81,37 @@ class ReadSome {
  private:
   Transport& transport_;
   boost::asio::mutable_buffer buffer_;
+  IoCompletion completion_;
+};
+
+class Discard {
+ public:
+  Discard(Transport& transport, boost::asio::mutable_buffer buffer) : transport_(transport), buffer_(buffer) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    completion_.waiter = waiter;
+    transport_.start_discard(buffer_, completion_);
+  }
+  IoResult await_resume() const { return completion_.result; }
+
+ private:
+  Transport& transport_;
+  boost::asio::mutable_buffer buffer_;
+  IoCompletion completion_;
+};
+
+class ShutdownSend {
+ public:
+  explicit ShutdownSend(Transport& transport) : transport_(transport) {}
+  bool await_ready() { return transport_.try_shutdown_send(); }
+  void await_suspend(std::coroutine_handle<> waiter) {
+    completion_.waiter = waiter;
+    transport_.start_shutdown_send(completion_);
+  }
+  IoResult await_resume() const { return completion_.result; }
+
+ private:
+  Transport& transport_;
   IoCompletion completion_;
 };
 

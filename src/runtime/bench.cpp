@@ -93,6 +93,7 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
     call.has_share = true;
   }
   call.queue_timer.cancel();
+  call.queued.store(false, std::memory_order_relaxed);
   if (call.waiting) {
     call.waiting = false;
     pool_.leave_queue();
@@ -130,6 +131,7 @@ void Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
     bench->finish(*expired_call, std::move(expired));
   });
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
+  watch_caller(call);
   count();
   // A sibling may have become idle between our look and our count: it looks at our count, we look at its.
   offer_waiting();
@@ -405,6 +407,9 @@ void Bench::run_alone(PendingCall& call) {
   }
   // Starting a process takes its time; the call waits no longer than in any other queue. Whoever comes second finds null.
   auto waiting = std::make_shared<PendingCall*>(&call);
+  std::erase_if(starting_, [](const auto& taken) { return *taken == nullptr; });
+  starting_.push_back(waiting);
+  watch_caller(call);
   call.queue_timer.set_callback([this, waiting] {
     Bench* bench = this;
     PendingCall* expired_call = std::exchange(*waiting, nullptr);
@@ -426,12 +431,14 @@ void Bench::run_alone(PendingCall& call) {
       return;
     }
     still->queue_timer.cancel();
+    still->queued.store(false, std::memory_order_relaxed);
     auto worker = std::make_shared<Worker>(*this, io_, std::move(*result), kSingleSlot);
     singles_.push_back(worker);
     worker->start();
     worker->send(*still);
   });
   if (!started) {
+    *waiting = nullptr;
     pool_.singles.fetch_sub(1);
     finish(call, std::move(full));
   }

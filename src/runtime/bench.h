@@ -25,6 +25,8 @@ class Bench final : public WorkerOwner {
   // Predicted work that may wait in one pipe.
   static constexpr std::int64_t kPipeWorkNs = 2'000'000;
   static constexpr std::int64_t kRestartDelayMs = 200;
+  // How often a waiting call looks whether its caller is still there.
+  static constexpr std::int64_t kPresenceMs = 100;
 
   Bench(Pool& pool, base::IoThread& io, bool has_slots, domain::ScriptServices* services);
   ~Bench() override;
@@ -43,6 +45,8 @@ class Bench final : public WorkerOwner {
   void dispatch_all();
   // Drops the waiting call of this task, or kills the worker that runs it.
   void cancel(const std::string& task_id);
+  // Ends the calls that wait here and whose callers have gone.
+  void drop_abandoned();
 
   // Any thread.
   base::IoThread& io() { return io_; }
@@ -73,6 +77,7 @@ class Bench final : public WorkerOwner {
   void dispatch(Crew& crew);
   void finish(PendingCall& call, domain::RunResult result);
   void run_alone(PendingCall& call);
+  void watch_caller(PendingCall& call);
   void retire_worker(Crew& crew, Worker& worker);
   void help_siblings();
   // Hands the oldest waiting call to a thread with an idle worker, if there is one.
@@ -88,6 +93,7 @@ class Bench final : public WorkerOwner {
   domain::ScriptServices* services_;
   std::map<std::uint64_t, Crew> crews_;
   std::vector<std::shared_ptr<Worker>> singles_;
+  std::vector<std::shared_ptr<PendingCall*>> starting_;  // calls whose own process is being started; null inside: taken
   base::Timer watch_timer_;
   std::atomic<std::int64_t> idle_{0}, waiting_{0}, busy_{0}, alive_{0};
 };

@@ -11,6 +11,7 @@ wire::InvokeMode mode_of(domain::RunKind kind) {
     case domain::RunKind::Call: return wire::InvokeMode::Call;
     case domain::RunKind::Validate: return wire::InvokeMode::Validate;
     case domain::RunKind::Auth: return wire::InvokeMode::Auth;
+    case domain::RunKind::Draft: return wire::InvokeMode::Draft;
   }
   return wire::InvokeMode::Call;
 }
@@ -27,7 +28,11 @@ wire::ArgumentForm form_of(domain::ArgumentForm form) {
   return wire::ArgumentForm::None;
 }
 
-void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, std::string& ip) {
+struct AddressTexts {
+  std::string ip, ips;
+};
+
+void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, AddressTexts& texts) {
   const domain::Call& call = *invocation.call;
   invoke.flags |= wire::kIsHttp;
   invoke.method = call.method_text;
@@ -37,8 +42,10 @@ void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, std
                                             ? call.host.size()
                                             : call.host.rfind(':'));
   invoke.protocol = call.tls ? "https" : "http";
-  ip = call.peer.text();
-  invoke.ip = ip;
+  texts.ip = call.peer.text();
+  texts.ips = call.addresses_json();
+  invoke.ip = texts.ip;
+  invoke.ips = texts.ips;
   if (invocation.request == nullptr) return;
   invoke.query = invocation.request->query;
   invoke.content_type = invocation.request->content_type;
@@ -65,6 +72,7 @@ void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, 
   invoke.timeout_ms = static_cast<std::uint32_t>(invocation.timeout_ms);
   invoke.result_bytes_max = static_cast<std::uint32_t>(invocation.result_bytes_max);
   invoke.large_result_bytes_max = static_cast<std::uint32_t>(invocation.large_result_bytes_max);
+  invoke.json_depth_max = static_cast<std::uint16_t>(invocation.json_depth_max);
   invoke.api_id = invocation.api_id;
   invoke.trace_id = invocation.trace_id;
   invoke.task_id = invocation.task_id;
@@ -88,8 +96,8 @@ void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, 
     *text = {};
   }
   invoke.body = invocation.body;
-  std::string ip;
-  if (invocation.call != nullptr) set_request(invoke, invocation, ip);
+  AddressTexts addresses;
+  if (invocation.call != nullptr) set_request(invoke, invocation, addresses);
   if (invocation.form == domain::ArgumentForm::Kwargs) invoke.body = invocation.body;
   for (const domain::FormPart& part : invocation.parts) invoke.parts.push_back({part.name, part.value});
   invoke.files = invocation.files;
@@ -115,6 +123,7 @@ std::optional<domain::FunctionReply> read_reply(std::string_view payload) {
   reply.auto_delete = (decoded->flags & wire::kAutoDelete) != 0;
   reply.worker_retires = (decoded->flags & wire::kRetire) != 0;
   reply.custom = (decoded->flags & wire::kCustom) != 0;
+  reply.none = (decoded->flags & wire::kNone) != 0;
   if (decoded->flags & wire::kAuthTrue) reply.auth = domain::AuthAnswer::True;
   if (decoded->flags & wire::kAuthFalse) reply.auth = domain::AuthAnswer::False;
   if (decoded->flags & wire::kAuthValue) reply.auth = domain::AuthAnswer::Value;

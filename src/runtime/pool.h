@@ -61,6 +61,8 @@ class Pool {
                     std::function<void(base::Result<StartedWorker>)> ready);
   void retire(std::uint64_t generation);
   void cancel(const std::string& task_id);
+  // Any thread. Ends the waiting calls whose callers have gone.
+  void drop_abandoned();
   bool active() const { return active_.load(); }
 
   // Places in the queue of all benches together.

@@ -12,6 +12,7 @@
 namespace funcgate::runtime {
 namespace {
 
+constexpr std::uint16_t kDefaultPool = 1, kTaskPool = 3;
 // LoadFailed travels through Result as an Error whose detail is the report.
 constexpr std::string_view kLoadFailed = "the scripts could not be loaded";
 
@@ -92,7 +93,22 @@ PythonHost::~PythonHost() = default;
 Pool& PythonHost::pool_of(const domain::Invocation& invocation) {
   if (invocation.kind == domain::RunKind::Auth) return *authentication_;
   const auto found = pools_.find(invocation.queue);
-  return found == pools_.end() ? *pools_.begin()->second : *found->second;
+  if (found != pools_.end()) return *found->second;
+  // DFF.FUNC may name any number. What runs by itself goes where it keeps no caller waiting.
+  const auto fallback = pools_.find(invocation.form == domain::ArgumentForm::Kwargs ? kTaskPool : kDefaultPool);
+  return fallback == pools_.end() ? *pools_.begin()->second : *fallback->second;
+}
+
+// Functions that ask for a pool nobody configured run in the default one; their author is told.
+void PythonHost::use_default_pools(RuntimeGeneration& generation) const {
+  for (auto& [id, function] : generation.functions) {
+    if (!function.queue || pools_.contains(static_cast<std::uint16_t>(*function.queue))) continue;
+    const std::string problem = "queue=" + std::to_string(*function.queue) + ": the server has no [pools." +
+                                std::to_string(*function.queue) + "]; the default pool is used";
+    generation.warnings.push_back(base::to_json(
+        base::json::object{{"script", function.script_id}, {"line", 0}, {"function", function.name}, {"problem", problem}}));
+    function.queue.reset();
+  }
 }
 
 base::Result<StartedWorker> PythonHost::start_worker(const PoolSettings& pool, const RuntimeGeneration& generation) {
@@ -151,6 +167,7 @@ base::Result<domain::GenerationPtr> PythonHost::stage(const std::vector<domain::
     }
     if (!report_read) {
       TRY_DONE(read_report(report, scripts, *generation));
+      use_default_pools(*generation);
       report_read = true;
     }
   }

@@ -56,6 +56,7 @@ class PythonHost final : public domain::FunctionHost {
   void cancel(const std::string& task_id);
 
  private:
+  void use_default_pools(RuntimeGeneration& generation) const;
   base::Result<StartedWorker> start_worker(const PoolSettings& pool, const RuntimeGeneration& generation);
 
   const HostSettings settings_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <cerrno>
+#include <cstring>
 
 #include "base/log.h"
 #include "runtime/call_frames.h"
@@ -107,7 +108,14 @@ void Worker::flush() {
     fail();
     return;
   }
-  if (put > 0) out_.erase(0, static_cast<std::size_t>(put));
+  if (put > 0) {
+    // What was sent holds the credentials that an authentication function looks at: it does not stay in the buffer.
+    const auto sent = static_cast<std::size_t>(put);
+    const std::size_t left = out_.size() - sent;
+    std::memmove(out_.data(), out_.data() + sent, left);
+    explicit_bzero(out_.data() + left, sent);
+    out_.resize(left);
+  }
   if (out_.empty()) {
     if (out_.capacity() > 4 * kReadBytes) std::string().swap(out_);
     return;

@@ -5,6 +5,7 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <string>
@@ -30,7 +31,11 @@ struct PendingCall {
   bool waiting = false;       // counted in the pool's queue
   bool cancelled = false;     // its worker was killed on purpose
   bool has_share = false;     // holds a part of its share_key
+  bool watched = false;       // presence_timer has been begun
   base::Timer queue_timer;    // armed on the bench's thread while it waits
+  // Between the two threads: has no worker yet (written by the bench); its caller has gone (written on `home`).
+  std::atomic<bool> queued{false}, abandoned{false};
+  base::Timer presence_timer;  // of `home`
 };
 
 // What fork and load produced; handed to an io thread.

@@ -26,6 +26,7 @@ struct Answer {
   std::int64_t file_bytes = 0;
   std::string delete_after;             // path of a file to remove when it was sent
   bool envelope = false;                // `body` is the JSON of `data` in a success envelope
+  std::string envelope_members;         // further members of it behind `data`: JSON text that begins with a comma
   std::vector<domain::Header> headers;  // of the function; views into `reply`
   std::vector<std::pair<std::string, std::string>> own_headers;
   std::int64_t retry_after_s = 0;
@@ -34,6 +35,7 @@ struct Answer {
 
   // For every answer.
   bool async_api = false;           // compat reasons tell sync and async APIs apart
+  bool management = false;          // of the management API, which has no compat mode
   std::string cors_origin;          // Access-Control-Allow-Origin; empty = none
   bool cors_vary = false;           // Vary: Origin
   std::string cors_methods, cors_headers;  // preflight

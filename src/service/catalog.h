@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "domain/configuration.h"
 #include "domain/invocation.h"
+#include "service/openapi_page.h"
 
 namespace funcgate::service {
 
@@ -42,6 +43,7 @@ struct Endpoint {
   std::int64_t timeout_ms = 30'000, expires_ms = 30'000;
   std::int64_t body_bytes_max = 0, upload_bytes_max = 0, pre_auth_body_bytes_max = 0;
   std::uint16_t queue = 1;
+  domain::ErrorDetail error_detail = domain::ErrorDetail::Type;
   std::string fixed_kwargs;  // empty instead of {}
   double cache_ttl_s = 0;
   std::vector<std::string> cache_vary;
@@ -59,7 +61,7 @@ struct Catalog {
   domain::TextMap<auth::SchemePtr> schemes;
   domain::TextMap<domain::EnvVariable> env_variables;
   std::vector<base::SecretString> passwords;  // clear values of password variables: masked in whatever is stored
-  std::string openapi, openapi_etag;
+  std::shared_ptr<OpenApiPage> openapi = std::make_shared<OpenApiPage>();  // the one thing in it that time changes
 };
 using CatalogPtr = std::shared_ptr<const Catalog>;
 

@@ -6,7 +6,6 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/log.h"
-#include "service/openapi.h"
 #include "service/redaction.h"
 
 namespace funcgate::service {
@@ -58,7 +57,9 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
   for (const auto& [id, stored] : configuration.api_authentications) {
     auth::SchemePtr scheme;
     const auto old = previous ? previous->schemes.find(id) : domain::TextMap<auth::SchemePtr>::const_iterator{};
-    if (previous && old != previous->schemes.end() && old->second->version == stored.value.version) {
+    const auto known = made_from_.find(id);
+    const bool unchanged = known != made_from_.end() && known->second == stored.value;
+    if (previous && old != previous->schemes.end() && unchanged) {
       scheme = old->second;
     } else {
       domain::Reason broken = domain::Reason::AuthConfigBroken;
@@ -71,6 +72,8 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     }
     if (scheme) catalog->schemes.emplace(id, std::move(scheme));
   }
+  made_from_.clear();
+  for (const auto& [id, stored] : configuration.api_authentications) made_from_.emplace(id, stored.value);
   domain::ApiAuthentication built_in;
   built_in.id = kApiKeyId;
   built_in.title = "API keys";
@@ -90,7 +93,7 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     api.version = stored.meta.version;
     catalog->endpoints.emplace(id, compile(api, *catalog, previous));
   }
-  make_openapi(*catalog, settings_);
+  catalog->openapi->make(*catalog, settings_, base::SystemClock().wall_ms());
   return catalog;
 }
 
@@ -108,6 +111,8 @@ std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionAp
     if (!endpoint->allow.empty()) endpoint->allow += ", ";
     endpoint->allow += domain::method_name(method);
   }
+  endpoint->error_detail =
+      api.error_detail.value_or(settings_.compat_dataflux ? domain::ErrorDetail::Message : domain::ErrorDetail::Type);
   if (api.func_call_kwargs != "{}") endpoint->fixed_kwargs = api.func_call_kwargs;
   if (endpoint->function != nullptr && api.exec_mode == domain::ExecMode::Sync && endpoint->function->cache_result_s > 0) {
     endpoint->cache_ttl_s = endpoint->function->cache_result_s;

@@ -38,6 +38,8 @@ class CatalogBuilder {
   // Of the catalog being built: configurations that cannot be used, and their fields, which are credentials all the same.
   domain::TextMap<domain::Reason> broken_;
   domain::TextMap<std::vector<domain::FieldReference>> broken_fields_;
+  // What the schemes of the newest catalog were made from: equal versions alone do not prove that nothing was changed.
+  domain::TextMap<domain::ApiAuthentication> made_from_;
 };
 
 }  // namespace funcgate::service

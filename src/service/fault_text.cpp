@@ -29,6 +29,16 @@ FaultIdentity fault_identity(domain::Fault fault, bool compat, bool async_api) {
                     : FaultIdentity{405, "405.44", "EClientUnsupported.Method"};
     case Fault::Timeout: return {408, "408.45", "EClientTimeout"};
     case Fault::Conflict: return {409, "409.25", "EBizRequestConflict"};
+    case Fault::UserPassword: return {400, "400.12", "EUserPassword"};
+    case Fault::UserAuth: return {401, "401.14", "EUserAuth"};
+    case Fault::PasswordExpired: return {403, "403.17", "EPasswordExpired"};
+    case Fault::Csrf: return {403, "403.31", "ECsrf"};
+    case Fault::Duplicated: return {409, "409.42", "EClientDuplicated"};
+    case Fault::IdempotentReplay: return {409, "409.56", "EIdempotentReplay"};
+    case Fault::PreconditionFailed: return {412, "412.51", "EPreconditionFailed"};
+    case Fault::PreconditionRequired: return {428, "428.52", "EPreconditionRequired"};
+    case Fault::Keystore: return {503, "503.61", "EKeystore"};
+    case Fault::SetupPending: return {503, "503.63", "ESetupPending"};
     case Fault::BodyTooLarge: return {413, "413.43", "EClientTooLarge"};
     case Fault::TargetTooLong: return {414, "414.43", "EClientTooLarge"};
     case Fault::MediaType:

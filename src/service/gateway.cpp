@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "service/explain_call.h"
 #include "service/fault_text.h"
 #include "service/run_answer.h"
 
@@ -20,6 +21,7 @@ using domain::Refusal;
 
 // The whole of authentication, waiting included: longer than any single scheme may take.
 constexpr std::int64_t kAuthenticationMs = 15'000;
+constexpr std::int64_t kRecordWaitMs = 10'000;  // for a record to reach the disk, where answers wait for it
 
 domain::ArgumentForm form_of(domain::Method method, bool simplified) {
   if (domain::takes_body(method)) return simplified ? domain::ArgumentForm::PostSimplified : domain::ArgumentForm::PostStandard;
@@ -58,6 +60,7 @@ Gateway::Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThre
                  domain::Recorder& recorder)
     : shared_(shared),
       pin_(shared.catalog),
+      directory_(shared.directory),
       io_(io),
       auth_thread_(auth_thread),
       runner_(runner),
@@ -82,7 +85,14 @@ base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRout
     answer = answer_of(refuse(Fault::System, Reason::Internal, "Internal error"));
   }
   finish(passage, answer);
-  co_return answer;
+  if (!shared_.settings.record_before_reply || !passage.slot_reserved) co_return answer;
+  const bool durable = co_await recorder_.durable(io_, io_.clock().steady_ns() + kRecordWaitMs * base::kNsPerMs);
+  if (durable) co_return answer;
+  // The function has run. Who asked for evidence first gets no answer without it.
+  Refusal refusal =
+      refuse(Fault::LimitReached, Reason::CapacityRecord, "The call was made, but its record could not be written in time");
+  refusal.retry_after_s = 1;
+  co_return answer_of(std::move(refusal));
 }
 
 // The order of checks. Each step stands where it does for the reason beside it; docs/functions.md shows the same list.
@@ -171,11 +181,14 @@ base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
                                    .authorization = authorization == nullptr ? std::string_view() : *authorization,
                                    .api_id = passage.route.api_id,
                                    .generation = passage.catalog->generation,
-                                   .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs};
+                                   .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs,
+                                   .json_depth_max = shared_.settings.limits.json_depth,
+                                   .directory = directory_.get()};
     refused = co_await ask_chain(passage, auth_call);
   }
   if (refused) {
     observer_.refused(call, *refused, fault_identity(refused->fault, false).status);
+    explain(passage, *refused);
   } else {
     observer_.accepted(call, passage.principal->fields().type, passage.principal->fields().auth_id);
   }
@@ -207,7 +220,10 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, const auth::A
     }
   }
   passage.deciding_auth_id = result.config_id;
-  if (result.state == auth::ChainResult::State::Refused) co_return std::move(result.refusal);
+  if (result.state == auth::ChainResult::State::Refused) {
+    if (shared_.explanations != nullptr) passage.steps = explain_chain(endpoint.chain, result.so_far);
+    co_return std::move(result.refusal);
+  }
   CHECK(result.outcome.verdict == auth::Verdict::Accepted && result.outcome.principal != nullptr);
   passage.principal = result.outcome.principal;
   passage.scheme = result.scheme;
@@ -306,6 +322,7 @@ domain::Invocation Gateway::invocation(Passage& passage, domain::RunKind kind) c
   out.folder = passage.folder;
   out.result_bytes_max = limits.result_bytes;
   out.large_result_bytes_max = limits.large_result_bytes;
+  out.json_depth_max = limits.json_depth;
   return out;
 }
 
@@ -327,7 +344,16 @@ void Gateway::add_authentication_info(const Passage& passage, Answer& answer) {
     answer.authentication_info = std::move(*info);
 }
 
+void Gateway::explain(Passage& passage, const domain::Refusal& refusal) {
+  if (shared_.explanations == nullptr || passage.explained) return;
+  passage.explained = true;
+  shared_.explanations->note(explain_refusal(passage.call, passage.route.api_id, refusal, std::move(passage.steps),
+                                             passage.call.arrival_ms, shared_.settings.compat_dataflux));
+}
+
 void Gateway::finish(Passage& passage, Answer& answer) {
+  // What ran and failed was not refused: its record tells about it.
+  if (answer.refusal && !passage.slot_reserved) explain(passage, *answer.refusal);
   add_cors(passage, answer);
   add_authentication_info(passage, answer);
   answer.authenticated = passage.principal != nullptr && passage.principal->fields().type != "anonymous";

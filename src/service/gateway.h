@@ -15,8 +15,10 @@
 #include "base/io_thread.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
+#include "domain/directory.h"
 #include "domain/ports/function_runner.h"
 #include "domain/ports/recorder.h"
+#include "service/admin/explanations.h"
 #include "service/answer.h"
 #include "service/auth_metrics.h"
 #include "service/body_source.h"
@@ -42,6 +44,8 @@ struct GatewayShared {
   // Keyed hash over length-prefixed parts, under a key of this process.
   std::function<std::string(const std::vector<std::string>&)> cache_key;
   base::Metrics& metrics;
+  const base::Snapshot<domain::Directory>& directory;
+  Explanations* explanations = nullptr;  // null: nobody can ask why a call was refused
 };
 
 // How the path was spelt: /api/v1/(func-api|al|sync|async)/{id}(/(normal|s|simplified))?
@@ -73,6 +77,8 @@ struct Passage {
   std::string task_id;
   bool has_folder = false;  // something was written to `folder`
   bool slot_reserved = false, running_counted = false, cached = false;
+  bool explained = false;             // the refusal was noted
+  std::vector<ExplainedStep> steps;   // answers of the list that refused
   domain::RunResult run;
 };
 
@@ -111,10 +117,12 @@ class Gateway {
   base::Async<Answer> submit_task(Passage& passage);
   void add_cors(const Passage& passage, Answer& answer) const;
   void add_authentication_info(const Passage& passage, Answer& answer);
+  void explain(Passage& passage, const domain::Refusal& refusal);
   void finish(Passage& passage, Answer& answer);
 
   GatewayShared shared_;
   base::Snapshot<Catalog>::Pin pin_;
+  base::Snapshot<domain::Directory>::Pin directory_;
   base::IoThread& io_;
   auth::AuthThread& auth_thread_;
   domain::FunctionRunner& runner_;

@@ -30,6 +30,12 @@ std::optional<std::int64_t> positive_seconds(const base::JsonMember& member, std
   return seconds && *seconds >= 1 ? std::optional(std::min(*seconds, kSecondsMax)) : std::nullopt;
 }
 
+// A text with fewer bytes than that cannot have so many fields: most are not even counted.
+bool has_more_fields(std::string_view text, std::int64_t fields_max) {
+  const auto most = static_cast<std::size_t>(fields_max);
+  return text.size() >= most && !base::split_query(text, most);
+}
+
 }  // namespace
 
 base::Async<Gateway::Refused> Gateway::read_body(Passage& passage) {
@@ -105,9 +111,19 @@ Gateway::Refused Gateway::check_body(Passage& passage) {
   const bool multipart = passage.call.has_body && domain::media_type_is(passage.call.content_type(), "multipart/form-data");
   const std::string_view body = passage.call.body;
   if (multipart) passage.call.body = {};
-  passage.visible = strip(passage.call, passage.endpoint->strip, passage.storage);
+  const domain::Limits& limits = shared_.settings.limits;
+  passage.visible =
+      strip(passage.call, passage.endpoint->strip, passage.storage, static_cast<unsigned>(limits.json_depth));
   passage.call.body = body;
-  if (!passage.visible) return bad_request("The body is not valid JSON");
+  if (!passage.visible)
+    return bad_request(fmt::format("The body is not valid JSON with at most {} levels", limits.json_depth));
+  if (has_more_fields(passage.visible->query, limits.query_fields))
+    return bad_request(fmt::format("The query has more than {} fields", limits.query_fields));
+  if (domain::media_type_is(passage.visible->content_type, "application/x-www-form-urlencoded") &&
+      has_more_fields(passage.visible->body, limits.form_fields)) {
+    return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge,
+                  fmt::format("The form has more than {} fields", limits.form_fields));
+  }
   if (multipart) passage.visible->raw_body_intact = false;
   return std::nullopt;
 }

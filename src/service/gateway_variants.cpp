@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/text.h"
+#include "domain/ports/caller_presence.h"
 #include "service/gateway.h"
 #include "service/run_answer.h"
 
@@ -154,12 +155,15 @@ std::string request_json(const Passage& passage) {
   for (const domain::Header& header : passage.visible->headers) {
     headers.push_back(json::array{json::string(header.name), json::string(header.value)});
   }
+  json::array proxies;
+  for (const domain::Address& proxy : passage.call.proxies) proxies.push_back(json::string(proxy.text()));
   return base::to_json(json::object{{"method", passage.call.method_text},
                                     {"path", passage.call.path},
                                     {"query", passage.visible->query},
                                     {"host", passage.call.host},
                                     {"protocol", passage.call.tls ? "https" : "http"},
                                     {"ip", passage.call.peer.text()},
+                                    {"proxies", std::move(proxies)},
                                     {"headers", std::move(headers)}});
 }
 
@@ -198,6 +202,9 @@ base::Async<Answer> Gateway::run_cached(Passage& passage) {
     const std::int64_t waited_ms = (io_.clock().steady_ns() - begun) / base::kNsPerMs;
     passage.expires_ms = std::max<std::int64_t>(1, passage.expires_ms - waited_ms);
     if (flown && shared_.results.find(key, io_.clock().steady_ns())) continue;
+    if (passage.call.presence != nullptr && passage.call.presence->gone()) {
+      co_return refused({.fault = Fault::BadRequest, .reason = Reason::CallerGone, .message = "The caller has gone"});
+    }
     // The first one is late, or its answer was not kept: everybody runs for himself.
     Answer own = co_await run(passage);
     co_return own;

@@ -470,9 +470,4 @@ std::string openapi_document(const Catalog& catalog, const ServerSettings& setti
   return base::to_json(document);
 }
 
-void make_openapi(Catalog& catalog, const ServerSettings& settings) {
-  catalog.openapi = openapi_document(catalog, settings, base::SystemClock().wall_ms());
-  catalog.openapi_etag = fmt::format("\"{:016x}-{:x}\"", std::hash<std::string>()(catalog.openapi), catalog.openapi.size());
-}
-
 }  // namespace funcgate::service

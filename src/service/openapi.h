@@ -15,7 +15,4 @@ namespace funcgate::service {
 // As JSON, in the order of ids: equal catalogs give equal bytes. `now_ms` decides which APIs have expired.
 std::string openapi_document(const Catalog& catalog, const ServerSettings& settings, base::WallMs now_ms);
 
-// Sets catalog.openapi and openapi_etag (with its quotes) as of now.
-void make_openapi(Catalog& catalog, const ServerSettings& settings);
-
 }  // namespace funcgate::service

@@ -67,15 +67,43 @@ bool etag_matches(const domain::Call& call, std::string_view etag) {
   return false;
 }
 
+std::string text_etag(std::string_view text) {
+  return fmt::format("\"{:016x}-{:x}\"", std::hash<std::string_view>()(text), text.size());
+}
+
+// A file of the call is another one each time: its bytes tell, if there are few enough to read here. Else what the kernel knows
+// of the file: the time of its last change is none that a program could set.
+std::string file_etag(const Answer& answer) {
+  constexpr std::int64_t kHashedBytesMax = 1 << 20;
+  if (answer.reply.body_kind == domain::ReplyBody::CallFile && answer.file_bytes <= kHashedBytesMax) {
+    std::string bytes(static_cast<std::size_t>(answer.file_bytes), '\0');
+    // At offsets: the place from which the file will be sent stays where it is.
+    if (::pread(answer.file.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())) return text_etag(bytes);
+  }
+  struct stat info {};
+  if (::fstat(answer.file.get(), &info) != 0) return {};
+  return text_etag(
+      fmt::format("{} {} {}.{} {}", info.st_dev, info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_size));
+}
+
 void add_etag(Answer& answer, const domain::Call& call) {
-  const std::size_t hash = std::hash<std::string_view>()(answer.body);
-  const std::string etag = fmt::format("\"{:016x}-{:x}\"", hash, answer.body.size());
+  const std::string etag = answer.file ? file_etag(answer) : text_etag(answer.body);
+  if (etag.empty()) return;
   answer.own_headers.emplace_back("ETag", etag);
   if (etag_matches(call, etag)) {
     answer.status = 304;
     answer.body = {};
     answer.file.reset();
     answer.file_bytes = 0;
+  }
+}
+
+// A text is a page there and None is nothing; what a page may do is the response writer's to say, as for every page.
+void as_dataflux_has_it(Answer& answer) {
+  if (domain::media_type_is(answer.content_type, "text/plain")) answer.content_type = "text/html; charset=utf-8";
+  if (answer.reply.none) {
+    answer.body = {};
+    answer.content_type = {};
   }
 }
 
@@ -100,12 +128,15 @@ Answer value_answer(RunContext& context) {
     } else if (answer.file_bytes > context.settings.limits.large_result_bytes) {
       answer.refusal = refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result is too large",
                                fmt::format("{{\"id\":\"{}\",\"resultType\":\"file\"}}", context.task_id));
+    } else if (reply.allow_304 && reply.status == 200) {
+      add_etag(answer, context.call);
     }
     return answer;
   }
   const bool boxed = reply.options.empty() ? !unbox : option_is(reply.options, "unbox", "false") ||
                                                           (!unbox && !option_is(reply.options, "unbox", "true"));
   if (boxed && !reply.custom) answer.envelope = true;
+  if (context.settings.compat_dataflux && !answer.envelope && !reply.custom) as_dataflux_has_it(answer);
   if (reply.allow_304 && !answer.envelope && reply.status == 200) add_etag(answer, context.call);
   return answer;
 }
@@ -125,7 +156,7 @@ Answer replied_answer(RunContext& context) {
     case domain::ReplyOutcome::Raised:
       return refused(context, refusal(Fault::FunctionFailed, Reason::FunctionRaised, "The function failed",
                                       failure_detail(context.run, reply.problem, context.task_id, context.call.arrival_ms,
-                                                     context.endpoint.api.error_detail)));
+                                                     context.endpoint.error_detail)));
     case domain::ReplyOutcome::BadArguments: {
       std::string message = text_member(reply.problem, "message");
       if (message.empty()) message = "Invalid arguments";
@@ -187,6 +218,8 @@ Answer make_answer(RunContext context) {
       return refused(context, refusal(Fault::Expired, Reason::QueueExpired, "No worker became free in time", {}, 1));
     case domain::RunStatus::Cancelled:
       return refused(context, refusal(Fault::Conflict, Reason::TaskFinished, "The task was cancelled"));
+    case domain::RunStatus::CallerGone:
+      return refused(context, refusal(Fault::BadRequest, Reason::CallerGone, "The caller has gone"));
     case domain::RunStatus::Stopping:
       return refused(context, refusal(Fault::LimitReached, Reason::ServerStopping, "The server is stopping", {}, 1));
   }

@@ -15,6 +15,8 @@ struct ServerSettings {
   std::vector<domain::Network> trusted_proxies;
   std::vector<domain::Network> metrics_networks;  // who may read /metrics; the control socket always may
   bool compat_dataflux = false;
+  bool record_before_reply = false;           // an answer waits until the record of its call is on disk
+  bool console_plain_http = false;            // sessions over plain HTTP from other machines too
   std::string openapi_access = "public";      // public, signed-in, off
   std::string call_folder;                    // absolute: run/calls
   std::string resource_folder;                // absolute

@@ -42,7 +42,8 @@ std::string strip_query(std::string_view query, const std::vector<std::string>& 
   return removed ? out : std::string(query);
 }
 
-std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage) {
+std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage,
+                                            unsigned json_depth_max) {
   domain::VisibleRequest visible;
   visible.headers.reserve(call.headers.size());
   for (const domain::Header& header : call.headers) {
@@ -58,7 +59,7 @@ std::optional<domain::VisibleRequest> strip(const domain::Call& call, const Stri
   visible.body = call.body;
   if (rules.body_names.empty() || call.body.empty()) return visible;
   if (domain::media_type_is(visible.content_type, "application/json")) {
-    auto cleaned = base::remove_members(call.body, rules.body_paths, removed);
+    auto cleaned = base::remove_members(call.body, rules.body_paths, removed, json_depth_max);
     if (!cleaned) return std::nullopt;
     storage.body = std::move(*cleaned);
   } else if (domain::media_type_is(visible.content_type, "application/x-www-form-urlencoded")) {

@@ -10,12 +10,13 @@
 
 namespace funcgate::service {
 
-// What a function may see of `call`. New texts live in `storage`. nullopt: the JSON body cannot be read, so it cannot be
-// cleaned either.
+// What a function may see of `call`. New texts live in `storage`. nullopt: the JSON body cannot be read or has more than
+// `json_depth_max` levels, so it cannot be cleaned either.
 struct StripStorage {
   std::string query, body;
 };
-std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage);
+std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage,
+                                            unsigned json_depth_max = 64);
 // `query` (or an urlencoded body) without the named fields; `removed` is set if something went.
 std::string strip_query(std::string_view query, const std::vector<std::string>& names, bool& removed);
 // The target for error bodies and logs: configured query fields read ***.

@@ -14,6 +14,16 @@ namespace funcgate::service {
 namespace {
 
 constexpr std::int64_t kIdlePollMs = 1000;
+// A task whose pool had no room waits this long; for a part of it no task is claimed at all.
+constexpr std::int64_t kPutBackMs = 1000;
+constexpr std::int64_t kPauseMs = 200;
+constexpr std::int64_t kPruneAlsoMs = 5000;
+
+std::string unreadable_text() {
+  return fault_text({.fault = domain::Fault::System,
+                     .reason = domain::Reason::Internal,
+                     .message = "The stored task cannot be read"});
+}
 
 domain::TaskStatus status_of(domain::RunStatus status, const Answer& answer) {
   switch (status) {
@@ -23,6 +33,7 @@ domain::TaskStatus status_of(domain::RunStatus status, const Answer& answer) {
     case domain::RunStatus::Replied:
     case domain::RunStatus::WorkerLost:
     case domain::RunStatus::QueueFull:
+    case domain::RunStatus::CallerGone:
     case domain::RunStatus::Stopping: break;
   }
   return answer.refusal ? domain::TaskStatus::Failure : domain::TaskStatus::Success;
@@ -51,6 +62,14 @@ bool restore_request(const std::string& text, StoredRequest& request) {
   request.call.host = text_at(object, "host");
   request.call.tls = text_at(object, "protocol") == "https";
   request.call.peer = domain::Address::parse(text_at(object, "ip")).value_or(domain::Address());
+  if (const auto* proxies = object.if_contains("proxies"); proxies != nullptr && proxies->is_array()) {
+    for (const base::json::value& proxy : proxies->get_array()) {
+      const base::json::string* written = proxy.if_string();
+      const auto address =
+          written == nullptr ? std::nullopt : domain::Address::parse(std::string_view(written->data(), written->size()));
+      if (address) request.call.proxies.push_back(*address);
+    }
+  }
   request.visible.query = text_at(object, "query");
   if (const auto* headers = object.if_contains("headers"); headers != nullptr && headers->is_array()) {
     for (const base::json::value& pair : headers->get_array()) {
@@ -98,9 +117,10 @@ void Tasks::wake() {
 
 base::Async<base::Status> Tasks::submit(base::IoThread& io, domain::Task task) {
   std::function<base::Result<base::Unit>()> work = [this, &task]() -> base::Result<base::Unit> {
-    TRY(const std::size_t waiting, store_.count_waiting(task.api_id));
+    TRY(const std::size_t waiting, store_.count_waiting(task));
     if (static_cast<std::int64_t>(waiting) >= settings_.limits.tasks_waiting) {
-      return base::Error{base::Code::ResourceExhausted, "Too many tasks of this API are waiting", {}};
+      const std::string_view of = task.api_id.empty() ? "function" : "API";
+      return base::Error{base::Code::ResourceExhausted, fmt::format("Too many tasks of this {} are waiting", of), {}};
     }
     return store_.insert(task);
   };
@@ -155,6 +175,9 @@ base::Async<base::Status> Tasks::cancel(base::IoThread& io, std::string id) {
   if (runner_ != nullptr) runner_->cancel(id);
   constexpr std::int64_t kCancelMs = 5000;
   co_await wait_for_end(io, id, io.clock().steady_ns() + kCancelMs * base::kNsPerMs);
+  // It may have been put back instead; if it has ended there is nothing left to cancel.
+  base::Result<bool> put_back = co_await base::offload<bool>(pool_, io, work);
+  if (put_back.ok() && *put_back) ended(id);
   co_return base::kDone;
 }
 
@@ -166,10 +189,12 @@ base::Async<void> Tasks::pump() {
   pumping_ = true;
   do {
     again_ = false;
-    if (stopping_ || running_ >= running_max_) break;
+    if (stopping_ || running_ >= running_max_ || io_->clock().steady_ns() < paused_until_ns_) break;
     const std::size_t room = running_max_ - running_;
     const base::WallMs now = io_->clock().wall_ms();
-    std::function<base::Result<std::vector<domain::Task>>()> claim = [this, now, room] { return store_.claim(now, room); };
+    std::function<base::Result<std::vector<domain::Task>>()> claim = [this, now, room] {
+      return store_.claim(now, room, unreadable_text());
+    };
     base::Result<std::vector<domain::Task>> claimed = co_await base::offload<std::vector<domain::Task>>(pool_, *io_, claim);
     if (!claimed.ok()) {
       base::log::error("task.claim_failed", {{"error", claimed.error().message}});
@@ -179,15 +204,26 @@ base::Async<void> Tasks::pump() {
       ++running_;
       base::spawn(run(std::move(task)));
     }
-    std::function<base::Result<base::Unit>()> prune = [this, now]() -> base::Result<base::Unit> {
-      TRY(const auto folders, store_.prune(now));
-      for (const std::string& folder : folders) TRY_DONE(base::remove_tree(folder));
-      return base::kDone;
-    };
-    std::ignore = co_await base::offload<base::Unit>(pool_, *io_, prune);  // tried again at the next round
+    co_await prune(now);
   } while (again_);
   pumping_ = false;
   if (!stopping_) io_->timers().arm(timer_, io_->clock().steady_ns() + kIdlePollMs * base::kNsPerMs);
+}
+
+base::Async<void> Tasks::prune(base::WallMs now_ms) {
+  const bool also = prune_also_ && now_ms - pruned_ms_ >= kPruneAlsoMs;
+  bool all = false;
+  std::function<base::Result<base::Unit>()> work = [this, now_ms, also, &all]() -> base::Result<base::Unit> {
+    TRY(const auto folders, store_.prune(now_ms));
+    for (const std::string& folder : folders) TRY_DONE(base::remove_tree(folder));
+    if (!also) return base::kDone;
+    TRY(const std::size_t removed, prune_also_(now_ms));
+    all = removed == 0;
+    return base::kDone;
+  };
+  std::ignore = co_await base::offload<base::Unit>(pool_, *io_, work);  // tried again at the next round
+  // As long as there is something to remove, every round removes some.
+  if (all) pruned_ms_ = now_ms;
 }
 
 domain::Invocation Tasks::invocation(const domain::Task& task, const CatalogPtr& catalog,
@@ -277,27 +313,40 @@ base::Async<void> Tasks::run(domain::Task task) {
   const CatalogPtr catalog = catalog_.current();
   domain::RunStatus status = domain::RunStatus::Replied;
   Answer answer = co_await perform(task, catalog, status);
-  task.end_time_ms = io_->clock().wall_ms();
-  task.status = status_of(status, answer);
-  keep_answer(task, answer, *catalog);
-  std::function<base::Result<base::Unit>()> finish = [this, &task]() -> base::Result<base::Unit> {
-    std::ignore = base::remove_tree(settings_.call_folder + "/" + task.id);  // scratch space; a left-over goes at the next start
-    return store_.finish(task);
-  };
-  // The result exists only here until it is stored: a busy or full disk is waited for.
+  // Accepted is accepted: a task that finds no room waits on, until its own time is over.
+  const bool not_run = status == domain::RunStatus::QueueFull || status == domain::RunStatus::Stopping;
+  std::function<base::Result<base::Unit>()> write;
+  if (not_run) {
+    paused_until_ns_ = io_->clock().steady_ns() + kPauseMs * base::kNsPerMs;
+    const std::int64_t earliest_ms = io_->clock().wall_ms() + kPutBackMs;
+    write = [this, &task, earliest_ms] { return store_.put_back(task.id, earliest_ms); };
+  } else {
+    task.end_time_ms = io_->clock().wall_ms();
+    task.status = status_of(status, answer);
+    keep_answer(task, answer, *catalog);
+    write = [this, &task]() -> base::Result<base::Unit> {
+      // Scratch space; a left-over goes at the next start.
+      std::ignore = base::remove_tree(settings_.call_folder + "/" + task.id);
+      return store_.finish(task);
+    };
+  }
+  co_await write_surely(task.id, std::move(write));
+  --running_;
+  if (!not_run) ended(task.id);
+  base::spawn(pump());
+}
+
+base::Async<void> Tasks::write_surely(std::string id, std::function<base::Result<base::Unit>()> write) {
   constexpr int kAttempts = 8;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    base::Result<base::Unit> finished = co_await base::offload<base::Unit>(pool_, *io_, finish);
-    if (finished.ok() || finished.error().code == base::Code::Conflict) break;
-    base::log::error("task.finish_failed", {{"task", task.id}, {"error", finished.error().message}, {"attempt", attempt}});
+    base::Result<base::Unit> written = co_await base::offload<base::Unit>(pool_, *io_, write);
+    if (written.ok() || written.error().code == base::Code::Conflict) break;
+    base::log::error("task.finish_failed", {{"task", id}, {"error", written.error().message}, {"attempt", attempt}});
     base::OneShot<bool> waited;
     base::Timer timer([&waited] { waited.complete(true); });
     io_->timers().arm(timer, io_->clock().steady_ns() + (kIdlePollMs << attempt) / 4 * base::kNsPerMs);
     co_await waited.wait();
   }
-  --running_;
-  ended(task.id);
-  base::spawn(pump());
 }
 
 }  // namespace funcgate::service

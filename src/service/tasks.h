@@ -34,11 +34,15 @@ class Tasks {
   // Puts interrupted tasks right and begins to run what waits; on `io`, with its runner. Call once.
   base::Status recover();
   void start(base::IoThread& io, domain::FunctionRunner& runner);
+  // `prune` removes what else has outlived its time in the same database, at `now_ms`, and says how much; it is called on a pool
+  // thread every few seconds. Before start().
+  void prune_also(std::function<base::Result<std::size_t>(std::int64_t now_ms)> prune) { prune_also_ = std::move(prune); }
   // Claims nothing any more.
   void stop() { stopping_ = true; }
   std::size_t running() const { return running_.load(std::memory_order_relaxed); }
 
-  // Durable when it returns. ResourceExhausted when too many of this API wait.
+  // Durable when it returns. ResourceExhausted when too many of this API (without one: of this function)
+  // wait.
   base::Async<base::Status> submit(base::IoThread& io, domain::Task task);
   base::Async<base::Result<domain::Task>> get(base::IoThread& io, std::string id);
   // Resumes when the task has ended or `deadline` is there.
@@ -53,6 +57,9 @@ class Tasks {
   base::Async<Answer> perform(domain::Task& task, const CatalogPtr& catalog, domain::RunStatus& status);
   domain::Invocation invocation(const domain::Task& task, const CatalogPtr& catalog, const domain::FunctionInfo& function) const;
   void keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const;
+  base::Async<void> prune(base::WallMs now_ms);
+  // Tries `write` again while the store is busy: what it writes exists only here until then.
+  base::Async<void> write_surely(std::string id, std::function<base::Result<base::Unit>()> write);
   void wake();
   void ended(const std::string& id);
 
@@ -68,6 +75,9 @@ class Tasks {
   // pump's thread only
   base::Timer timer_;
   bool pumping_ = false, again_ = false;
+  base::SteadyNs paused_until_ns_ = 0;  // a pool had no room
+  base::WallMs pruned_ms_ = 0;
+  std::function<base::Result<std::size_t>(std::int64_t)> prune_also_;
 
   struct Waiter {
     base::IoThread* io;

@@ -10,6 +10,7 @@
 #include "domain/function_api_json.h"
 #include "domain/limits.h"
 #include "domain/script_json.h"
+#include "store/resource_rows.h"
 
 namespace funcgate::store {
 namespace {
@@ -21,30 +22,6 @@ using domain::ResourceChange;
 using domain::ResourceKind;
 using domain::ResourceMeta;
 
-std::string_view kind_name(ResourceKind kind) {
-  switch (kind) {
-    case ResourceKind::ScriptSet: return "ScriptSet";
-    case ResourceKind::Script: return "Script";
-    case ResourceKind::ApiAuthentication: return "ApiAuthentication";
-    case ResourceKind::FuncApi: return "FuncApi";
-    case ResourceKind::EnvVariable: return "EnvVariable";
-  }
-  return "";
-}
-
-// Objects that consist of one document share their columns; the table is one of four literals, never anybody's text.
-const char* document_table(ResourceKind kind) {
-  switch (kind) {
-    case ResourceKind::ScriptSet: return "script_sets";
-    case ResourceKind::ApiAuthentication: return "api_authentications";
-    case ResourceKind::FuncApi: return "function_apis";
-    case ResourceKind::EnvVariable: return "env_variables";
-    case ResourceKind::Script: break;
-  }
-  CHECK(false);
-  return "";
-}
-
 struct DocumentRow {
   std::string id, document;
   ResourceMeta meta;
@@ -54,7 +31,7 @@ std::vector<DocumentRow> read_documents(soci::session& session, ResourceKind kin
   DocumentRow row;
   soci::statement statement =
       (session.prepare << fmt::format("SELECT id, document, version, created_at_ms, updated_at_ms, apply_set FROM {} ORDER BY id",
-                                      document_table(kind)),
+                                      resource_table(kind)),
        soci::into(row.id), soci::into(row.document), soci::into(row.meta.version), soci::into(row.meta.created_at_ms),
        soci::into(row.meta.updated_at_ms), soci::into(row.meta.apply_set));
   statement.execute();
@@ -63,78 +40,17 @@ std::vector<DocumentRow> read_documents(soci::session& session, ResourceKind kin
   return rows;
 }
 
-void put_document(soci::session& session, ResourceKind kind, const std::string& id, const std::string& document,
-                  const ResourceMeta& meta) {
-  session << fmt::format(
-      "INSERT INTO {} (id, version, document, created_at_ms, updated_at_ms, apply_set) "
-      "VALUES (:id, :version, :document, :created, :updated, :apply_set) ON CONFLICT (id) DO UPDATE SET version = "
-      "excluded.version, "
-      "document = excluded.document, updated_at_ms = excluded.updated_at_ms, apply_set = excluded.apply_set",
-      document_table(kind)),
-      soci::use(id), soci::use(meta.version), soci::use(document), soci::use(meta.created_at_ms), soci::use(meta.updated_at_ms),
-      soci::use(meta.apply_set);
-}
-
-void put_script(soci::session& session, const domain::Stored<domain::Script>& stored, const std::string& author,
-                const std::string& note) {
-  const domain::Script& script = stored.value;
-  session << "INSERT INTO scripts (id, set_id, title, publish_version, version, created_at_ms, updated_at_ms, apply_set) "
-             "VALUES (:id, :set_id, :title, :publish_version, :version, :created, :updated, :apply_set) "
-             "ON CONFLICT (id) DO UPDATE SET title = excluded.title, publish_version = excluded.publish_version, "
-             "version = excluded.version, updated_at_ms = excluded.updated_at_ms, apply_set = excluded.apply_set",
-      soci::use(script.id), soci::use(script.set_id), soci::use(script.title), soci::use(script.publish_version),
-      soci::use(stored.meta.version), soci::use(stored.meta.created_at_ms), soci::use(stored.meta.updated_at_ms),
-      soci::use(stored.meta.apply_set);
-  session << "INSERT INTO script_versions (script_id, publish_version, source, sha256, author, published_at_ms, note) "
-             "VALUES (:id, :publish_version, :source, :sha256, :author, :published, :note) "
-             "ON CONFLICT (script_id, publish_version) DO NOTHING",
-      soci::use(script.id), soci::use(script.publish_version), soci::use(script.source), soci::use(script.source_sha256),
-      soci::use(author), soci::use(stored.meta.updated_at_ms), soci::use(note);
-  const std::int64_t oldest_kept = script.publish_version - static_cast<std::int64_t>(domain::kScriptVersionsKept) + 1;
-  session << "DELETE FROM script_versions WHERE script_id = :id AND publish_version < :oldest", soci::use(script.id),
-      soci::use(oldest_kept);
-}
-
-void remove_object(soci::session& session, const ResourceChange& change) {
-  const char* table = change.kind == ResourceKind::Script ? "scripts" : document_table(change.kind);
-  session << fmt::format("DELETE FROM {} WHERE id = :id", table), soci::use(change.id);
-}
-
-void put_object(soci::session& session, const ResourceChange& change, const std::string& author, const std::string& note) {
-  switch (change.kind) {
-    case ResourceKind::ScriptSet:
-      CHECK(change.script_set.has_value());
-      put_document(session, change.kind, change.id, base::to_json(to_spec(change.script_set->value)), change.script_set->meta);
-      return;
-    case ResourceKind::Script:
-      CHECK(change.script.has_value());
-      put_script(session, *change.script, author, note);
-      return;
-    case ResourceKind::ApiAuthentication:
-      CHECK(change.api_authentication.has_value());
-      put_document(session, change.kind, change.id, to_stored_json(change.api_authentication->value),
-                   change.api_authentication->meta);
-      return;
-    case ResourceKind::FuncApi:
-      CHECK(change.function_api.has_value());
-      put_document(session, change.kind, change.id, base::to_json(to_spec(change.function_api->value, false)),
-                   change.function_api->meta);
-      return;
-    case ResourceKind::EnvVariable:
-      CHECK(change.env_variable.has_value());
-      put_document(session, change.kind, change.id, base::to_json(to_stored(change.env_variable->value)),
-                   change.env_variable->meta);
-      return;
-  }
-}
-
 // What a document lacks or says wrongly goes to the log: the operator has to mend it, and until then the object is closed.
 void log_unreadable(ResourceKind kind, const std::string& id, const std::vector<base::Finding>& findings,
                     std::string_view effect) {
   for (const base::Finding& finding : findings) {
     base::log::error(
         "store.unreadable_document",
-        {{"kind", kind_name(kind)}, {"id", id}, {"path", finding.path}, {"problem", finding.message}, {"effect", effect}});
+        {{"kind", resource_kind_name(kind)},
+         {"id", id},
+         {"path", finding.path},
+         {"problem", finding.message},
+         {"effect", effect}});
   }
 }
 
@@ -210,12 +126,6 @@ void load_env_variables(soci::session& session, Configuration& configuration) {
   }
 }
 
-std::int64_t newest_sequence(soci::session& session) {
-  std::int64_t sequence = 0;
-  session << "SELECT COALESCE(MAX(sequence), 0) FROM changes", soci::into(sequence);
-  return sequence;
-}
-
 }  // namespace
 
 Result<Configuration> ConfigurationRepository::load() {
@@ -226,7 +136,7 @@ Result<Configuration> ConfigurationRepository::load() {
     load_api_authentications(session, configuration);
     load_function_apis(session, configuration);
     load_env_variables(session, configuration);
-    configuration.sequence = newest_sequence(session);
+    configuration.sequence = configuration_sequence(session);
     return configuration;
   });
 }
@@ -234,29 +144,10 @@ Result<Configuration> ConfigurationRepository::load() {
 Result<std::int64_t> ConfigurationRepository::commit(const std::vector<ResourceChange>& changes, std::int64_t expected_sequence,
                                                      const std::string& author, const std::string& note) {
   return database_.write("write the configuration", [&](soci::session& session) -> Result<std::int64_t> {
-    std::int64_t sequence = newest_sequence(session);
-    if (sequence != expected_sequence) {
-      return base::Error{
-          base::Code::Conflict,
-          fmt::format("the configuration was changed meanwhile (change {} instead of {}); repeat", sequence, expected_sequence),
-          {}};
-    }
-    const std::int64_t now_ms = clock_.wall_ms();
-    for (const ResourceChange& change : changes) {
-      if (change.deleted) {
-        remove_object(session, change);
-      } else {
-        put_object(session, change, author, note);
-      }
-      ++sequence;
-      const std::string kind(kind_name(change.kind));
-      const int deleted = change.deleted ? 1 : 0;
-      session << "INSERT INTO changes (sequence, kind, id, deleted, author, note, changed_at_ms) "
-                 "VALUES (:sequence, :kind, :id, :deleted, :author, :note, :now)",
-          soci::use(sequence), soci::use(kind), soci::use(change.id), soci::use(deleted), soci::use(author), soci::use(note),
-          soci::use(now_ms);
-    }
-    return sequence;
+    TRY_DONE(require_configuration_sequence(session, expected_sequence));
+    ChangeRows rows(session, author, note, clock_.wall_ms());
+    write_resources(session, changes, author, note, rows);
+    return rows.sequence();
   });
 }
 

@@ -7,18 +7,14 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "domain/ports/configuration_store.h"
+#include "domain/ports/script_history.h"
 #include "store/database.h"
 
 namespace funcgate::store {
 
-// One published version of a script, without its source.
-struct ScriptVersion {
-  std::int64_t publish_version = 0;
-  std::string sha256, author, note;
-  std::int64_t published_at_ms = 0;
-};
+using domain::ScriptVersion;
 
-class ConfigurationRepository final : public domain::ConfigurationStore {
+class ConfigurationRepository final : public domain::ConfigurationStore, public domain::ScriptHistory {
  public:
   ConfigurationRepository(Database& database, const base::Clock& clock, base::Random& random)
       : database_(database), clock_(clock), random_(random) {}
@@ -30,9 +26,9 @@ class ConfigurationRepository final : public domain::ConfigurationStore {
   base::Result<std::string> instance_id() override;
 
   // Newest first, at most kScriptVersionsKept.
-  base::Result<std::vector<ScriptVersion>> script_versions(const std::string& script_id);
+  base::Result<std::vector<ScriptVersion>> script_versions(const std::string& script_id) override;
   // NotFound: never published, or no longer kept.
-  base::Result<std::string> script_source(const std::string& script_id, std::int64_t publish_version);
+  base::Result<std::string> script_source(const std::string& script_id, std::int64_t publish_version) override;
 
  private:
   Database& database_;

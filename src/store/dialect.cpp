@@ -33,6 +33,8 @@ void open_writer(soci::session& session, const std::string& path, std::chrono::m
   session << "PRAGMA journal_mode = WAL", soci::into(mode);
   if (mode != "wal") throw soci::sqlite3_soci_error("write-ahead log is not possible in " + path, SQLITE_CANTOPEN);
   session << "PRAGMA synchronous = FULL";
+  // At most 16 MiB: with the usual 2 a large apply writes every page of its indexes many times.
+  session << "PRAGMA cache_size = -16384";
 }
 
 void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {

@@ -27,6 +27,9 @@ inline constexpr const char* kBeginRead = "BEGIN DEFERRED";
 void open_writer(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 
+// Compares with a pattern of % and _, ASCII case ignored.
+inline constexpr const char* kLikeIgnoringCase = "LIKE";
+
 // Ends the transaction. Never throws: the first error is the one worth telling.
 void roll_back(soci::session& session) noexcept;
 

@@ -29,10 +29,12 @@ void insert_block(soci::session& session, const JournalBlock& block) {
 void insert_records(soci::session& session, const std::vector<StoredCallRecord>& records) {
   StoredCallRecord row;
   soci::statement statement =
-      (session.prepare << "INSERT INTO call_records (id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document) "
-                          "VALUES (:id, :api_id, :caller, :trace_id, :trigger_time, :status, :kept_max, :document)",
+      (session.prepare
+           << "INSERT INTO call_records (id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document, reason, "
+              "address) "
+              "VALUES (:id, :api_id, :caller, :trace_id, :trigger_time, :status, :kept_max, :document, :reason, :address)",
        soci::use(row.id), soci::use(row.api_id), soci::use(row.caller), soci::use(row.trace_id), soci::use(row.trigger_time_ms),
-       soci::use(row.status), soci::use(row.kept_max), soci::use(row.document));
+       soci::use(row.status), soci::use(row.kept_max), soci::use(row.document), soci::use(row.reason), soci::use(row.address));
   std::map<std::string, std::int64_t> kept_of_api;
   for (const StoredCallRecord& record : records) {
     kept_of_api[record.api_id] = record.kept_max;
@@ -98,20 +100,39 @@ Status JournalRepository::prune(std::int64_t blocks_before_ms, std::int64_t reco
   });
 }
 
-Result<std::vector<StoredCallRecord>> JournalRepository::query(const std::string& api_id, const std::string& caller, int status,
-                                                               std::int64_t from_ms, std::int64_t to_ms, std::size_t count) {
+Result<std::vector<StoredCallRecord>> JournalRepository::query(const domain::CallQuery& query) {
   return database_.read("search call records", [&](soci::session& session) -> Result<std::vector<StoredCallRecord>> {
+    // Only the conditions that are asked for: the planner then finds their index.
+    std::string sql =
+        "SELECT id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document, reason, address, sequence "
+        "FROM call_records WHERE 1 = 1";
+    soci::statement statement(session);
+    const auto where = [&](bool wanted, std::string_view condition, const auto& value) {
+      if (!wanted) return;
+      sql += condition;
+      statement.exchange(soci::use(value));
+    };
+    where(!query.api_id.empty(), " AND api_id = :api", query.api_id);
+    where(!query.caller.empty(), " AND caller = :caller", query.caller);
+    where(!query.trace_id.empty(), " AND trace_id = :trace", query.trace_id);
+    where(!query.reason.empty(), " AND reason = :reason", query.reason);
+    where(!query.address.empty(), " AND address = :address", query.address);
+    where(query.status != 0, " AND status = :status", query.status);
+    where(query.from_ms != 0, " AND trigger_time_ms >= :from", query.from_ms);
+    where(query.to_ms != 0, " AND trigger_time_ms <= :to", query.to_ms);
+    where(query.before_sequence != 0, " AND sequence < :before", query.before_sequence);
+    const auto limit = static_cast<std::int64_t>(std::min(query.count, kQueriedMax));
+    where(true, " ORDER BY sequence DESC LIMIT :count", limit);
     StoredCallRecord row;
-    const auto limit = static_cast<std::int64_t>(std::min(count, kQueriedMax));
-    soci::statement statement =
-        (session.prepare << "SELECT id, api_id, caller, trace_id, trigger_time_ms, status, kept_max, document FROM call_records "
-                            "WHERE (:api = '' OR api_id = :api2) AND (:caller = '' OR caller = :caller2) "
-                            "AND (:status = 0 OR status = :status2) AND (:from = 0 OR trigger_time_ms >= :from2) "
-                            "AND (:to = 0 OR trigger_time_ms <= :to2) ORDER BY trigger_time_ms DESC, sequence DESC LIMIT :count",
-         soci::use(api_id), soci::use(api_id), soci::use(caller), soci::use(caller), soci::use(status), soci::use(status),
-         soci::use(from_ms), soci::use(from_ms), soci::use(to_ms), soci::use(to_ms), soci::use(limit), soci::into(row.id),
-         soci::into(row.api_id), soci::into(row.caller), soci::into(row.trace_id), soci::into(row.trigger_time_ms),
-         soci::into(row.status), soci::into(row.kept_max), soci::into(row.document));
+    for (std::string* text : {&row.id, &row.api_id, &row.caller, &row.trace_id}) statement.exchange(soci::into(*text));
+    statement.exchange(soci::into(row.trigger_time_ms));
+    statement.exchange(soci::into(row.status));
+    statement.exchange(soci::into(row.kept_max));
+    for (std::string* text : {&row.document, &row.reason, &row.address}) statement.exchange(soci::into(*text));
+    statement.exchange(soci::into(row.sequence));
+    statement.alloc();
+    statement.prepare(sql);
+    statement.define_and_bind();
     statement.execute();
     std::vector<StoredCallRecord> records;
     while (statement.fetch()) records.push_back(row);

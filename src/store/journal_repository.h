@@ -18,9 +18,8 @@ class JournalRepository final : public domain::JournalStore {
   base::Result<domain::JournalBlock> newest() override;
   base::Result<std::vector<domain::JournalBlock>> read(std::int64_t sequence, std::size_t count) override;
   base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) override;
-  // At most 1000 records, whatever `count` says.
-  base::Result<std::vector<domain::StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
-                                                            std::int64_t from_ms, std::int64_t to_ms, std::size_t count) override;
+  // At most 1000 records, whatever the query says.
+  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery& query) override;
 
  private:
   Database& database_;

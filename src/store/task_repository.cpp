@@ -4,6 +4,7 @@
 #include <soci/soci.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "store/dialect.h"
 
 namespace funcgate::store {
@@ -18,6 +19,12 @@ using domain::TaskStatus;
 namespace json = base::json;
 
 constexpr std::size_t kPrunedAtOnceMax = 1000;
+// What the column api_id holds for a task without an API: this and its function. No id contains a blank.
+constexpr std::string_view kFunctionMark = "func ";
+
+std::string bound_of(const Task& task) {
+  return task.api_id.empty() ? std::string(kFunctionMark) + task.func_id : task.api_id;
+}
 
 // The members that never change after insert().
 std::string document_of(const Task& task) {
@@ -137,6 +144,7 @@ struct TaskRow {
     const auto known = domain::parse_task_status(status_name);
     if (!known) return Error{Code::DataLoss, "a stored task has an unknown status", task.id};
     result.status = *known;
+    if (result.api_id.starts_with(kFunctionMark)) result.api_id.clear();
     result.retry_on_crash = retry_on_crash != 0;
     if (start_time_ms != 0) result.start_time_ms = start_time_ms;
     if (end_time_ms != 0) result.end_time_ms = end_time_ms;
@@ -155,18 +163,33 @@ Result<Task> fetch(soci::session& session, const std::string& id) {
 
 std::string status_text(TaskStatus status) { return std::string(domain::task_status_name(status)); }
 
+// Ends a task that had no end of its own. Its document is not looked at.
+void fail(soci::session& session, const std::string& id, std::int64_t now_ms, const std::string& failure) {
+  Task ended;
+  ended.failure = failure;
+  const std::string outcome = outcome_of(ended);
+  session << "UPDATE tasks SET status = 'failure', end_time_ms = :now, remove_at_ms = :now2 + 1000 * result_ttl_s, "
+             "outcome = :outcome WHERE id = :id",
+      soci::use(now_ms), soci::use(now_ms), soci::use(outcome), soci::use(id);
+}
+
+void log_unreadable(const std::string& id, const Error& error) {
+  base::log::error("task.unreadable", {{"task", id}, {"error", error.message}});
+}
+
 }  // namespace
 
 Status TaskRepository::insert(const Task& task) {
   return database_.write("store a task", [&](soci::session& session) -> Status {
     const std::string status = status_text(task.status), document = document_of(task), outcome = outcome_of(task);
+    const std::string bound = bound_of(task);
     const int retry = task.retry_on_crash ? 1 : 0;
     session << "INSERT INTO tasks (id, sequence, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, "
                "remove_at_ms, "
                "result_ttl_s, attempts, retry_on_crash, folder, document, outcome) SELECT :id, COALESCE(MAX(sequence), 0) + 1, "
                ":api_id, "
                ":status, :earliest, :expires, 0, 0, 0, :result_ttl, :attempts, :retry, :folder, :document, :outcome FROM tasks",
-        soci::use(task.id), soci::use(task.api_id), soci::use(status), soci::use(task.earliest_ms), soci::use(task.expires_at_ms),
+        soci::use(task.id), soci::use(bound), soci::use(status), soci::use(task.earliest_ms), soci::use(task.expires_at_ms),
         soci::use(task.result_ttl_s), soci::use(task.attempts), soci::use(retry), soci::use(task.folder), soci::use(document),
         soci::use(outcome);
     return base::kDone;
@@ -187,12 +210,13 @@ Result<Task> TaskRepository::get(const std::string& id) {
   });
 }
 
-Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t count) {
+Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t count, const std::string& unreadable) {
   return database_.write("claim tasks", [&](soci::session& session) -> Result<std::vector<Task>> {
     session << "UPDATE tasks SET status = 'expire', end_time_ms = :now, remove_at_ms = :now2 + 1000 * result_ttl_s "
                "WHERE status = 'waiting' AND expires_at_ms > 0 AND expires_at_ms <= :now3",
         soci::use(now_ms), soci::use(now_ms), soci::use(now_ms);
     std::vector<Task> tasks;
+    std::vector<std::string> broken;
     TaskRow row;
     const auto limit = static_cast<std::int64_t>(count);
     soci::statement waiting =
@@ -202,9 +226,15 @@ Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t
                   soci::use(now_ms), soci::use(limit)));
     waiting.execute();
     while (waiting.fetch()) {
-      TRY(Task task, row.read());
-      tasks.push_back(std::move(task));
+      Result<Task> task = row.read();
+      if (task.ok()) {
+        tasks.push_back(std::move(*task));
+      } else {
+        log_unreadable(row.task.id, task.error());
+        broken.push_back(row.task.id);
+      }
     }
+    for (const std::string& id : broken) fail(session, id, now_ms, unreadable);
     for (Task& task : tasks) {
       session << "UPDATE tasks SET status = 'running', start_time_ms = :now, attempts = attempts + 1 WHERE id = :id",
           soci::use(now_ms), soci::use(task.id);
@@ -213,6 +243,15 @@ Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t
       ++task.attempts;
     }
     return tasks;
+  });
+}
+
+Status TaskRepository::put_back(const std::string& id, std::int64_t earliest_ms) {
+  return database_.write("put a task back", [&](soci::session& session) -> Status {
+    session << "UPDATE tasks SET status = 'waiting', start_time_ms = 0, attempts = attempts - 1, earliest_ms = :earliest "
+               "WHERE id = :id AND status = 'running'",
+        soci::use(earliest_ms), soci::use(id);
+    return base::kDone;
   });
 }
 
@@ -268,17 +307,13 @@ Result<std::size_t> TaskRepository::recover(std::int64_t now_ms, const std::stri
       while (running.fetch()) ids.push_back(id);
     }
     for (const std::string& id : ids) {
-      TRY(Task task, fetch(session, id));
-      if (task.retry_on_crash && task.attempts < 2) {
+      const Result<Task> task = fetch(session, id);
+      if (!task.ok()) log_unreadable(id, task.error());
+      if (task.ok() && task->retry_on_crash && task->attempts < 2) {
         session << "UPDATE tasks SET status = 'waiting', start_time_ms = 0 WHERE id = :id", soci::use(id);
-        continue;
+      } else {
+        fail(session, id, now_ms, failure);
       }
-      task.failure = failure;
-      const std::string outcome = outcome_of(task);
-      const std::int64_t remove_at_ms = now_ms + task.result_ttl_s * 1000;
-      session
-          << "UPDATE tasks SET status = 'failure', end_time_ms = :now, remove_at_ms = :remove, outcome = :outcome WHERE id = :id",
-          soci::use(now_ms), soci::use(remove_at_ms), soci::use(outcome), soci::use(id);
     }
     return ids.size();
   });
@@ -305,10 +340,30 @@ Result<std::vector<std::string>> TaskRepository::prune(std::int64_t now_ms) {
   });
 }
 
-Result<std::size_t> TaskRepository::count_waiting(const std::string& api_id) {
+Result<std::vector<Task>> TaskRepository::list(std::size_t count) {
+  return database_.read("list tasks", [&](soci::session& session) -> Result<std::vector<Task>> {
+    TaskRow row;
+    const auto limit = static_cast<std::int64_t>(count);
+    soci::statement statement = row.bind(
+        (session.prepare << fmt::format("SELECT {} FROM tasks ORDER BY sequence DESC LIMIT :count", kColumns), soci::use(limit)));
+    statement.execute();
+    std::vector<Task> tasks;
+    while (statement.fetch()) {
+      if (auto task = row.read(); task.ok()) {
+        tasks.push_back(std::move(*task));
+      } else {
+        log_unreadable(row.task.id, task.error());
+      }
+    }
+    return tasks;
+  });
+}
+
+Result<std::size_t> TaskRepository::count_waiting(const Task& task) {
   return database_.read("count tasks", [&](soci::session& session) -> Result<std::size_t> {
     std::int64_t count = 0;
-    session << "SELECT COUNT(*) FROM tasks WHERE status = 'waiting' AND api_id = :api_id", soci::use(api_id), soci::into(count);
+    const std::string bound = bound_of(task);
+    session << "SELECT COUNT(*) FROM tasks WHERE status = 'waiting' AND api_id = :bound", soci::use(bound), soci::into(count);
     return static_cast<std::size_t>(count);
   });
 }

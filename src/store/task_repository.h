@@ -16,13 +16,17 @@ class TaskRepository final : public domain::TaskStore {
 
   base::Status insert(const domain::Task& task) override;
   base::Result<domain::Task> get(const std::string& id) override;
-  base::Result<std::vector<domain::Task>> claim(std::int64_t now_ms, std::size_t count) override;
+  base::Result<std::vector<domain::Task>> claim(std::int64_t now_ms, std::size_t count,
+                                               const std::string& unreadable) override;
+  base::Status put_back(const std::string& id, std::int64_t earliest_ms) override;
   base::Status finish(const domain::Task& task) override;
   base::Result<bool> cancel_waiting(const std::string& id, std::int64_t now_ms) override;
   base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) override;
   // At most 1000 tasks in one call.
   base::Result<std::vector<std::string>> prune(std::int64_t now_ms) override;
-  base::Result<std::size_t> count_waiting(const std::string& api_id) override;
+  // One that cannot be read is left out and logged.
+  base::Result<std::vector<domain::Task>> list(std::size_t count) override;
+  base::Result<std::size_t> count_waiting(const domain::Task& task) override;
   base::Result<std::optional<std::int64_t>> next_start_ms() override;
 
  private:

@@ -20,7 +20,7 @@
 
 namespace funcgate::wire {
 
-inline constexpr std::uint8_t kVersion = 1;
+inline constexpr std::uint8_t kVersion = 2;
 inline constexpr std::size_t kHeadBytes = 16;
 inline constexpr std::size_t kPayloadBytesMax = 640u << 20;
 

@@ -1,9 +1,12 @@
 #include "wire/messages.h"
 
+#include <algorithm>
+
 namespace funcgate::wire {
 namespace {
 
-constexpr std::uint32_t kFieldsMax = 4096;
+// Headers and text parts: the most that a configuration may allow (limits.form_fields).
+constexpr std::uint32_t kFieldsMax = 100'000;
 
 template <class Field>
 void write_pairs(FrameWriter& writer, const std::vector<Field>& fields) {
@@ -18,7 +21,8 @@ template <class Field>
 bool read_pairs(FieldReader& reader, std::vector<Field>& fields) {
   const auto count = reader.u32();
   if (count > kFieldsMax) return false;
-  fields.reserve(count);
+  // Whoever claims many fields and sends few costs no memory.
+  fields.reserve(std::min<std::uint32_t>(count, 256));
   for (std::uint32_t i = 0; i < count && !reader.failed(); ++i) {
     Field field;
     field.name = reader.text();
@@ -40,6 +44,7 @@ void encode_invoke(std::string& out, std::uint64_t call, std::uint16_t slot, con
   writer.u32(invoke.timeout_ms);
   writer.u32(invoke.result_bytes_max);
   writer.u32(invoke.large_result_bytes_max);
+  writer.u16(invoke.json_depth_max);
   for (std::string_view text : {invoke.api_id, invoke.trace_id, invoke.task_id, invoke.root_task_id, invoke.origin,
                                 invoke.origin_id, invoke.function_chain}) {
     writer.text(text);
@@ -71,6 +76,7 @@ std::optional<Invoke> decode_invoke(std::string_view payload) {
   invoke.timeout_ms = reader.u32();
   invoke.result_bytes_max = reader.u32();
   invoke.large_result_bytes_max = reader.u32();
+  invoke.json_depth_max = reader.u16();
   for (std::string_view* text : {&invoke.api_id, &invoke.trace_id, &invoke.task_id, &invoke.root_task_id, &invoke.origin,
                                  &invoke.origin_id, &invoke.function_chain}) {
     *text = reader.text();

@@ -57,6 +57,7 @@ struct Invoke {
   std::string_view fixed_kwargs;  // JSON object of funcCallKwargs, placeholders included; empty = none
   std::uint32_t timeout_ms = 0;   // run time from now; the server kills at its end, DFF.DEADLINE counts down to it
   std::uint32_t result_bytes_max = 0, large_result_bytes_max = 0;
+  std::uint16_t json_depth_max = 64;  // levels of JSON that came with the request
   std::string_view api_id;
   std::string_view trace_id, task_id, root_task_id;
   std::string_view origin, origin_id;  // "funcAPI", API id
@@ -65,8 +66,9 @@ struct Invoke {
   std::uint16_t queue = 0;
   std::string_view eta, delay;  // as requested, JSON texts; empty = None
   std::string_view caller;      // JSON object for _DFF_CALLER; empty = {}
-  std::string_view method, path, query, host, hostname, protocol, ip, ips;  // ips: JSON list
-  std::string_view content_type;                                            // of the body, as sent
+  std::string_view method, path, query, host, hostname, protocol, ip;
+  std::string_view ips;           // JSON list, client first; empty = the client alone
+  std::string_view content_type;  // of the body, as sent
   std::vector<HeaderField> headers;                                         // credential fields are already gone
   std::string_view body;
   std::vector<FormPart> parts;  // multipart text parts, in order
@@ -99,6 +101,7 @@ enum ReplyFlag : std::uint16_t {
   kAuthFalse = 64,     // Auth: exactly False
   kAuthValue = 128,    // Auth: a text or JSON value, in `body` as JSON
   kAuthOther = 256,    // Auth: something else; `body` is the value as JSON where JSON has it, else null
+  kNone = 512,         // Value: a plain None, which `body` spells null
 };
 
 struct Reply {

@@ -8,10 +8,12 @@
 namespace funcgate::worker {
 namespace {
 
-constexpr std::size_t kFieldsMax = 1000;
+// The gateway has refused requests over limits.query_fields and limits.form_fields; this is the most those may be.
+constexpr std::size_t kFieldsMax = 100'000;
 
-std::optional<BadRequest> read_object(std::string_view text, std::string_view what, JsonReader& reader, PyRef& object) {
-  object = reader.read(text);
+std::optional<BadRequest> read_object(std::string_view text, std::string_view what, JsonReader& reader, unsigned depth_max,
+                                      PyRef& object) {
+  object = reader.read(text, depth_max);
   if (!object) return BadRequest{std::string(what) + " is not valid JSON: " + reader.problem(), {}};
   if (!PyDict_CheckExact(object.get())) return BadRequest{std::string(what) + " must be a JSON object", {}};
   return std::nullopt;
@@ -38,7 +40,7 @@ std::optional<BadRequest> post_standard(const wire::Invoke& invoke, JsonReader& 
     return BadRequest{"The body of the standard form must be JSON: set Content-Type to application/json", {}};
   }
   PyRef whole;
-  if (auto bad = read_object(invoke.body, "The body", reader, whole)) return bad;
+  if (auto bad = read_object(invoke.body, "The body", reader, invoke.json_depth_max, whole)) return bad;
   if (auto bad = take_object(whole.get(), "kwargs", arguments.kwargs)) return bad;
   if (auto bad = take_object(whole.get(), "options", arguments.options)) return bad;
   return refuse_others(whole.get(), (arguments.kwargs ? 1 : 0) + (arguments.options ? 1 : 0), "body");
@@ -54,7 +56,7 @@ std::optional<BadRequest> get_standard(const wire::Invoke& invoke, JsonReader& r
       return BadRequest{"Only kwargs and options are allowed in the query of the standard form", {}};
     PyRef& target = *name == "kwargs" ? arguments.kwargs : arguments.options;
     if (target) return BadRequest{*name + " is given twice", {}};
-    if (auto bad = read_object(*value, *name, reader, target)) return bad;
+    if (auto bad = read_object(*value, *name, reader, invoke.json_depth_max, target)) return bad;
   }
   return std::nullopt;
 }
@@ -84,7 +86,7 @@ std::optional<BadRequest> post_simplified(const wire::Invoke& invoke, JsonReader
   if (invoke.body.empty()) return std::nullopt;
   switch (type) {
     case MediaType::Json:
-      return read_object(invoke.body, "The body", reader, arguments.kwargs);
+      return read_object(invoke.body, "The body", reader, invoke.json_depth_max, arguments.kwargs);
     case MediaType::UrlEncoded:
       return text_fields(invoke.body, "form", arguments);
     case MediaType::Text:
@@ -103,7 +105,10 @@ std::optional<BadRequest> post_simplified(const wire::Invoke& invoke, JsonReader
 std::optional<BadRequest> read_form(const wire::Invoke& invoke, JsonReader& reader, RawArguments& arguments) {
   switch (invoke.form) {
     case wire::ArgumentForm::Kwargs:
-      return invoke.body.empty() ? std::nullopt : read_object(invoke.body, "kwargs", reader, arguments.kwargs);
+      // The server's own: within any limit when they came, and written anew since.
+      return invoke.body.empty()
+                 ? std::nullopt
+                 : read_object(invoke.body, "kwargs", reader, JsonReader::kDepthMax, arguments.kwargs);
     case wire::ArgumentForm::PostStandard:
       return post_standard(invoke, reader, arguments);
     case wire::ArgumentForm::PostSimplified:

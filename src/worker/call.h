@@ -36,6 +36,8 @@ struct Runtime {
   std::string resources;  // folder of all script sets' resources, or empty
   PyRef namespace_;       // the built-ins of all scripts
   Call* call = nullptr;   // the running one
+  // Levels of JSON that the module's parse_json() reads; less while arguments of a request are being converted.
+  unsigned json_depth_max = JsonReader::kDepthMax;
 };
 
 }  // namespace funcgate::worker

@@ -43,7 +43,7 @@ PyObject* parse_json(PyObject*, PyObject* text) {
   const std::string_view bytes = text_of(text);
   if (PyErr_Occurred() != nullptr) return nullptr;
   JsonReader* reader = the_runtime != nullptr ? &the_runtime->reader : early_reader();
-  PyRef value = reader->read(bytes);
+  PyRef value = reader->read(bytes, the_runtime != nullptr ? the_runtime->json_depth_max : JsonReader::kDepthMax);
   if (!value) PyErr_SetString(PyExc_ValueError, reader->problem().c_str());
   return value.release();
 }

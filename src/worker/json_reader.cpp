@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -57,14 +58,15 @@ std::nullptr_t JsonReader::fail(const char* what) {
   return nullptr;
 }
 
-PyRef JsonReader::read(std::string_view text) {
+PyRef JsonReader::read(std::string_view text, unsigned depth_max) {
   const bool ascii = is_ascii(text.data(), text.size());
   if (!ascii && !simdjson::validate_utf8(text.data(), text.size())) {
     problem_ = "invalid UTF-8";
     return {};
   }
   // Making objects can start a garbage collection, and that a __del__ which comes back to this reader: the place is kept.
-  const Place before = std::exchange(place_, Place{text.data(), text.data(), text.data() + text.size(), ascii});
+  const Place whole{text.data(), text.data(), text.data() + text.size(), ascii, std::min(depth_max, kDepthMax)};
+  const Place before = std::exchange(place_, whole);
   PyRef result = read_whole();
   place_ = before;
   return result;
@@ -91,9 +93,9 @@ PyObject* JsonReader::value(unsigned depth) {
   if (place_.at == place_.end) return fail("a value is missing");
   switch (*place_.at) {
     case '{':
-      return depth <= kDepthMax ? object(depth) : fail("nested too deeply");
+      return depth <= place_.depth_max ? object(depth) : fail("nested too deeply");
     case '[':
-      return depth <= kDepthMax ? array(depth) : fail("nested too deeply");
+      return depth <= place_.depth_max ? array(depth) : fail("nested too deeply");
     case '"':
       return string();
     case 't':

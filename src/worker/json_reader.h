@@ -1,7 +1,7 @@
 // Bytes to Python objects in one pass: no document tree in between, member names from a cache of interned strings.
 //
-// Strict beyond RFC 8259, like base/json_scan.h: repeated member names, more than kDepthMax levels, lone surrogates and invalid
-// UTF-8 are refused. Integers of any size become int, everything with a fraction or an exponent a finite float.
+// Strict beyond RFC 8259, like base/json_scan.h: repeated member names, too many levels, lone surrogates and invalid UTF-8 are
+// refused. Integers of any size become int, everything with a fraction or an exponent a finite float.
 // A recursive reader over the caller's own bytes was chosen over simdjson's document: it needs no padded copy and no tape, and it
 // keeps integers beyond 64 bits; UTF-8 is validated by simdjson's vector code.
 // Thread-safety: none; the caller holds the GIL.
@@ -25,8 +25,8 @@ class JsonReader {
   JsonReader& operator=(const JsonReader&) = delete;
 
   // The value of `text`, or an empty reference: then problem() says what is wrong (never repeats the input) and no Python
-  // exception is set.
-  PyRef read(std::string_view text);
+  // exception is set. `depth_max`: levels of objects and lists, at most kDepthMax.
+  PyRef read(std::string_view text, unsigned depth_max = kDepthMax);
   const std::string& problem() const { return problem_; }
 
  private:
@@ -35,6 +35,7 @@ class JsonReader {
     const char* at = nullptr;
     const char* end = nullptr;
     bool ascii = true;
+    unsigned depth_max = kDepthMax;
   };
   PyRef read_whole();
   PyObject* value(unsigned depth);

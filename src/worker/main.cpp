@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/text.h"
+#include "worker/sandbox.h"
 #include "worker/zygote.h"
 
 namespace {
@@ -26,7 +27,9 @@ int run(int count, char** arguments) {
       return 0;
     }
     if (argument == "--version") {
-      std::puts("funcgate-worker " FUNCGATE_VERSION);
+      std::puts(funcgate::worker::memory_is_limited() ? "funcgate-worker " FUNCGATE_VERSION
+                                                      : "funcgate-worker " FUNCGATE_VERSION
+                                                        " (built with a sanitizer: memory is not limited)");
       return 0;
     }
     if (argument == "--zygote") {

@@ -90,6 +90,8 @@ void ReplyBuilder::value(PyObject* result, const wire::Invoke& invoke, const Cal
     reply.content_type = kJson;
   } else if (!inline_body(result, invoke.result_bytes_max, writer, reply.content_type)) {
     return invalid(Py_TYPE(result)->tp_name, reply);
+  } else if (result == Py_None) {
+    reply.flags |= wire::kNone;
   }
   reply.flags |= wire::kCacheable;
   reply.body = body_;

@@ -8,7 +8,7 @@
 namespace funcgate::worker {
 namespace {
 
-constexpr std::size_t kFieldsMax = 1000;
+constexpr std::size_t kFieldsMax = 100'000;  // the gateway has refused requests over the configured limits
 constexpr std::array<std::string_view, 13> kNames = {"method", "url",  "originalUrl", "host", "hostname", "protocol", "headers",
                                                      "query",  "body", "rawBody",     "ip",   "ips",      "xhr"};
 
@@ -226,7 +226,7 @@ PyRef RequestObject::whole_body() {
   PyRef parsed;
   switch (media_type(invoke_.content_type)) {
     case MediaType::Json:
-      parsed = invoke_.body.empty() ? PyRef() : reader_.read(invoke_.body);
+      parsed = invoke_.body.empty() ? PyRef() : reader_.read(invoke_.body, invoke_.json_depth_max);
       break;
     case MediaType::UrlEncoded:
       parsed = parse_fields(invoke_.body, kFieldsMax);
@@ -251,8 +251,14 @@ PyRef RequestObject::raw_body() const {
 }
 
 PyRef RequestObject::addresses() {
-  PyRef list = invoke_.ips.empty() ? PyRef() : reader_.read(invoke_.ips);
-  return list && PyList_Check(list.get()) ? list : PyRef::steal(PyList_New(0));
+  if (!invoke_.ips.empty()) {
+    PyRef list = reader_.read(invoke_.ips);
+    if (list && PyList_Check(list.get())) return list;
+  }
+  PyRef list = PyRef::steal(PyList_New(0));
+  const PyRef client = py_text(invoke_.ip);
+  if (!list || !client || PyList_Append(list.get(), client.get()) != 0) return {};
+  return list;
 }
 
 bool RequestObject::sent_by_script() const {

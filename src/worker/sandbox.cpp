@@ -21,6 +21,11 @@ namespace {
 #define FUNCGATE_SHADOW_MEMORY 1
 #endif
 #endif
+#ifdef FUNCGATE_SHADOW_MEMORY
+constexpr bool kMemoryIsLimited = false;
+#else
+constexpr bool kMemoryIsLimited = true;
+#endif
 
 // Landlock by its numbers: the headers of the distribution are older than its kernels.
 constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
@@ -83,12 +88,11 @@ base::Status set_limits(const SandboxRules& rules) {
   TRY_DONE(limit(RLIMIT_FSIZE, 16ull << 30, "RLIMIT_FSIZE"));
   TRY_DONE(limit(RLIMIT_MEMLOCK, 0, "RLIMIT_MEMLOCK"));
   TRY_DONE(limit(RLIMIT_MSGQUEUE, 0, "RLIMIT_MSGQUEUE"));
-#ifndef FUNCGATE_SHADOW_MEMORY
+  if (!kMemoryIsLimited) return base::kDone;
   // Private writable memory is what a script allocates; the interpreter itself gets some on top. The address space bounds shared
   // mappings, which RLIMIT_DATA does not see, and leaves room for libraries and reserved stacks.
   TRY_DONE(limit(RLIMIT_DATA, rules.memory_bytes + (32ull << 20), "RLIMIT_DATA"));
   TRY_DONE(limit(RLIMIT_AS, rules.memory_bytes + (1024ull << 20), "RLIMIT_AS"));
-#endif
   return base::kDone;
 }
 
@@ -145,6 +149,8 @@ base::Status restrict_files(const SandboxRules& rules) {
 }
 
 }  // namespace
+
+bool memory_is_limited() { return kMemoryIsLimited; }
 
 base::Status enter_sandbox(const SandboxRules& rules) {
   // Writing to a closed connection and to a full file are errors, not deaths.

@@ -25,6 +25,9 @@ struct SandboxRules {
 // Unavailable: the kernel lacks something; the worker must not go on.
 base::Status enter_sandbox(const SandboxRules& rules);
 
+// Whether SandboxRules::memory_bytes is enforced. Not in builds with a sanitizer, whose shadow memory no limit would admit.
+bool memory_is_limited();
+
 // The part in seccomp_filter.cpp.
 base::Status install_seccomp_filter(bool network);
 

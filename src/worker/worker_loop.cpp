@@ -181,7 +181,10 @@ void WorkerLoop::perform(Call& call, wire::Reply& reply) {
   options_ = {};
   std::optional<BadRequest> bad = read_argument_form(invoke, runtime_.reader, raw);
   if (!bad) bad = read_options(invoke, raw.options.get(), call.start_ms, options_);
+  // Lists and objects inside of texts are part of the request too.
+  if (raw.texts) runtime_.json_depth_max = invoke.json_depth_max;
   if (!bad) bad = bind_arguments(invoke, *call.function, runtime_, raw);
+  runtime_.json_depth_max = JsonReader::kDepthMax;
   if (bad) return builder_.bad_request(*bad, reply);
   reply.options = options_.accepted;
   if (invoke.mode == wire::InvokeMode::Validate) return builder_.canonical(raw.kwargs.get(), runtime_.writer, reply);

@@ -154,7 +154,7 @@ def steady(tmp_path_factory):
 
 @pytest.mark.parametrize("name", INVALID)
 def test_invalid_documents(steady, name):
-    """identity §12, §13; authentication §10: an error anywhere changes nothing, exit 7 (5 for a conflict with what is stored)."""
+    """authentication 1; identity §12, §13; authentication §10: an error anywhere changes nothing, exit 7 (5 for a conflict with what is stored)."""
     beside = f"beside-{list(INVALID).index(name)}"
     made = INVALID[name]().api(beside, "shop__main.hello")
     done = steady.try_apply(made)

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 from support.resources import PROBE, Resources
 from support.server import BINARY, wait_until
 
@@ -65,8 +66,15 @@ def test_workers_killed_during_a_call(server, client):
     assert not set(workers) & set(server.workers())
 
 
+def worker_version() -> str:
+    worker = BINARY.with_name("funcgate-worker")
+    return subprocess.run([worker, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
+
+
 def test_worker_over_its_memory(make_server):
     """function-apis §19: worker_memory_bytes: the call fails, the server and the next call do not."""
+    if "memory is not limited" in worker_version():
+        pytest.skip("a worker that was built with a sanitizer says that it does not limit memory")
     server = make_server(resources(), config="[limits]\nworker_memory_bytes = 268435456\n")
     answer = server.client.get("/api/v1/al/eat/s")
     assert answer.error in ("500.1", "502.99"), answer.body
@@ -95,6 +103,7 @@ def generation(number: int) -> Resources:
     return made.api("number", "gen__main.number", "token", note=f"number {number}")
 
 
+@pytest.mark.timeout(120 + 10 * ROUNDS)
 def test_killed_during_apply(make_server):
     """identity I12: a killed apply leaves the state before or after it, never a mixture, and the server starts again."""
     server = make_server(generation(0))
@@ -115,6 +124,7 @@ def test_killed_during_apply(make_server):
     assert server.client.get("/api/v1/al/number/s", {"X-Token": "token-of-number-1000"}).expect(200).json == 1000
 
 
+@pytest.mark.timeout(900 + 10 * ROUNDS)
 def test_killed_with_tasks(make_server):
     """function-apis §11: every task that was answered 202 is known after the crash and ends."""
     server = make_server(resources())
@@ -142,8 +152,15 @@ def test_killed_with_tasks(make_server):
         server.start()
     assert urls, "no task was accepted"
     client = server.client
+
+    def status_of(url):
+        return client.get(url).expect(200).json["data"]["status"]
+
+    # All are known, whatever they have come to; the newest wait behind up to `tasks_waiting` others.
+    for url in urls:
+        assert status_of(url) in ("waiting", "running", "success", "failure")
     for url in urls[-300:]:
         def ended():
-            status = client.get(url).expect(200).json["data"]["status"]
+            status = status_of(url)
             return status if status not in ("waiting", "running") else None
-        assert wait_until(ended, f"{url} ends", 60, 0.12) in ("success", "failure")
+        assert wait_until(ended, f"{url} ends", 600, 0.12) in ("success", "failure")

@@ -1,10 +1,13 @@
 """GET /openapi.json (function-apis §18, statement 25)."""
 
 import re
+import time
+from datetime import datetime, timezone
 
 import pytest
 
 from support.resources import Resources
+from support.server import wait_until
 
 SHOP = '''
 from typing import Literal, Optional
@@ -150,3 +153,25 @@ def test_access_off(make_server):
     """§18: [openapi] access = off."""
     server = make_server(world(), config='[openapi]\naccess = "off"\n')
     server.client.get("/openapi.json").refused("404.41")
+
+
+def test_expiry(make_server):
+    """§18: an API that expires leaves the document at that moment, and the ETag changes."""
+    moment = time.time() + 6
+    at = datetime.fromtimestamp(moment, timezone.utc).isoformat()
+    made = Resources().scripts("shop", main=SHOP).api("stays", "shop__main.quote", showInDoc=True).api("leaves", "shop__main.quote", showInDoc=True, expireTime=at)
+    client = make_server(made).client
+    first = client.get("/openapi.json").expect(200)
+    assert time.time() < moment and paths_of(first.json, "leaves")
+    wait_until(lambda: time.time() > moment, "the moment is past", 20)
+    client.get("/api/v1/al/leaves/s?sku=a").refused("403.21")
+    second = client.get("/openapi.json", {"If-None-Match": first.header("ETag")}).expect(200)
+    assert not paths_of(second.json, "leaves") and paths_of(second.json, "stays") and second.header("ETag") != first.header("ETag")
+    client.get("/openapi.json", {"If-None-Match": second.header("ETag")}).expect(304)
+
+
+def test_access_signed_in(make_server):
+    """§18: [openapi] access = signed-in: nobody who only knows credentials of an API reads it."""
+    client = make_server(world(), config='[openapi]\naccess = "signed-in"\n').client
+    for headers in ({}, {"X-Shop-Token": SECRET}, {"Authorization": "Bearer a.b.c"}):
+        assert client.get("/openapi.json", headers).status in (401, 404)

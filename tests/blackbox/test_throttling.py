@@ -251,7 +251,10 @@ def test_trusted_proxy_is_believed(make_server):
     world = Resources().scripts("probe", main=PROBE).basic("staff", {"mia": PASSWORD}).api("basic", "probe__main.hello", "staff").api("see", "probe__main.see")
     client = make_server(world, '[server]\ntrusted_proxies = ["127.0.0.0/8"]\n').client.pinned(fresh_address())
     request = client.get("/api/v1/al/see/s", {"X-Forwarded-For": "198.51.100.7"}).expect(200).json["request"]
-    assert request["ip"] == "198.51.100.7"
+    assert request["ip"] == "198.51.100.7" and request["ips"] == ["198.51.100.7", client.address]
+    chain = client.get("/api/v1/al/see/s", {"X-Forwarded-For": "9.9.9.9, 198.51.100.7, 127.0.0.9"}).expect(200).json["request"]
+    assert chain["ips"] == ["198.51.100.7", "127.0.0.9", client.address], "what the caller claims himself is not believed"
+    assert client.get("/api/v1/al/see/s").expect(200).json["request"]["ips"] == [client.address]
     for number in range(10):
         get(client, "basic", {**basic("wrong password", f"name-{number}"), "X-Forwarded-For": "198.51.100.8"}).refused("401.99")
     blocked(get(client, "basic", {**basic(), "X-Forwarded-For": "198.51.100.8"}))

@@ -9,6 +9,8 @@ namespace funcgate::test {
 // False in sanitizer builds, which bring their own operator new: skip what counts.
 bool can_count_allocations();
 std::size_t allocations_of_this_thread();
+// Sum of what was asked for, whatever was given back since.
+std::size_t allocated_bytes_of_this_thread();
 
 // Allocations since it was made.
 class AllocationCount {
@@ -18,6 +20,17 @@ class AllocationCount {
 
  private:
   std::size_t before_;
+};
+
+// Lets the n-th allocation of this thread from now on fail once, as if memory had run out; n = 1 is the next one.
+class AllocationFault {
+ public:
+  explicit AllocationFault(std::size_t n);
+  ~AllocationFault();
+  AllocationFault(const AllocationFault&) = delete;
+  AllocationFault& operator=(const AllocationFault&) = delete;
+  // Whether it has failed.
+  bool happened() const;
 };
 
 }  // namespace funcgate::test

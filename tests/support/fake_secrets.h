@@ -6,6 +6,7 @@
 
 #include <map>
 #include <string>
+#include <vector>
 
 #include "crypto/hash.h"
 #include "crypto/keyed_hash.h"
@@ -59,10 +60,18 @@ class FakeSecretVault final : public domain::SecretVault {
   std::map<std::string, std::string> aliases;
 
   base::Result<std::string> seal(std::string_view plain, std::initializer_list<std::string_view> bound_to) override {
-    return key_.seal(plain, bound_to);
+    return keys_.front().seal(plain, bound_to);
   }
   base::Result<base::SecretString> open(std::string_view sealed, std::initializer_list<std::string_view> bound_to) override {
-    return key_.open(sealed, bound_to);
+    for (const crypto::SealingKey& key : keys_) {
+      if (key.kid() == kid_of(sealed)) return key.open(sealed, bound_to);
+    }
+    return keys_.front().open(sealed, bound_to);
+  }
+  // Another key seals from now on; what the old ones sealed still opens, unless `forget`.
+  void rotate(bool forget = false) {
+    if (forget) keys_.clear();
+    keys_.insert(keys_.begin(), crypto::SealingKey(base::SecretString(random_.bytes(32)), random_));
   }
   base::Result<base::SecretString> look_up(std::string_view alias) override {
     const auto found = aliases.find(std::string(alias));
@@ -70,10 +79,13 @@ class FakeSecretVault final : public domain::SecretVault {
       return base::Error{base::Code::NotFound, fmt::format("the keystore has no alias \"{}\"", alias), {}};
     return base::SecretString(found->second);
   }
+  std::string sealing_kid() override { return keys_.front().kid(); }
+  std::string kid_of(std::string_view sealed) override { return crypto::sealed_kid(sealed).value_or(std::string()); }
 
  private:
   FakeRandom random_{7};
-  crypto::SealingKey key_{base::SecretString("a sealing key of the tests, 32 bytes or more"), random_};
+  std::vector<crypto::SealingKey> keys_{
+      crypto::SealingKey(base::SecretString("a sealing key of the tests, 32 bytes or more"), random_)};
 };
 
 }  // namespace funcgate::test

@@ -61,16 +61,16 @@ class MemoryJournalStore final : public domain::JournalStore {
     std::erase_if(records_, [&](const auto& record) { return record.trigger_time_ms < records_before_ms; });
     return base::kDone;
   }
-  base::Result<std::vector<domain::StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
-                                                            std::int64_t from_ms, std::int64_t to_ms,
-                                                            std::size_t count) override {
+  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery& query) override {
     const std::lock_guard lock(mutex_);
     std::vector<domain::StoredCallRecord> out;
-    for (auto record = records_.rbegin(); record != records_.rend() && out.size() < count; ++record) {
-      if (!api_id.empty() && record->api_id != api_id) continue;
-      if (!caller.empty() && record->caller != caller) continue;
-      if (status != 0 && record->status != status) continue;
-      if ((from_ms != 0 && record->trigger_time_ms < from_ms) || (to_ms != 0 && record->trigger_time_ms > to_ms)) continue;
+    const auto other = [](const std::string& wanted, const std::string& found) { return !wanted.empty() && wanted != found; };
+    for (auto record = records_.rbegin(); record != records_.rend() && out.size() < query.count; ++record) {
+      if (other(query.api_id, record->api_id) || other(query.caller, record->caller)) continue;
+      if (other(query.trace_id, record->trace_id) || other(query.reason, record->reason)) continue;
+      if (query.status != 0 && record->status != query.status) continue;
+      if (query.from_ms != 0 && record->trigger_time_ms < query.from_ms) continue;
+      if (query.to_ms != 0 && record->trigger_time_ms > query.to_ms) continue;
       out.push_back(*record);
     }
     return out;

@@ -10,7 +10,8 @@ class FunctionRunner {
  public:
   virtual ~FunctionRunner() = default;
   // Ends at the latest at queue_deadline + timeout (+ a second for the kill), whatever happens to a worker. `invocation` and
-  // all it refers to live until then. Nothing runs twice.
+  // all it refers to live until then. Nothing runs twice. A call whose caller leaves while it
+  // waits for a worker is not run (see Call::presence); one that runs is finished.
   virtual base::Async<RunResult> run(const Invocation& invocation) = 0;
   // Ends the run of this task, wherever it waits or runs: its result is Cancelled. Nothing happens if there is none.
   virtual void cancel(const std::string& task_id) = 0;

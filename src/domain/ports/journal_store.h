@@ -22,6 +22,17 @@ struct StoredCallRecord {
   std::int64_t trigger_time_ms = 0;
   int status = 0;
   std::int64_t kept_max = 100;
+  std::string reason = {}, address = {};
+  std::int64_t sequence = 0;  // given by the store, for cursors
+};
+
+// Empty texts and 0 match everything.
+struct CallQuery {
+  std::string api_id, caller, trace_id, reason, address;
+  int status = 0;
+  std::int64_t from_ms = 0, to_ms = 0;   // both included
+  std::int64_t before_sequence = 0;      // 0: from the newest
+  std::size_t count = 50;
 };
 
 class JournalStore {
@@ -36,9 +47,8 @@ class JournalStore {
   virtual base::Result<std::vector<JournalBlock>> read(std::int64_t sequence, std::size_t count) = 0;
   // Removes blocks older than `blocks_before_ms` (keeping the newest) and records older than `records_before_ms`.
   virtual base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) = 0;
-  // Newest first; empty texts and 0 match everything.
-  virtual base::Result<std::vector<StoredCallRecord>> query(const std::string& api_id, const std::string& caller, int status,
-                                                            std::int64_t from_ms, std::int64_t to_ms, std::size_t count) = 0;
+  // In the order of writing, newest first.
+  virtual base::Result<std::vector<StoredCallRecord>> query(const CallQuery& query) = 0;
 };
 
 }  // namespace funcgate::domain

@@ -1,6 +1,8 @@
 // Recorder: where calls are accounted for. One per io thread: reserve before the run, fill after it.
 #pragma once
 
+#include "base/async.h"
+#include "base/io_thread.h"
 #include "domain/call_record.h"
 
 namespace funcgate::domain {
@@ -15,6 +17,8 @@ class Recorder {
   // A refusal: needs no place; equal ones (address, API, reason) of one second merge; may be counted only when its share of
   // the ring is used up.
   virtual void record_refusal(CallRecord record) = 0;
+  // Ends when every call recorded here so far is on disk (true), or at `deadline_ns` (false). On the recorder's own io thread.
+  virtual base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) = 0;
 };
 
 }  // namespace funcgate::domain

@@ -39,6 +39,10 @@ class SecretVault {
   // The value of an alias, ASCII case ignored. NotFound: there is none. PermissionDenied: it is one of the server's own secrets,
   // which no document may copy.
   virtual base::Result<base::SecretString> look_up(std::string_view alias) = 0;
+  // The kid of the key that seals now, empty: none is usable; and of the key that a text was sealed with, empty: it is no sealed
+  // text.
+  virtual std::string sealing_kid() = 0;
+  virtual std::string kid_of(std::string_view sealed) = 0;
 };
 
 }  // namespace funcgate::domain

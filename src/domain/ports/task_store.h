@@ -16,17 +16,24 @@ class TaskStore {
   // NotFound for unknown and outdated ids.
   virtual base::Result<Task> get(const std::string& id) = 0;
   // At most `count` waiting tasks with earliest_ms <= now, oldest first; they are Running with start time `now_ms` on return.
-  // Waiting ones past expires_at_ms become Expire and are not returned.
-  virtual base::Result<std::vector<Task>> claim(std::int64_t now_ms, std::size_t count) = 0;
+  // Waiting ones past expires_at_ms become Expire and are not returned, nor are those that cannot be read: they end as Failure
+  // with `unreadable` and a log line, so that they block nobody.
+  virtual base::Result<std::vector<Task>> claim(std::int64_t now_ms, std::size_t count, const std::string& unreadable) = 0;
+  // Running → Waiting until `earliest_ms`, as if it had never been claimed. Nothing happens to a task that does not run.
+  virtual base::Status put_back(const std::string& id, std::int64_t earliest_ms) = 0;
   // Ends a task if it is not ended yet (Conflict otherwise): status, end time, result members of `task`.
   virtual base::Status finish(const Task& task) = 0;
   // Waiting → Cancelled: true. Running: false (the runner must stop it). Ended: Conflict.
   virtual base::Result<bool> cancel_waiting(const std::string& id, std::int64_t now_ms) = 0;
-  // After a start: Running tasks go back to Waiting once if retry_on_crash, else they end as Failure with `failure`.
+  // After a start: Running tasks go back to Waiting once if retry_on_crash, else they end as Failure with `failure`, as do
+  // those that cannot be read.
   virtual base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) = 0;
   // Removes ended tasks whose result_ttl_s is over; returns their folders.
   virtual base::Result<std::vector<std::string>> prune(std::int64_t now_ms) = 0;
-  virtual base::Result<std::size_t> count_waiting(const std::string& api_id) = 0;
+  // Waiting tasks that share one bound with `task`: those of its API, or of its function if it has none (DFF.FUNC).
+  // The newest tasks first, without their results, at most `count`.
+  virtual base::Result<std::vector<Task>> list(std::size_t count) = 0;
+  virtual base::Result<std::size_t> count_waiting(const Task& task) = 0;
   // Earliest time a waiting task may start, or nullopt.
   virtual base::Result<std::optional<std::int64_t>> next_start_ms() = 0;
 };

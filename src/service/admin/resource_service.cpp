@@ -6,6 +6,11 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "service/admin/identity_service.h"
+#include "service/admin/sealed_texts.h"
+#include "service/apply/events.h"
+#include "service/apply/export_identity.h"
+#include "service/apply/identity_draft.h"
 #include "service/apply/plan.h"
 
 namespace funcgate::service {
@@ -30,6 +35,12 @@ std::optional<std::int64_t> version_of(const Configuration& configuration, Resou
     case ResourceKind::ApiAuthentication: return look_up(configuration.api_authentications);
     case ResourceKind::FuncApi: return look_up(configuration.function_apis);
     case ResourceKind::EnvVariable: return look_up(configuration.env_variables);
+    case ResourceKind::User:
+    case ResourceKind::UserGroup:
+    case ResourceKind::Role:
+    case ResourceKind::PasswordPolicy:
+    case ResourceKind::PrivilegeAudit:
+    case ResourceKind::SecretKey: break;  // kept elsewhere
   }
   return std::nullopt;
 }
@@ -114,33 +125,58 @@ Status ResourceService::read_anew() {
   return base::kDone;
 }
 
-Status ResourceService::commit(Plan& plan, const ApplyOptions& options) {
-  auto sequence = parts_.store.commit(plan.result.changes, plan.next.sequence, options.author, options.note);
-  if (sequence.ok()) {
-    plan.next.sequence = *sequence;
-    return base::kDone;
-  }
+// What the store holds is what is served: a row that was removed or damaged behind our back closes what it belongs to with the
+// next change, and not only at the next start.
+ConfigurationPtr ResourceService::stored_or(Configuration computed) {
+  auto loaded = parts_.store.load();
+  if (loaded.ok()) return std::make_shared<const Configuration>(std::move(*loaded));
+  base::log::error("configuration.not_read", {{"problem", loaded.error().message}});
+  return std::make_shared<const Configuration>(std::move(computed));
+}
+
+Result<std::int64_t> ResourceService::commit(domain::ChangeSet changes) {
+  auto committed = parts_.identity != nullptr
+                       ? parts_.identity->commit_with(changes)
+                       : parts_.store.commit(changes.resources, changes.expected_sequence, changes.author, changes.note);
+  if (committed.ok()) return committed;
   // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
   if (const Status read = read_anew(); !read.ok())
     base::log::error("configuration.not_read", {{"problem", read.error().message}});
-  return sequence.error();
+  return committed.error();
 }
 
 Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals,
                                             const ApplyOptions& options) {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
-  const PlanTools tools{&parts_.codec, &parts_.vault, &parts_.host, parts_.clock.wall_ms()};
+  PlanTools tools{&parts_.codec, &parts_.vault, &parts_.host, parts_.clock.wall_ms(), {}};
+  std::optional<IdentityTools> people;
+  if (parts_.identity != nullptr) {
+    people.emplace(IdentityTools{parts_.identity->directory(), *parts_.identity_store, *parts_.hashing, *parts_.random,
+                                 parts_.is_instance_api_key});
+    tools.people = &*people;
+  } else if (parts_.directory != nullptr) {
+    tools.identity = lookup_in(parts_.directory->current());
+  }
   Plan plan = make_plan(*current, generation(), bundle, removals, options, tools);
-  if (!plan.result.problems.empty() || plan.result.changes.empty() || options.dry_run) {
+  if (!plan.result.problems.empty() || !plan.result.would_change() || options.dry_run) {
     plan.result.staged = nullptr;
     return std::move(plan.result);
   }
-  TRY_DONE(commit(plan, options));
+  domain::ChangeSet changes = plan.result.identity;
+  changes.resources = plan.result.changes;
+  changes.expected_sequence = plan.next.sequence;
+  auto events = events_of(plan.result, options, *current, plan.next);
+  changes.events.insert(changes.events.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
+  changes.author = options.author;
+  changes.note = options.note;
+  TRY(const std::int64_t sequence, commit(std::move(changes)));
+  if (plan.result.changes.empty()) return std::move(plan.result);  // only identities: the directory is live already
+  plan.next.sequence = sequence;
   base::log::info("configuration.changed",
                   {{"sequence", plan.next.sequence}, {"changes", plan.result.changes.size()}, {"author", options.author}});
   const domain::GenerationPtr live = plan.result.staged != nullptr ? plan.result.staged : generation();
-  publish(std::make_shared<const Configuration>(std::move(plan.next)), live);
+  publish(stored_or(std::move(plan.next)), live);
   return std::move(plan.result);
 }
 
@@ -181,10 +217,91 @@ Result<ApplyResult> ResourceService::remove(ResourceKind kind, const std::string
   return change(Bundle(), {{kind, id}}, options);
 }
 
-std::vector<ExportedFile> ResourceService::export_documents(const std::set<ResourceKind>& kinds) const {
+bool ResourceService::has_password_hash(const std::string& config_id, const std::string& username,
+                                        const std::string& hash) const {
+  const ConfigurationPtr current = configuration();
+  const auto found = current->api_authentications.find(config_id);
+  const auto* config =
+      found == current->api_authentications.end() ? nullptr : std::get_if<domain::BasicConfig>(&found->second.value.config);
+  return config != nullptr && std::any_of(config->users.begin(), config->users.end(), [&](const domain::BasicUser& user) {
+           return user.username == username && user.password_hash == hash;
+         });
+}
+
+Result<std::size_t> ResourceService::renew_passwords(const std::vector<RenewedPassword>& renewed) {
+  std::lock_guard changing(change_mutex_);
+  Configuration next = *configuration();
+  std::set<std::string> touched;
+  std::size_t count = 0;
+  for (const RenewedPassword& password : renewed) {
+    const auto found = next.api_authentications.find(password.config_id);
+    auto* config =
+        found == next.api_authentications.end() ? nullptr : std::get_if<domain::BasicConfig>(&found->second.value.config);
+    if (config == nullptr) continue;
+    for (domain::BasicUser& user : config->users) {
+      if (user.username != password.username || user.password_hash != password.old_hash) continue;
+      user.password_hash = password.new_hash;
+      touched.insert(password.config_id);
+      ++count;
+    }
+  }
+  if (count == 0) return count;
+  TRY(next.sequence, write_quietly(next, touched, {}, "passwords hashed with the configured parameters"));
+  publish(stored_or(std::move(next)), generation());
+  return count;
+}
+
+// Objects whose secrets have another form and the same meaning.
+Result<std::int64_t> ResourceService::write_quietly(const Configuration& next, const std::set<std::string>& authentications,
+                                                    const std::set<std::string>& variables, std::string note) {
+  domain::ChangeSet written;
+  for (const std::string& id : authentications) {
+    domain::ResourceChange change{.kind = ResourceKind::ApiAuthentication, .id = id};
+    change.api_authentication = next.api_authentications.find(id)->second;
+    written.resources.push_back(std::move(change));
+  }
+  for (const std::string& id : variables) {
+    domain::ResourceChange change{.kind = ResourceKind::EnvVariable, .id = id};
+    change.env_variable = next.env_variables.find(id)->second;
+    written.resources.push_back(std::move(change));
+  }
+  written.expected_sequence = next.sequence;
+  written.author = "system";
+  written.note = std::move(note);
+  return commit(std::move(written));
+}
+
+Result<std::size_t> ResourceService::reseal(std::size_t count_max) {
+  std::lock_guard changing(change_mutex_);
+  Configuration next = *configuration();
+  std::set<std::string> authentications, variables;
+  std::size_t count = 0;
+  each_sealed_text(next, [&](SealedText& text) {
+    if (count >= count_max || !seal_anew(parts_.vault, text)) return;
+    (text.is_variable ? variables : authentications).insert(text.id);
+    ++count;
+  });
+  if (count == 0) return count;
+  TRY(next.sequence, write_quietly(next, authentications, variables, "secrets sealed with the current key"));
+  publish(stored_or(std::move(next)), generation());
+  return count;
+}
+
+void ResourceService::publish_again(const std::function<void()>& before) {
+  std::lock_guard changing(change_mutex_);
+  before();
+  if (const ConfigurationPtr current = configuration()) publish(current, generation());
+}
+
+Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds) const {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
-  return export_configuration(*current, kinds);
+  std::vector<ExportedFile> files = export_configuration(*current, kinds);
+  if (parts_.identity == nullptr) return files;
+  TRY(std::vector<ExportedFile> identities, export_identities(*parts_.identity->directory(), *parts_.identity_store, kinds));
+  files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));
+  std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });
+  return files;
 }
 
 }  // namespace funcgate::service

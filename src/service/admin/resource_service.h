@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,8 +13,13 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/random.h"
+#include "base/snapshot.h"
+#include "domain/change_set.h"
+#include "domain/directory.h"
 #include "domain/ports/configuration_store.h"
 #include "domain/ports/function_host.h"
+#include "domain/ports/identity_store.h"
 #include "domain/ports/secret_codec.h"
 #include "service/apply/bundle.h"
 #include "service/apply/export.h"
@@ -21,11 +27,18 @@
 
 namespace funcgate::service {
 
+class IdentityService;
+class PasswordHashing;
 struct Plan;
 struct Removal;
 using ConfigurationPtr = std::shared_ptr<const domain::Configuration>;
 // Makes a committed state live: returns when every later call on this node uses it. Must not fail.
 using PublishConfiguration = std::function<void(ConfigurationPtr, domain::GenerationPtr)>;
+
+// A password hash made anew: the same password, newer parameters.
+struct RenewedPassword {
+  std::string config_id, username, old_hash, new_hash;
+};
 
 class ResourceService {
  public:
@@ -35,6 +48,14 @@ class ResourceService {
     domain::SecretCodec& codec;
     domain::SecretVault& vault;
     const base::Clock& clock;
+    const base::Snapshot<domain::Directory>* directory = nullptr;  // null: there are no users, groups and roles
+    // Write changes with their audit events, and plan users, groups and roles: all or none. Null: `store` writes, without
+    // events, and documents about identities are refused.
+    IdentityService* identity = nullptr;
+    domain::IdentityStore* identity_store = nullptr;
+    PasswordHashing* hashing = nullptr;
+    base::Random* random = nullptr;
+    std::function<bool(const base::SecretString& value)> is_instance_api_key = {};  // of a secret key's value; empty: nothing is
   };
   // Everything in `parts` outlives this object.
   ResourceService(Parts parts, PublishConfiguration publish) : parts_(parts), publish_(std::move(publish)) {}
@@ -54,15 +75,31 @@ class ResourceService {
   base::Result<ApplyResult> remove(domain::ResourceKind kind, const std::string& id, std::optional<std::int64_t> expected_version,
                                    ApplyOptions options);
 
-  std::vector<ExportedFile> export_documents(const std::set<domain::ResourceKind>& kinds) const;
+  // Whether this account of an httpBasic configuration has exactly this hash now. Does not block.
+  bool has_password_hash(const std::string& config_id, const std::string& username, const std::string& hash) const;
+  // Replaces hashes that are still the stored ones; others are left alone, so no edit is lost. Versions, and with them ETags and
+  // remembered credentials, stay as they are. Live on return. How many were replaced; errors as of apply().
+  base::Result<std::size_t> renew_passwords(const std::vector<RenewedPassword>& renewed);
+  // Seals anew, under the vault's current key, what is sealed under another one: at most `count_max` texts. Versions stay as they
+  // are. Live on return. How many; texts that do not open are left alone. Errors as of apply().
+  base::Result<std::size_t> reseal(std::size_t count_max);
+
+  // Makes what is live live again after `before` has run, with changed secrets of the keystore, say. No change runs meanwhile.
+  void publish_again(const std::function<void()>& before);
+
+  // Users, groups and roles too, if they are kept here. An Error is the store's.
+  base::Result<std::vector<ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds) const;
   // What is live. Null before start().
   ConfigurationPtr configuration() const;
   domain::GenerationPtr generation() const;
 
  private:
   base::Result<ApplyResult> change(const Bundle& bundle, const std::vector<Removal>& removals, const ApplyOptions& options);
-  base::Status commit(Plan& plan, const ApplyOptions& options);
+  base::Result<std::int64_t> commit(domain::ChangeSet changes);
+  ConfigurationPtr stored_or(domain::Configuration computed);
   base::Status read_anew();
+  base::Result<std::int64_t> write_quietly(const domain::Configuration& next, const std::set<std::string>& authentications,
+                                           const std::set<std::string>& variables, std::string note);
   domain::GenerationPtr stage_what_loads(const domain::Configuration& configuration);
   void publish(ConfigurationPtr configuration, domain::GenerationPtr generation);
 

@@ -58,6 +58,7 @@ Result<BundleDocument> read_document(const json::value& value) {
   document.file = text_of(object->if_contains("file"));
   document.kind = text_of(object->if_contains("kind"));
   document.name = text_of(object->if_contains("name"));
+  document.application = text_of(object->if_contains("application"));
   const json::value* spec = object->if_contains("spec");
   const json::value* lines = object->if_contains("lines");
   const json::value* secrets = object->if_contains("secrets");
@@ -99,7 +100,7 @@ BundleDocument document_from_json(const json::value& document) {
   }
   if (const json::value* metadata = reader.member("metadata"); metadata != nullptr) {
     base::ObjectReader names(*metadata, "metadata", result.findings);
-    names.text("name", result.name, 1, 200, true);
+    names.text("name", result.name, 1, 200, true).text("application", result.application, 1, 100);
     names.finish();
   } else if (reader.is_object()) {
     reader.finding("metadata", "missing", "is required");
@@ -120,6 +121,10 @@ void take_inline_secrets(BundleDocument& document) {
     take_from_entries(document, "users", "password", "passwordFrom");
   } else if (document.kind == "EnvVariable" && text_of(document.spec.if_contains("type")) == "password") {
     take_secret(document, document.spec, "value", "valueFrom", "value");
+  } else if (document.kind == "User") {
+    take_secret(document, document.spec, "password", "passwordFrom", "password");
+  } else if (document.kind == "SecretKey") {
+    take_secret(document, document.spec, "value", "valueFrom", "value");
   }
 }
 
@@ -132,6 +137,7 @@ base::SecretString to_json(const Bundle& bundle) {
     documents.push_back(json::object{{"file", document.file},
                                      {"kind", document.kind},
                                      {"name", document.name},
+                                     {"application", document.application},
                                      {"spec", document.spec},
                                      {"lines", std::move(lines)},
                                      {"secrets", std::move(secrets)},

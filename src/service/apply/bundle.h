@@ -24,6 +24,7 @@ inline constexpr std::string_view kApiVersion = "funcgate/v1";
 struct BundleDocument {
   std::string file;  // as shown to the author; empty: not from a file
   std::string kind, name;
+  std::string application;  // metadata.application; empty = none
   base::json::object spec;
   // Path of a member → line, 1 = first; members of the spec without "spec.": "fields[0].name", "id" for metadata.name.
   std::map<std::string, std::int64_t, std::less<>> lines;
@@ -42,7 +43,8 @@ struct Bundle {
   std::vector<BundleDocument> documents;
 };
 
-// Splits a whole document {apiVersion, kind, metadata: {name}, spec}; what is wrong with that frame goes to findings.
+// Splits a whole document {apiVersion, kind, metadata: {name, application?}, spec}; what is wrong with that frame goes to
+// findings.
 BundleDocument document_from_json(const base::json::value& document);
 
 // Moves `value` and `password` members that were written into the spec to `secrets`. Called by everybody who makes a document.

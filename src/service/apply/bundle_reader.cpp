@@ -132,6 +132,8 @@ class Reader {
 
   void resolve_secrets(BundleDocument& document, const fs::path& folder) {
     if (document.kind == "EnvVariable") resolve_secret(document, folder, document.spec, "valueFrom", "valueFrom", "value");
+    if (document.kind == "SecretKey") resolve_secret(document, folder, document.spec, "valueFrom", "valueFrom", "value");
+    if (document.kind == "User") resolve_secret(document, folder, document.spec, "passwordFrom", "passwordFrom", "password");
     if (document.kind != "ApiAuthentication") return;
     struct {
       const char *list, *reference, *secret;

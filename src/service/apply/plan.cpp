@@ -1,10 +1,15 @@
 #include "service/apply/plan.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "domain/env_variable_json.h"
+#include "service/admin/identity_references.h"
+#include "service/apply/identity_draft.h"
 #include "service/apply/plan_context.h"
+#include "service/apply/plan_identity.h"
+#include "service/apply/plan_secret_key.h"
 #include "service/apply/secrets.h"
 
 namespace funcgate::service {
@@ -21,7 +26,13 @@ struct KnownKind {
 };
 
 // In the order in which objects may refer to each other: what is referred to comes first.
-constexpr KnownKind kKinds[] = {{ResourceKind::EnvVariable, plan_env_variable},
+constexpr KnownKind kKinds[] = {{ResourceKind::User, plan_user},
+                                {ResourceKind::UserGroup, plan_user_group},
+                                {ResourceKind::Role, plan_role},
+                                {ResourceKind::PasswordPolicy, plan_password_policy},
+                                {ResourceKind::PrivilegeAudit, plan_privilege_audit},
+                                {ResourceKind::SecretKey, plan_secret_key},
+                                {ResourceKind::EnvVariable, plan_env_variable},
                                 {ResourceKind::ScriptSet, plan_script_set},
                                 {ResourceKind::ApiAuthentication, plan_api_authentication},
                                 {ResourceKind::FuncApi, plan_function_api}};
@@ -32,6 +43,13 @@ const KnownKind* kind_of(const BundleDocument& document) {
   return found == std::end(kKinds) ? nullptr : found;
 }
 
+std::string known_kinds() {
+  std::vector<std::string> names;
+  for (const KnownKind& known : kKinds) names.emplace_back(kind_name(known.kind));
+  std::sort(names.begin(), names.end());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 // Indexes the documents; those of unknown kind and repetitions are problems.
 void index_documents(PlanContext& context, const Bundle& bundle) {
   for (const BundleDocument& document : bundle.documents) {
@@ -39,13 +57,14 @@ void index_documents(PlanContext& context, const Bundle& bundle) {
     const KnownKind* known = kind_of(document);
     if (known == nullptr) {
       if (document.kind.empty()) continue;  // the frame's finding says so
-      context.problem(
-          document, {"kind", "value",
-                     fmt::format("this release knows the kinds ApiAuthentication, EnvVariable, FuncApi and ScriptSet, not \"{}\"",
-                                 base::printable(document.kind, 60))});
+      context.problem(document, {"kind", "value",
+                                 fmt::format("this release knows the kinds {}, not \"{}\"", known_kinds(),
+                                             base::printable(document.kind, 60))});
       continue;
     }
-    const auto [entry, added] = context.mentioned.emplace(std::pair(known->kind, document.name), &document);
+    // A secret key's name is unique for its owner only.
+    const std::string id = known->kind == ResourceKind::SecretKey ? secret_key_id(document) : document.name;
+    const auto [entry, added] = context.mentioned.emplace(std::pair(known->kind, id), &document);
     if (added) continue;
     const BundleDocument& first = *entry->second;
     context.problem(document, {"id", "duplicate",
@@ -71,6 +90,33 @@ void remove_scripts_without_set(Configuration& next) {
   std::erase_if(next.scripts, [&](const auto& entry) { return !next.script_sets.contains(entry.second.value.set_id); });
 }
 
+// Names of identities are the same whatever the case of their letters.
+void prune_identities(PlanContext& context) {
+  std::set<std::pair<ResourceKind, std::string>> mentioned;
+  for (const auto& [key, document] : context.mentioned) mentioned.emplace(key.first, base::to_lower(key.second));
+  std::vector<ObjectResult>& objects = context.plan.result.objects;
+  const std::size_t first = objects.size();
+  const auto status = context.identity->prune(
+      [&](ResourceKind kind, std::string_view name) { return mentioned.contains({kind, base::to_lower(name)}); }, objects);
+  if (!status.ok()) context.plan.result.problems.push_back({"", 0, "", "", {"", "unavailable", status.error().message}});
+  const auto identity_kind = [](ResourceKind kind) {
+    return kind == ResourceKind::User        ? domain::IdentityKind::User
+           : kind == ResourceKind::UserGroup ? domain::IdentityKind::UserGroup
+                                             : domain::IdentityKind::Role;
+  };
+  for (std::size_t i = first; i < objects.size(); ++i) {
+    if (objects[i].kind == ResourceKind::SecretKey) continue;  // nothing refers to it
+    for (std::string& user : references_in(context.plan.next, identity_kind(objects[i].kind), "", objects[i].id)) {
+      context.plan.result.problems.push_back({"",
+                                              0,
+                                              std::string(kind_name(objects[i].kind)),
+                                              objects[i].id,
+                                              {"", "in_use", fmt::format("is still used by {}", user)}});
+      context.plan.result.used_by.push_back(std::move(user));
+    }
+  }
+}
+
 // Referring objects first, so that the report reads like the work.
 void prune(PlanContext& context) {
   Configuration& next = context.plan.next;
@@ -79,6 +125,7 @@ void prune(PlanContext& context) {
   remove_unmentioned(context, ResourceKind::ScriptSet, next.script_sets);
   remove_unmentioned(context, ResourceKind::EnvVariable, next.env_variables);
   remove_scripts_without_set(next);
+  prune_identities(context);
 }
 
 void remove_by_hand(PlanContext& context, const Removal& removal) {
@@ -89,7 +136,13 @@ void remove_by_hand(PlanContext& context, const Removal& removal) {
     case ResourceKind::ApiAuthentication: removed = next.api_authentications.erase(removal.id); break;
     case ResourceKind::ScriptSet: removed = next.script_sets.erase(removal.id); break;
     case ResourceKind::EnvVariable: removed = next.env_variables.erase(removal.id); break;
-    case ResourceKind::Script: break;
+    case ResourceKind::Script:  // goes with its set
+    case ResourceKind::User:    // identities are removed by their own use cases
+    case ResourceKind::UserGroup:
+    case ResourceKind::Role:
+    case ResourceKind::PasswordPolicy:
+    case ResourceKind::PrivilegeAudit:
+    case ResourceKind::SecretKey: break;
   }
   remove_scripts_without_set(next);
   if (removed == 1) {
@@ -211,18 +264,32 @@ Plan make_plan(const Configuration& current, const domain::GenerationPtr& genera
                const std::vector<Removal>& removals, const ApplyOptions& options, const PlanTools& tools) {
   Plan plan;
   plan.next = current;
-  PlanContext context{current, options, tools, plan, {}};
+  IdentityDraft draft(tools.people, options, tools.now_ms);
+  PlanTools with_drafts = tools;
+  // Users, groups and roles of this very bundle count as there.
+  if (tools.people != nullptr)
+    with_drafts.identity = [&draft](domain::IdentityKind kind, std::string_view name) { return draft.state_of(kind, name); };
+  PlanContext context{current, options, with_drafts, plan, {}, &draft, {}};
+  if (tools.people != nullptr) context.audited_privileges = tools.people->directory->audited_privileges();
   index_documents(context, bundle);
   for (const KnownKind& kind : kKinds) {
     for (const auto& [key, document] : context.mentioned) {
-      if (key.first == kind.kind && document->findings.empty()) kind.plan(context, *document);
+      if (key.first != kind.kind || !document->findings.empty()) continue;
+      if (domain::is_identity_kind(kind.kind) && !context.offline() && tools.people == nullptr) {
+        context.problem(*document, {"kind", "value", "users, groups and roles are not kept here"});
+      } else {
+        kind.plan(context, *document);
+      }
     }
   }
   if (options.prune && !options.by_hand) prune(context);
   for (const Removal& removal : removals) remove_by_hand(context, removal);
   check_references(context);
   stage_and_check_functions(context, generation);
-  if (context.clean()) plan.result.changes = changes_between(current, plan.next);
+  if (context.clean()) {
+    plan.result.changes = changes_between(current, plan.next);
+    draft.finish(plan.result.identity);
+  }
   std::sort(plan.result.problems.begin(), plan.result.problems.end(), comes_before);
   return plan;
 }

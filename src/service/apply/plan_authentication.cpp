@@ -246,23 +246,50 @@ void plan_secrets(Subject& subject, domain::DigestConfig& config) {
 
 void plan_secrets(Subject&, domain::FuncConfig&) {}
 
-// Users, groups and roles do not exist in this release: whoever names one would be let in by nobody's decision.
+// Whoever is named here must exist: a name that somebody else gets later would be let in by nobody's decision.
 void plan_secrets(Subject& subject, domain::ApiKeyConfig& config) {
-  auto refuse = [&](std::string_view member, const char* what, const std::vector<std::string>& names) {
+  if (subject.context.offline()) return;
+  const auto check = [&](std::string_view member, domain::IdentityKind kind, const char* what,
+                         const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < names.size(); ++i) {
+      if (subject.context.tools.identity_of(kind, names[i]) != IdentityState::Missing) continue;
       subject.problem(fmt::format("{}[{}]", member, i), "value",
                       fmt::format("no such {} \"{}\"", what, base::printable(names[i], 100)));
     }
   };
-  if (subject.context.offline()) return;
-  refuse("allowedUsers", "user", config.allowed_users);
-  refuse("allowedGroups", "group", config.allowed_groups);
-  refuse("allowedRoles", "role", config.allowed_roles);
+  check("allowedUsers", domain::IdentityKind::User, "user", config.allowed_users);
+  check("allowedGroups", domain::IdentityKind::UserGroup, "group", config.allowed_groups);
+  check("allowedRoles", domain::IdentityKind::Role, "role", config.allowed_roles);
+}
+
+// An enabled user, as whom accepted calls shall run.
+void check_run_as(const PlanContext& context, const std::string& login, std::vector<Finding>& findings) {
+  if (login.empty() || login == domain::kSystemLogin || context.offline()) return;
+  const std::string shown = base::printable(login, 100);
+  switch (context.tools.identity_of(domain::IdentityKind::User, login)) {
+    case IdentityState::Usable: return;
+    case IdentityState::Disabled:
+      return findings.push_back({"runAs", "value", fmt::format("the user \"{}\" is disabled", shown)});
+    case IdentityState::Missing: return findings.push_back({"runAs", "value", fmt::format("no such user \"{}\"", shown)});
+  }
 }
 
 void plan_secrets(Subject&, domain::BrokenConfig&) {}
 
 }  // namespace
+
+IdentityLookup lookup_in(domain::DirectoryPtr directory) {
+  return [directory = std::move(directory)](domain::IdentityKind kind, std::string_view name) {
+    if (kind == domain::IdentityKind::User) {
+      const domain::UserEntry* user = directory->user_by_login(base::to_lower(name));
+      if (user == nullptr) return IdentityState::Missing;
+      return user->enabled() ? IdentityState::Usable : IdentityState::Disabled;
+    }
+    const bool known = kind == domain::IdentityKind::UserGroup ? directory->group_by_name(name) != nullptr
+                                                               : directory->role_by_name(name, {}) != nullptr;
+    return known ? IdentityState::Usable : IdentityState::Missing;
+  };
+}
 
 void plan_api_authentication(PlanContext& context, const BundleDocument& document) {
   auto& objects = context.plan.next.api_authentications;
@@ -276,9 +303,7 @@ void plan_api_authentication(PlanContext& context, const BundleDocument& documen
   if (findings.empty() && was_known && old->config.index() != draft.value.config.index()) {
     findings.push_back({"type", "value", "the type of a configuration cannot be changed"});
   }
-  if (!draft.value.run_as.empty() && draft.value.run_as != "system" && !context.offline()) {
-    findings.push_back({"runAs", "value", fmt::format("no such user \"{}\"", base::printable(draft.value.run_as, 100))});
-  }
+  check_run_as(context, draft.value.run_as, findings);
   for (const Finding& warning : warnings) context.warning(document, warning);
   if (!context.report(document, findings)) return;
   const std::size_t problems_before = context.plan.result.problems.size();

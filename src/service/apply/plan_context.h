@@ -14,6 +14,8 @@
 
 namespace funcgate::service {
 
+class IdentityDraft;
+
 struct PlanContext {
   const domain::Configuration& current;
   const ApplyOptions& options;
@@ -21,6 +23,8 @@ struct PlanContext {
   Plan& plan;
   // Objects that a document of the bundle speaks about.
   std::map<std::pair<domain::ResourceKind, std::string>, const BundleDocument*> mentioned;
+  IdentityDraft* identity = nullptr;  // never null while documents are planned
+  domain::PrivilegeSet audited_privileges;
 
   bool offline() const { return tools.codec == nullptr; }
   bool clean() const { return plan.result.problems.empty(); }

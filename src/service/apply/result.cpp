@@ -61,6 +61,12 @@ std::string_view kind_name(domain::ResourceKind kind) {
     case domain::ResourceKind::ApiAuthentication: return "ApiAuthentication";
     case domain::ResourceKind::FuncApi: return "FuncApi";
     case domain::ResourceKind::EnvVariable: return "EnvVariable";
+    case domain::ResourceKind::User: return "User";
+    case domain::ResourceKind::UserGroup: return "UserGroup";
+    case domain::ResourceKind::Role: return "Role";
+    case domain::ResourceKind::PasswordPolicy: return "PasswordPolicy";
+    case domain::ResourceKind::PrivilegeAudit: return "PrivilegeAudit";
+    case domain::ResourceKind::SecretKey: return "SecretKey";
   }
   return "";
 }

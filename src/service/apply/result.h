@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "domain/configuration.h"
+#include "domain/change_set.h"
 #include "domain/invocation.h"
 #include "service/apply/bundle.h"
 
@@ -52,6 +52,7 @@ struct ApplyOptions {
   bool prune = false, dry_run = false;
   bool allow_broken = false;  // functions may vanish although something uses them
   std::string author, note;
+  domain::Actor actor;  // for the audit trail
 };
 
 enum class ApplyFailure : std::uint8_t {
@@ -67,9 +68,10 @@ struct ApplyResult {
   std::vector<Problem> warnings;
   std::vector<std::string> used_by;  // "FuncApi quote"
   std::vector<domain::ResourceChange> changes;
+  domain::ChangeSet identity;  // of users, groups and roles, with their audit events
   domain::GenerationPtr staged;  // null: no script changed
 
-  bool would_change() const { return !changes.empty(); }
+  bool would_change() const { return !changes.empty() || !identity.identity.empty(); }
   ApplyFailure failure() const;
 };
 

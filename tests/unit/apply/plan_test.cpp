@@ -215,6 +215,35 @@ TEST_F(PlanTest, DocumentsAreCheckedByTheirRules) {
   }
 }
 
+TEST_F(PlanTest, NamesOfPeopleAreThoseOfTheDirectory) {
+  domain::Directory::Builder builder;
+  builder.add(domain::UserGroup{.id = "grp-aaaaaaaaaaaaaaaa", .name = "APIUsers"});
+  builder.add(domain::Role{.id = "rol-aaaaaaaaaaaaaaaa", .name = "Caller"});
+  builder.add(domain::Role{.id = "rol-bbbbbbbbbbbbbbbb", .name = "Inside", .application = "app-1"});
+  builder.add(domain::User{.id = "usr-aaaaaaaaaaaaaaaa", .login = "mia"});
+  builder.add(domain::User{.id = "usr-bbbbbbbbbbbbbbbb", .login = "gone", .enabled = false});
+  directory_.publish(builder.finish());
+  const auto keys = [](const std::string& members) {
+    return "{kind: ApiAuthentication, metadata: {name: keys}, spec: {title: T, type: apiKey, " + members + "}}";
+  };
+  const auto field = [](const std::string& login) {
+    return "{kind: ApiAuthentication, metadata: {name: a}, spec: {title: T, type: fixedField, runAs: " + login +
+           ", fields: [{label: n, location: header, name: X-A, value: w9-Kq3vT-long-enough}]}}";
+  };
+  for (const auto& [yaml, problem] :
+       {std::pair<std::string, std::string>{keys("allowedUsers: [mia, gone, eve]"), "allowedUsers[2]: no such user \"eve\""},
+        {keys("allowedGroups: [Operators, APIUsers]"), "allowedGroups[0]: no such group \"Operators\""},
+        {keys("allowedRoles: [Caller, Inside]"), "allowedRoles[1]: no such role \"Inside\""},
+        {field("eve"), "runAs: no such user \"eve\""},
+        {field("gone"), "runAs: the user \"gone\" is disabled"}}) {
+    EXPECT_THAT(applied(yaml), ElementsAre(HasSubstr(problem))) << yaml;
+  }
+  for (const std::string& yaml :
+       {keys("allowedUsers: [MIA, gone], allowedGroups: [APIUsers], allowedRoles: [Caller]"), field("mia"), field("system")}) {
+    EXPECT_TRUE(apply(yaml).problems.empty()) << yaml;
+  }
+}
+
 TEST_F(PlanTest, WarnsOfScriptSetsThatDoNotExist) {
   EXPECT_THAT(warnings(apply(kRegion)), ElementsAre(HasSubstr("scriptSets[0]: there is no script set \"sales\"")));
 }

@@ -51,7 +51,7 @@ class ResourceTest : public ::testing::Test {
   }
   // The server starts anew on the same database.
   void restart() {
-    service_ = std::make_unique<ResourceService>(ResourceService::Parts{*store_, host_, codec_, vault_, clock_},
+    service_ = std::make_unique<ResourceService>(ResourceService::Parts{*store_, host_, codec_, vault_, clock_, &directory_},
                                                  [this](ConfigurationPtr configuration, domain::GenerationPtr generation) {
                                                    ++published_;
                                                    live_ = std::move(configuration);
@@ -99,6 +99,7 @@ class ResourceTest : public ::testing::Test {
   std::unique_ptr<store::Database> database_;
   std::unique_ptr<store::ConfigurationRepository> repository_;
   std::unique_ptr<FailingStore> store_;
+  base::Snapshot<domain::Directory> directory_{std::make_shared<const domain::Directory>()};
   std::unique_ptr<ResourceService> service_;
   int published_ = 0;
   ConfigurationPtr live_;

@@ -1,6 +1,7 @@
 // What an acceptance costs in allocations.
 #include "support/counting_allocator.h"
 #include "unit/auth/auth_fixture.h"
+#include "unit/auth/key_world.h"
 
 namespace funcgate::test {
 namespace {
@@ -70,6 +71,25 @@ TEST_F(Allocations, DigestNeedsOne) {
   auto first = call_with("00000001"), second = call_with("00000002");
   ASSERT_EQ(ask(chain, first).state, ChainResult::State::Accepted);
   EXPECT_LE(of_accepting(chain, second), 1u);
+}
+
+TEST_F(Allocations, RememberedKeyNeedsNone) {
+  KeyWorld world;
+  directory = world.finish();
+  const std::string token = std::string(the_signing_keys()->issue(world.key)->reveal());
+  domain::ApiKeyConfig listed;
+  listed.allowed_groups = {"Programs of the whole department"};
+  for (const domain::ApiKeyConfig& config : {domain::ApiKeyConfig{}, listed}) {
+    const auth::Chain chain =
+        auth::compile_chain({{.config_id = "keys", .scheme = scheme(configuration("keys", config))}}, false, false);
+    auto bare = std::move(a_call().authorization(token));
+    auto bearer = std::move(a_call().authorization("Bearer " + token));
+    ASSERT_EQ(ask(chain, bare).state, ChainResult::State::Accepted);
+    EXPECT_EQ(of_accepting(chain, bare), 0u);
+    EXPECT_EQ(of_accepting(chain, bearer), 0u);
+    key_usage.drain();
+    EXPECT_EQ(of_accepting(chain, bare), 0u) << "nor the first note after a drain";
+  }
 }
 
 TEST_F(Allocations, AnonymousNeedsNone) {

@@ -13,9 +13,11 @@
 #include "auth/digest_nonce.h"
 #include "auth/fixed_field.h"
 #include "auth/hash_gate.h"
+#include "auth/key_usage.h"
 #include "auth/scheme_factory.h"
 #include "auth/throttle.h"
 #include "auth/verdict_cache.h"
+#include "auth/verified_keys.h"
 #include "base/encoding.h"
 #include "base/io_thread.h"
 #include "support/call_builder.h"
@@ -38,6 +40,9 @@ class AuthFixture : public ::testing::Test {
   auth::VerdictCache verdicts{100};
   std::unique_ptr<auth::HashGate> gate = std::make_unique<auth::HashGate>(auth::HashGateSettings{}, plain_verifier);
   auth::NonceCounters nonces{10'000, clock.wall_ms()};
+  auth::VerifiedKeys keys{100};
+  auth::KeyUsage key_usage{1, 64};
+  domain::DirectoryPtr directory;  // of the next call; null: not known
   StubRunner functions;
   domain::GenerationPtr generation = a_generation({a_function("shop__auth.check_badge")});
   auth::AuthThread thread{.clock = clock,
@@ -47,16 +52,24 @@ class AuthFixture : public ::testing::Test {
                           .verdicts = verdicts,
                           .hashes = *gate,
                           .nonces = nonces,
-                          .functions = &functions};
+                          .functions = &functions,
+                          .keys = &keys,
+                          .key_usage = &key_usage.table(0)};
   auth::Throttle throttle{auth::ThrottleSettings{}, clock};
   const auth::SchemeFactory& factory = the_factory();
   crypto::KeyedHash pepper_hash{the_keys().pepper};
   crypto::SealingKey sealing{the_keys().sealing, random};
 
+  // A secret that signs, and one that verifies for another hour.
+  static auth::SigningKeysPtr the_signing_keys() {
+    return std::make_shared<const auth::SigningKeys>(
+        "i1", base::SecretString("signing-signing-signing-signing1"),
+        std::vector<auth::RetiredSecret>{{base::SecretString("retired-retired-retired-retired1"), kStartMs + 3'600'000}});
+  }
   static const auth::SchemeKeys& the_keys() {
     static const auth::SchemeKeys keys{base::SecretString("pepper-pepper-pepper-pepper-0001"),
                                        base::SecretString("sealing-sealing-sealing-sealing1"),
-                                       base::SecretString("process-process-process-process1")};
+                                       base::SecretString("process-process-process-process1"), the_signing_keys()};
     return keys;
   }
   // Immutable and slow to make (the hash for unknown users): one for all tests.
@@ -72,7 +85,8 @@ class AuthFixture : public ::testing::Test {
             .authorization = authorization != nullptr ? *authorization : std::string_view(),
             .api_id = "basket",
             .generation = generation,
-            .deadline_ns = clock.steady_ns() + 10'000 * base::kNsPerMs};
+            .deadline_ns = clock.steady_ns() + 10'000 * base::kNsPerMs,
+            .directory = directory};
   }
   auth::SchemePtr scheme(const domain::ApiAuthentication& authentication) {
     domain::Reason broken = domain::Reason::None;

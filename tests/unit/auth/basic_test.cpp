@@ -204,5 +204,46 @@ TEST_F(Basic, ChallengesAsTheBrowsersExpect) {
   EXPECT_EQ(scheme(staff())->challenges(thread, false), std::vector<std::string>{R"(Basic realm="staff", charset="UTF-8")"});
 }
 
+struct KeptWishes final : domain::PasswordRenewal {
+  std::vector<std::string> wishes;
+  void wanted(std::string_view config_id, std::string_view username, base::SecretString password,
+              std::string_view old_hash) noexcept override {
+    wishes.push_back(std::string(config_id) + " " + std::string(username) + " " + std::string(password.reveal()) + " " +
+                     std::string(old_hash.substr(0, 30)));
+  }
+};
+
+// authentication, section 3: older parameters are rehashed at the next success
+TEST_F(Basic, AsksForANewHashAfterASuccessWithAnOldOne) {
+  KeptWishes renewal;
+  gate = std::make_unique<auth::HashGate>(auth::HashGateSettings{}, auth::argon2_verifier(the_keys().pepper));
+  auth::AuthThread own{.clock = clock, .random = random, .io = &io, .credentials = credentials, .verdicts = verdicts,
+                       .hashes = *gate, .nonces = nonces, .functions = &functions, .renewal = &renewal};
+  const auto log_in = [&](const auth::SchemeFactory& made_by, const domain::ApiAuthentication& config, const char* credential) {
+    Reason broken = Reason::None;
+    const auto made = made_by.make(config, broken);
+    auto call = std::move(a_call().authorization(basic_header(credential)));
+    const auth::AuthCall asked = auth_call(call);
+    Started<auth::Outcome> started(made->authenticate(asked, own));
+    drive(started);
+    return started->verdict;
+  };
+  domain::BasicConfig users;
+  users.users.push_back({.username = "old", .password_hash = *crypto::hash_password(the_keys().pepper, "long pass:word")});
+  users.users.push_back({.username = "new",
+                         .password_hash = *crypto::hash_password(the_keys().pepper, "long pass:word", {20480, 2})});
+  const auto config = configuration("staff", users);
+  FakeRandom other_random(5);
+  const auth::SchemeFactory dearer(the_keys(), other_random, {.password_cost = {20480, 2}});
+  EXPECT_EQ(log_in(dearer, config, "old:wrong pass:word"), Verdict::Rejected);
+  EXPECT_EQ(log_in(dearer, config, "nobody:long pass:word"), Verdict::Rejected);
+  EXPECT_EQ(log_in(dearer, config, "new:long pass:word"), Verdict::Accepted);
+  EXPECT_EQ(log_in(factory, config, "old:long pass:word"), Verdict::Accepted) << "good enough for these parameters";
+  EXPECT_TRUE(renewal.wishes.empty());
+  EXPECT_EQ(log_in(dearer, config, "old:long pass:word"), Verdict::Accepted);
+  ASSERT_EQ(renewal.wishes.size(), 1u);
+  EXPECT_EQ(renewal.wishes[0], "staff old long pass:word $argon2id$v=19$m=19456,t=2,p=1");
+}
+
 }  // namespace
 }  // namespace funcgate::test

@@ -238,11 +238,15 @@ TEST_F(ChainRules, AnonymousOnlyWithoutAuthorization) {
       EXPECT_EQ(result.refusal.challenges, std::vector<std::string>{"Bearer realm=\"funcgate\""});
       EXPECT_EQ(result.refusal.message, "API Key Auth failed");
     }
-    for (const char* key : {"eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "bEaReR eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}) {
-      const ChainResult result = ask(chain, std::move(a_call().authorization(key)));
-      EXPECT_EQ(result.refusal.fault, Fault::AuthUnavailable) << key;
-      EXPECT_EQ(result.refusal.reason, Reason::KeyNoSecret) << key;
-    }
+  }
+  for (const char* key : {"eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "bEaReR eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}) {
+    ChainResult result = ask(judging, std::move(a_call().authorization(key)));
+    EXPECT_EQ(result.refusal.fault, Fault::AuthUnavailable) << "without a catalog there is no secret";
+    EXPECT_EQ(result.refusal.reason, Reason::KeyNoSecret) << key;
+    EXPECT_EQ(result.refusal.message, "API keys are not configured on this server");
+    result = ask(with_builtin, std::move(a_call().authorization(key)));
+    EXPECT_EQ(result.refusal.fault, Fault::Unauthenticated) << key;
+    EXPECT_EQ(result.refusal.reason, Reason::KeyKid) << key;
   }
   auto listed = says("listed", absent());
   EXPECT_EQ(ask(auth::compile_chain({entry(listed)}, true, true), a_call()).state, State::Refused)

@@ -167,6 +167,24 @@ TEST_F(Func, RunsInItsOwnPoolWithItsOwnDeadline) {
   EXPECT_EQ(ran.body, R"({"a":1})");
 }
 
+// limits.auth_function_timeout_ms
+TEST_F(Func, TheServersDeadlineCountsWhereTheConfigurationNamesNone) {
+  FakeRandom other_random(5);
+  const auth::SchemeFactory factory_700(the_keys(), other_random, {.auth_function_timeout_ms = 700});
+  always(AuthAnswer::True, "true");
+  for (const auto& [written, counts] : {std::pair<std::optional<std::int64_t>, std::int64_t>{std::nullopt, 700}, {5000, 5000}}) {
+    auto config = badge();
+    std::get<domain::FuncConfig>(config.config).timeout_ms = written;
+    Reason broken = Reason::None;
+    const auto made = factory_700.make(config, broken);
+    ASSERT_TRUE(made);
+    ask(*made, a_call());
+    ASSERT_FALSE(functions.ran.empty());
+    EXPECT_EQ(functions.ran.back().timeout_ms, counts);
+    EXPECT_EQ(functions.ran.back().total_deadline_ns, clock.steady_ns() + counts * base::kNsPerMs);
+  }
+}
+
 TEST_F(Func, SeesABodyOnlyIfItIsSmallAndNoUpload) {
   always(AuthAnswer::True);
   auto config = badge();
@@ -241,6 +259,11 @@ TEST_F(Func, RemembersPerFieldApiFunctionAndVersion) {
   republished.publish_version = 2;
   generation = a_generation({republished});
   EXPECT_EQ(runs_for(made, with_badge("b-1")), 1u);
+  EXPECT_EQ(runs_for(made, with_badge("b-1")), 0u);
+  auto other_scripts = std::make_shared<domain::Generation>(*generation);
+  other_scripts->number = 2;
+  generation = other_scripts;
+  EXPECT_EQ(runs_for(made, with_badge("b-1")), 1u) << "a publish of what the function may import";
   clock.advance_ms(30'000);
   EXPECT_EQ(runs_for(made, with_badge("b-1")), 1u) << "outdated";
 }

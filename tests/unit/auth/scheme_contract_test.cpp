@@ -123,14 +123,33 @@ TEST_P(SchemeContract, SaysItsMessageRankAndChallenge) {
   }
 }
 
-TEST_P(SchemeContract, HasNoOtherRunAsThanSystem) {
+// Whoever cannot run as the user of the configuration is not even looked at; a key always runs as its owner.
+TEST_P(SchemeContract, RunsAsAnEnabledUserOrNotAtAll) {
   auto config = type().configuration(*this);
-  config.run_as = "operator";
-  domain::Reason broken = domain::Reason::None;
-  EXPECT_EQ(factory.make(config, broken), nullptr);
-  EXPECT_EQ(broken, domain::Reason::AuthRunAsDisabled);
-  config.run_as = "system";
-  EXPECT_NE(factory.make(config, broken), nullptr);
+  config.run_as = "Operator";
+  const auth::SchemePtr made = scheme(config);
+  const bool by_owner = made->type == "apiKey";
+  EXPECT_EQ(made->run_as, by_owner ? "system" : "operator");
+  const auth::Chain chain = auth::compile_chain({{.config_id = config.id, .scheme = made}}, false, false);
+  const auto refusal = [&](domain::DirectoryPtr now) {
+    directory = std::move(now);
+    return ask(chain, a_call()).refusal;
+  };
+  domain::User user;
+  user.id = "usr-operatoraaaaaaaa";
+  user.login = "operator";
+  domain::Directory::Builder enabled, disabled;
+  enabled.add(user);
+  user.enabled = false;
+  disabled.add(user);
+  const domain::DirectoryPtr usable = enabled.finish();
+  for (const auto& unusable : {domain::DirectoryPtr(), std::make_shared<const domain::Directory>(), disabled.finish()}) {
+    const domain::Refusal refused = refusal(unusable);
+    EXPECT_EQ(refused.fault, by_owner ? domain::Fault::Unauthenticated : domain::Fault::AuthUnavailable);
+    if (!by_owner) EXPECT_EQ(refused.reason, domain::Reason::AuthRunAsDisabled);
+    if (!by_owner) EXPECT_EQ(refused.message, "Authentication is not available");
+  }
+  EXPECT_EQ(refusal(usable).fault, domain::Fault::Unauthenticated) << "without a credential";
 }
 
 INSTANTIATE_TEST_SUITE_P(AllTypes, SchemeContract, ::testing::Range(0, 5));

@@ -72,6 +72,18 @@ TEST(Metrics, GaugesAreReadAtEachScrape) {
   EXPECT_THAT(metrics.render(), HasSubstr("workers 2.5\n"));
 }
 
+TEST(Metrics, GaugesAreBoundedLikeCounters) {
+  Metrics metrics;
+  for (std::size_t i = 0; i < Metrics::kSeriesMax + 50; ++i) {
+    metrics.gauge("size", "Sizes.", {{"api", std::to_string(i)}}, [i] { return static_cast<double>(i); });
+  }
+  const std::string text = metrics.render();
+  EXPECT_EQ(static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n')), 2 + Metrics::kSeriesMax + 1);
+  EXPECT_THAT(text, HasSubstr("size{api=\"other\"} " + std::to_string(Metrics::kSeriesMax + 49) + "\n"));
+  metrics.gauge("size", "Sizes.", {{"api", "0"}}, [] { return 7.0; });
+  EXPECT_THAT(metrics.render(), HasSubstr("size{api=\"0\"} 7\n")) << "known series stay";
+}
+
 TEST(Metrics, NoAddIsLostBetweenThreads) {
   Metrics metrics;
   Counter& counter = metrics.counter("calls_total", "Calls.");

@@ -134,10 +134,27 @@ TEST(ApiAuthDocument, TellsEverythingAtOnce) {
 }
 
 TEST(ApiAuthDocument, WarnsWithoutRefusing) {
+  const char* fields = R"("credentialFields":[{"location":"header","name":"X-Badge"}])";
+  EXPECT_THAT(read(with(kFunc, std::string(R"({"negativeCacheTtl":5,)") + fields + "}")).warnings,
+              ElementsAre("negativeCacheTtl: has no effect without cacheTtl: nothing is remembered then"));
+  EXPECT_THAT(read(with(kFunc, std::string(R"({"negativeCacheTtl":5,"cacheTtl":5,)") + fields + "}")).warnings, IsEmpty());
   EXPECT_THAT(read(with(kBasic, R"({"users":[]})")).warnings, ElementsAre("users: is empty: nobody can enter"));
   EXPECT_THAT(read(field_with(R"({"notAfter":"2026-01-01T00:00:00Z"})")).warnings,
               ElementsAre("fields[0].notAfter: is past: the entry admits nobody"));
   EXPECT_THAT(read(with(kDigest, R"({"algorithms":["MD5"]})")).warnings, Contains(HasSubstr("MD5 alone")));
+}
+
+TEST(ApiAuthDocument, ADeadlineThatIsNotWrittenStaysOpen) {
+  const auto timeout_of = [](const char* members) {
+    std::vector<base::Finding> findings, warnings;
+    const auto draft = read_api_authentication("badge", with(kFunc, members), ApiAuthenticationForm::Document, 0, findings, warnings);
+    const auto again = from_stored_json("badge", to_stored_json(draft.value));
+    EXPECT_EQ(std::get<FuncConfig>(again.config).timeout_ms, std::get<FuncConfig>(draft.value.config).timeout_ms) << members;
+    return std::get<FuncConfig>(draft.value.config).timeout_ms;
+  };
+  EXPECT_EQ(timeout_of("{}"), std::nullopt);
+  EXPECT_EQ(timeout_of(R"({"timeoutMs":null})"), std::nullopt);
+  EXPECT_EQ(timeout_of(R"({"timeoutMs":2000})"), 2000);
 }
 
 TEST(ApiAuthDocument, NormalisesUserNames) {

@@ -146,6 +146,28 @@ TEST(FunctionApiJson, WhatIsWrittenIsReadAgain) {
   EXPECT_THAT(problems, IsEmpty());
 }
 
+// What is not written follows the server, whose compat mode has another default.
+TEST(FunctionApiJson, AnErrorDetailThatIsNotWrittenStaysOpen) {
+  const auto detail_of = [](const char* member) {
+    std::vector<base::Finding> findings;
+    const auto spec = base::parse_json(std::string(R"({"funcId":"s__m.f","isDisabled":true)") + member + "}");
+    const FunctionApi api = read_function_api("a", *spec, findings);
+    EXPECT_TRUE(findings.empty()) << member;
+    const FunctionApi again = read_function_api("a", base::json::value(to_spec(api, false)), findings);
+    EXPECT_EQ(again.error_detail, api.error_detail) << member;
+    EXPECT_EQ(to_spec(api, true).contains("errorDetail"), api.error_detail.has_value()) << member;
+    return api.error_detail;
+  };
+  EXPECT_EQ(detail_of(""), std::nullopt);
+  EXPECT_EQ(detail_of(R"(,"errorDetail":null)"), std::nullopt);
+  EXPECT_EQ(detail_of(R"(,"errorDetail":"type")"), ErrorDetail::Type);
+  EXPECT_EQ(detail_of(R"(,"errorDetail":"traceback")"), ErrorDetail::Traceback);
+  std::vector<base::Finding> findings;
+  read_function_api("a", *base::parse_json(R"({"funcId":"s__m.f","isDisabled":true,"errorDetail":"all"})"), findings);
+  ASSERT_EQ(findings.size(), 1u);
+  EXPECT_EQ(findings[0].path, "errorDetail");
+}
+
 TEST(FunctionApiJson, TheBriefFormLeavesDefaultsOut) {
   std::vector<std::string> problems;
   EXPECT_EQ(base::json::value(to_spec(read(parsed(kMinimal), problems), true)), parsed(kMinimal));

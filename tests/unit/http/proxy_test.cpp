@@ -47,6 +47,39 @@ INSTANTIATE_TEST_SUITE_P(
         ChainRow{"IPv6", "2001:db8::1", {"2001:470::5"}, "2001:470::5"},
         ChainRow{"an IPv4 proxy that is written as IPv6", "::ffff:10.0.0.1", {"198.51.100.1"}, "198.51.100.1"}));
 
+struct AddressesRow {
+  const char* what;
+  const char* peer;
+  std::vector<const char*> forwarded_for;
+  const char* addresses;
+};
+
+class Addresses : public testing::TestWithParam<AddressesRow> {};
+
+TEST_P(Addresses, AreTheClientAndTheProxiesThatAreTrusted) {
+  const auto& [what, peer, forwarded_for, addresses] = GetParam();
+  auto call = test::a_call();
+  call.from(peer);
+  call->proxies.push_back(*domain::Address::parse("192.0.2.99"));  // of the request before on this connection
+  for (const char* header : forwarded_for) call.header("X-Forwarded-For", header);
+  apply_forwarding(*call, trusting({"10.0.0.0/8"}));
+  EXPECT_EQ(call->addresses_json(), addresses) << what;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Table, Addresses,
+    testing::Values(AddressesRow{"nobody's word is heard but a proxy's", "203.0.113.7", {"198.51.100.1"}, ""},
+                    AddressesRow{"no header", "10.0.0.1", {}, ""},
+                    AddressesRow{"one proxy", "10.0.0.1", {"198.51.100.1"}, R"(["198.51.100.1","10.0.0.1"])"},
+                    AddressesRow{"two proxies",
+                                 "10.0.0.1",
+                                 {"1.2.3.4, 198.51.100.1, 10.0.0.2"},
+                                 R"(["198.51.100.1","10.0.0.2","10.0.0.1"])"},
+                    AddressesRow{"garbage ends what is sure",
+                                 "10.0.0.1",
+                                 {"198.51.100.1, unknown, 10.0.0.2"},
+                                 R"(["10.0.0.2","10.0.0.1"])"}));
+
 TEST(Forwarding, SchemeAndHostComeFromATrustedProxyOnly) {
   for (const auto& [peer, heard] : {std::pair{"10.0.0.1", true}, std::pair{"203.0.113.7", false}}) {
     auto call = test::a_call();

@@ -327,14 +327,32 @@ TEST_F(OpenApiTest, AcceptedTasksAre202AndInTheOldWay200) {
 
 TEST_F(OpenApiTest, TheTagOfAVersionChangesWithTheDocumentOnly) {
   add_api("a", "quote", {"staff"});
-  const std::string first = builder.build(configuration, generation, nullptr)->openapi_etag;
+  const auto tag = [&] { return builder.build(configuration, generation, nullptr)->openapi->find(0)->etag; };
+  const std::string first = tag();
   EXPECT_EQ(first.front(), '"');
   EXPECT_EQ(first.back(), '"');
   configuration.function_apis["a"].value.note = "another note, which nobody sees";
   ++configuration.sequence;
-  EXPECT_EQ(builder.build(configuration, generation, nullptr)->openapi_etag, first);
+  EXPECT_EQ(tag(), first);
   configuration.function_apis["a"].value.title = "A new title";
-  EXPECT_NE(builder.build(configuration, generation, nullptr)->openapi_etag, first);
+  EXPECT_NE(tag(), first);
+}
+
+TEST_F(OpenApiTest, AnApiLeavesTheDocumentAtTheMomentItExpires) {
+  const base::WallMs moment = base::SystemClock().wall_ms() + 3'600'000;
+  add_api("stays", "quote", {"staff"});
+  add_api("leaves", "quote", {"staff"}).expire_time_ms = moment;
+  const auto catalog = builder.build(configuration, generation, nullptr);
+  const auto before = catalog->openapi->find(moment - 1);
+  ASSERT_NE(before, nullptr);
+  EXPECT_NE(before->text.find("func-api/leaves"), std::string::npos);
+  EXPECT_EQ(catalog->openapi->find(moment), nullptr) << "what is not true any more is not found";
+  const auto after = catalog->openapi->make(*catalog, settings, moment);
+  EXPECT_EQ(after->text.find("func-api/leaves"), std::string::npos);
+  EXPECT_NE(after->text.find("func-api/stays"), std::string::npos);
+  EXPECT_NE(after->etag, before->etag);
+  EXPECT_EQ(catalog->openapi->make(*catalog, settings, moment + 1), after) << "made once";
+  EXPECT_EQ(catalog->openapi->find(moment + 1), after);
 }
 
 }  // namespace

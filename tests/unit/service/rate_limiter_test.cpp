@@ -72,5 +72,22 @@ TEST(RateLimiter, ForgetsOutdatedSubjectsBeforeLiveOnes) {
   EXPECT_TRUE(limiter.take("kept", year, 4'000'000));
 }
 
+TEST(RateLimiter, WhenEverybodyIsLiveForgetsWhoseWindowsEndFirst) {
+  RateLimiter limiter;
+  const std::vector<ThrottleRule> minute{{"byMinute", 60, 1}}, year{{"byYear", 31'536'000, 1}};
+  EXPECT_FALSE(limiter.take("kept", year, 0));
+  // Nobody's minute ends: every new subject beyond the bound takes the place of another.
+  for (std::int64_t i = 0; i < 400'000; ++i) ASSERT_FALSE(limiter.take("s" + std::to_string(i), minute, 1000));
+  EXPECT_TRUE(limiter.take("kept", year, 1000));
+}
+
+TEST(RateLimiter, ASubjectThatIsRefusedAtOnceKeepsNobodyOut) {
+  RateLimiter limiter;
+  const std::vector<ThrottleRule> nothing{{"bySecond", 1, 0}}, year{{"byYear", 31'536'000, 1}};
+  EXPECT_FALSE(limiter.take("kept", year, 0));
+  for (int i = 0; i < 250'000; ++i) ASSERT_TRUE(limiter.take("s" + std::to_string(i), nothing, 0));
+  EXPECT_TRUE(limiter.take("kept", year, 0));
+}
+
 }  // namespace
 }  // namespace funcgate::service

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
+#include "support/temporary_folder.h"
+
 namespace funcgate::service {
 namespace {
 
@@ -67,6 +71,43 @@ struct AnswerTest : testing::Test {
   ServerSettings settings;
 };
 
+// function-apis, sections 16 and 20: what [compat] dataflux changes about results.
+TEST_F(AnswerTest, CompatModeSendsTextsAsPagesAndNoneAsNothing) {
+  const struct {
+    const char* what;
+    const char* content_type;
+    const char* body;
+    bool none, custom;
+    const char* options;
+    const char* compat_type;
+    const char* compat_body;
+  } rows[] = {
+      {"a text", "text/plain; charset=utf-8", "hello", false, false, "", "text/html; charset=utf-8", "hello"},
+      {"None", "application/json", "null", true, false, "", "", ""},
+      {"a value that only looks like None", "application/json", "null", false, false, "", "application/json", "null"},
+      {"other values", "application/json", "{}", false, false, "", "application/json", "{}"},
+      {"bytes", "application/octet-stream", "b", false, false, "", "application/octet-stream", "b"},
+      {"what DFF.RESP says stays", "text/plain; charset=utf-8", "hello", false, true, "", "text/plain; charset=utf-8", "hello"},
+      {"an envelope stays", "application/json", R"({"result":null})", false, false, R"({"unbox":false})", "application/json",
+       R"({"result":null})"},
+  };
+  for (const bool compat : {false, true}) {
+    settings.compat_dataflux = compat;
+    for (const auto& row : rows) {
+      run = run_of();
+      run.reply.content_type = row.content_type;
+      run.reply.body = row.body;
+      run.reply.none = row.none;
+      run.reply.custom = row.custom;
+      run.reply.options = row.options;
+      const Answer result = answer();
+      EXPECT_EQ(result.content_type, compat ? row.compat_type : row.content_type) << row.what;
+      EXPECT_EQ(result.body_bytes(), compat ? row.compat_body : row.body) << row.what;
+      EXPECT_EQ(result.status, 200) << row.what;
+    }
+  }
+}
+
 TEST_F(AnswerTest, EachWayToEndWithoutAReplyHasItsOwnFault) {
   const struct {
     domain::RunStatus status;
@@ -76,6 +117,7 @@ TEST_F(AnswerTest, EachWayToEndWithoutAReplyHasItsOwnFault) {
               {domain::RunStatus::WorkerLost, domain::Fault::WorkerLost, 0},
               {domain::RunStatus::QueueFull, domain::Fault::LimitReached, 1},
               {domain::RunStatus::QueueExpired, domain::Fault::Expired, 1},
+              {domain::RunStatus::CallerGone, domain::Fault::BadRequest, 0},
               {domain::RunStatus::Stopping, domain::Fault::LimitReached, 1}};
   for (const auto& row : rows) {
     run = run_of();
@@ -173,6 +215,69 @@ TEST_F(AnswerTest, AnUnchangedAnswerIs304WhenTheFunctionAllowsIt) {
     EXPECT_EQ(next.status, row.status) << row.sent;
     EXPECT_EQ(next.body_bytes(), row.status == 304 ? "" : "same") << row.sent;
   }
+}
+
+// A file of the resources or of the call; `change` happens between the first answer and the second, which knows the first's tag.
+struct FileTag : AnswerTest {
+  FileTag() {
+    settings.resource_folder = place.path();
+    folder = place / "call";
+    place.write("set/a.bin", "first");
+    place.write("call/a.bin", "first");
+  }
+  Answer send(domain::ReplyBody kind) {
+    run = run_of();
+    run.reply.body_kind = kind;
+    run.reply.body = "a.bin";
+    run.reply.allow_304 = true;
+    domain::FunctionInfo function;
+    function.set_id = "set";
+    return make_answer({run, endpoint, task_id, call, 5000, folder, settings, &function});
+  }
+  std::string tag(const Answer& answer) { return answer.own_headers.empty() ? "" : answer.own_headers[0].second; }
+
+  test::TemporaryFolder place;
+};
+
+TEST_F(FileTag, AnUnchangedFileIs304) {
+  for (const auto kind : {domain::ReplyBody::ResourceFile, domain::ReplyBody::CallFile}) {
+    call.headers.clear();
+    const Answer first = send(kind);
+    EXPECT_EQ(first.status, 200);
+    EXPECT_TRUE(first.file);
+    const std::string known = tag(first);
+    ASSERT_NE(known, "");
+    call.headers = {{"if-none-match", known}};
+    const Answer second = send(kind);
+    EXPECT_EQ(second.status, 304);
+    EXPECT_FALSE(second.file);
+    EXPECT_EQ(second.file_bytes, 0);
+    EXPECT_EQ(tag(second), known);
+  }
+}
+
+TEST_F(FileTag, AnotherContentOfTheSameLengthIsSent) {
+  for (const char* name : {"set/a.bin", "call/a.bin"}) {
+    const auto kind = name[0] == 's' ? domain::ReplyBody::ResourceFile : domain::ReplyBody::CallFile;
+    call.headers.clear();
+    const std::string known = tag(send(kind));
+    // Replaced as apply does it: the new file is complete before it has the name.
+    place.write("new", "other");
+    std::filesystem::rename(place / "new", place / name);
+    call.headers = {{"if-none-match", known}};
+    const Answer second = send(kind);
+    EXPECT_EQ(second.status, 200) << name;
+    EXPECT_EQ(second.file_bytes, 5) << name;
+    EXPECT_NE(tag(second), known) << name;
+  }
+}
+
+TEST_F(FileTag, AFileThatACallMakesAnewIsKnownByItsContent) {
+  const std::string known = tag(send(domain::ReplyBody::CallFile));
+  place.write("new", "first");
+  std::filesystem::rename(place / "new", place / "call/a.bin");
+  call.headers = {{"if-none-match", known}};
+  EXPECT_EQ(send(domain::ReplyBody::CallFile).status, 304);
 }
 
 }  // namespace

@@ -62,12 +62,19 @@ class MemoryTasks final : public domain::TaskStore {
     inserted.push_back(task);
     return base::kDone;
   }
-  Result<std::size_t> count_waiting(const std::string&) override {
+  Result<std::vector<domain::Task>> list(std::size_t count) override {
+    std::lock_guard lock(mutex);
+    std::vector<domain::Task> newest(inserted.rbegin(), inserted.rend());
+    if (newest.size() > count) newest.resize(count);
+    return newest;
+  }
+  Result<std::size_t> count_waiting(const domain::Task&) override {
     std::lock_guard lock(mutex);
     return inserted.size();
   }
   Result<domain::Task> get(const std::string&) override { return unused(); }
-  Result<std::vector<domain::Task>> claim(std::int64_t, std::size_t) override { return unused(); }
+  Result<std::vector<domain::Task>> claim(std::int64_t, std::size_t, const std::string&) override { return unused(); }
+  Status put_back(const std::string&, std::int64_t) override { return unused(); }
   Status finish(const domain::Task&) override { return unused(); }
   Result<bool> cancel_waiting(const std::string&, std::int64_t) override { return unused(); }
   Result<std::size_t> recover(std::int64_t, const std::string&) override { return unused(); }

@@ -139,5 +139,17 @@ TEST(MaskedTarget, ShowsNamesOfCredentialFieldsButNoValues) {
   }
 }
 
+TEST(Strip, LooksNoDeeperIntoABodyThanTheServerSays) {
+  const StripRules rules = rules_of({}, {}, {"token"});
+  domain::Call call;
+  call.headers = {{"content-type", "application/json"}};
+  call.body = R"({"token":"x","a":[[]]})";
+  StripStorage storage;
+  const auto visible = strip(call, rules, storage, 3);
+  ASSERT_TRUE(visible.has_value());
+  EXPECT_EQ(visible->body, R"({"a":[[]]})");
+  EXPECT_FALSE(strip(call, rules, storage, 2).has_value());
+}
+
 }  // namespace
 }  // namespace funcgate::service

@@ -7,8 +7,12 @@
 
 #include <gtest/gtest.h>
 
+#include "audit/trail.h"
+#include "audit/trail_verify.h"
+#include "store/change_repository.h"
 #include "store/configuration_repository.h"
 #include "store/database.h"
+#include "store/identity_repository.h"
 #include "store/journal_repository.h"
 #include "store/task_repository.h"
 #include "support/fake_clock.h"
@@ -46,6 +50,43 @@ void commit_pairs(const std::string& folder, int report) {
     if (!committed.ok()) ::_exit(5);
     sequence = *committed;
     if (::write(report, &sequence, sizeof sequence) != sizeof sequence) ::_exit(6);
+  }
+}
+
+// A user with a key and a session, an API and two events per commit.
+void commit_change_sets(const std::string& folder, int report) {
+  test::FakeClock clock;
+  const audit::Trail trail("main");
+  auto database = Database::open(folder + "/funcgate.db", sqlite_migrations(), clock);
+  if (!database.ok()) ::_exit(3);
+  ChangeRepository changes(**database, clock, trail);
+  IdentityRepository store(**database);
+  std::int64_t number = store.audit_head()->sequence / 2;
+  test::FakeRandom random;
+  std::int64_t sequence = ConfigurationRepository(**database, clock, random).load()->sequence;
+  while (true) {
+    ++number;
+    const std::string name = std::to_string(number);
+    domain::User user;
+    user.id = "usr-" + name;
+    user.login = "login" + name;
+    user.description = std::string(2000, 'd');
+    domain::ApiKey key;
+    key.id = "key-" + name;
+    key.user_id = user.id;
+    key.name = "main";
+    domain::ChangeSet set;
+    set.identity = {{domain::IdentityKind::User, user.id, false, 0, user}, {domain::IdentityKind::ApiKey, key.id, false, 0, key}};
+    set.resources = {put_api("c" + name)};
+    set.expected_sequence = sequence;
+    set.sessions_begun = {{"ses-" + name, "hash" + name, user.id, 1, 1, 1, ""}};
+    set.events.resize(2);
+    set.events[0].event = "user.created";
+    set.events[1].event = "key.created";
+    const auto committed = changes.commit(set);
+    if (!committed.ok()) ::_exit(5);
+    sequence = *committed;
+    if (::write(report, &number, sizeof number) != sizeof number) ::_exit(6);
   }
 }
 
@@ -109,6 +150,30 @@ TEST(Crash, AnAcknowledgedConfigurationSurvivesAndNoneIsHalf) {
   }
 }
 
+TEST(Crash, AChangeSetIsThereAsAWholeOrNotAtAll) {
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  test::FakeRandom random;
+  for (unsigned round = 0; round < 10; ++round) {
+    const std::int64_t acknowledged = run_and_kill(commit_change_sets, folder.path(), 2 + static_cast<int>(round % 3), round * 823);
+    auto database = Database::open(folder / "funcgate.db", sqlite_migrations(), clock);
+    ASSERT_TRUE(database.ok()) << database.error().message;
+    IdentityRepository store(**database);
+    std::int64_t users = 0, keys = 0;
+    ASSERT_TRUE(store.load([&](domain::User&&) { ++users; }, [&](domain::ApiKey&&) { ++keys; }).ok());
+    EXPECT_GE(users, acknowledged);
+    EXPECT_LE(users, acknowledged + 1) << "at most the one that was not reported yet";
+    EXPECT_EQ(keys, users);
+    EXPECT_EQ(static_cast<std::int64_t>(store.sessions("")->size()), users);
+    EXPECT_EQ(store.audit_head()->sequence, 2 * users);
+    const auto configuration = ConfigurationRepository(**database, clock, random).load();
+    EXPECT_EQ(static_cast<std::int64_t>(configuration->function_apis.size()), users);
+    const auto verified = audit::verify_trail(store);
+    ASSERT_TRUE(verified.ok());
+    EXPECT_EQ(verified->text(), std::to_string(2 * users) + " records, chain intact");
+  }
+}
+
 TEST(Crash, AnAcknowledgedBlockSurvivesWithItsRecords) {
   test::TemporaryFolder folder;
   test::FakeClock clock;
@@ -120,7 +185,7 @@ TEST(Crash, AnAcknowledgedBlockSurvivesWithItsRecords) {
     const std::int64_t newest = repository.newest()->sequence;
     EXPECT_GE(newest, acknowledged);
     EXPECT_EQ(static_cast<std::int64_t>(repository.read(1, 100'000)->size()), newest);
-    EXPECT_EQ(static_cast<std::int64_t>(repository.query("quote", "", 0, 0, 0, 1000)->size()),
+    EXPECT_EQ(static_cast<std::int64_t>(repository.query({.api_id = "quote", .count = 1000})->size()),
               std::min<std::int64_t>(newest, 1000));
   }
 }

@@ -1,5 +1,7 @@
 #include "store/task_repository.h"
 
+#include <soci/soci.h>
+
 #include <thread>
 
 #include "database_fixture.h"
@@ -13,6 +15,8 @@ using domain::TaskStatus;
 using test::kStartMs;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+
+const std::string kUnreadable = R"({"error":500.99})";
 
 Task a_task(const std::string& id) {
   Task task;
@@ -34,7 +38,7 @@ class TaskRepositoryTest : public DatabaseTest {
  protected:
   void insert(const Task& task) { ASSERT_TRUE(repository_.insert(task).ok()); }
   std::vector<std::string> claim(std::int64_t now_ms, std::size_t count = 10) {
-    auto claimed = repository_.claim(now_ms, count);
+    auto claimed = repository_.claim(now_ms, count, kUnreadable);
     EXPECT_TRUE(claimed.ok());
     std::vector<std::string> ids;
     for (const Task& task : *claimed) {
@@ -53,6 +57,25 @@ class TaskRepositoryTest : public DatabaseTest {
     task.headers = R"([["x-a","b"]])";
     task.result = result;
     return repository_.finish(task);
+  }
+
+  // As a disk fault would.
+  void spoil(const std::string& id) {
+    ASSERT_TRUE(database_
+                    ->write("spoil a task",
+                            [&](soci::session& session) -> base::Status {
+                              session << "UPDATE tasks SET document = '{' WHERE id = :id", soci::use(id);
+                              return base::kDone;
+                            })
+                    .ok());
+  }
+  std::string status_of(const std::string& id) {
+    const auto read = [&](soci::session& session) -> base::Result<std::string> {
+      std::string status;
+      session << "SELECT status FROM tasks WHERE id = :id", soci::use(id), soci::into(status);
+      return status;
+    };
+    return *database_->read("read a status", read);
   }
 
   TaskRepository repository_{*database_, clock_};
@@ -95,7 +118,7 @@ TEST_F(TaskRepositoryTest, ConcurrentClaimersShareTheQueueWithoutOverlap) {
   for (auto& mine : got) {
     threads.emplace_back([&] {
       for (int round = 0; round < 10; ++round) {
-        auto claimed = repository_.claim(kStartMs, 1);
+        auto claimed = repository_.claim(kStartMs, 1, kUnreadable);
         if (claimed.ok())
           for (const Task& task : *claimed) mine.push_back(task.id);
       }
@@ -188,10 +211,62 @@ TEST_F(TaskRepositoryTest, ResultsVanishAfterTheirLife) {
 TEST_F(TaskRepositoryTest, CountsWaitingTasksPerApi) {
   insert(a_task("task-1"));
   insert(a_task("task-2"));
-  EXPECT_EQ(*repository_.count_waiting("report"), 2u);
-  EXPECT_EQ(*repository_.count_waiting("other"), 0u);
+  Task other = a_task("");
+  other.api_id = "other";
+  EXPECT_EQ(*repository_.count_waiting(a_task("")), 2u);
+  EXPECT_EQ(*repository_.count_waiting(other), 0u);
   claim(kStartMs, 1);
-  EXPECT_EQ(*repository_.count_waiting("report"), 1u);
+  EXPECT_EQ(*repository_.count_waiting(a_task("")), 1u);
+}
+
+TEST_F(TaskRepositoryTest, CountsTasksWithoutAnApiPerFunction) {
+  Task first = a_task("task-1"), second = a_task("task-2");
+  first.api_id = second.api_id = "";
+  second.func_id = "hr__people.list";
+  insert(first);
+  EXPECT_EQ(*repository_.count_waiting(first), 1u);
+  EXPECT_EQ(*repository_.count_waiting(second), 0u) << "another function has a bound of its own";
+  EXPECT_EQ(repository_.get("task-1")->api_id, "");
+  insert(second);
+  EXPECT_EQ(*repository_.count_waiting(first), 1u);
+  EXPECT_EQ(*repository_.count_waiting(second), 1u);
+}
+
+TEST_F(TaskRepositoryTest, ATaskThatIsPutBackWaitsAsIfItHadNeverBeenClaimed) {
+  insert(a_task("task-1"));
+  insert(a_task("task-2"));
+  claim(kStartMs, 1);
+  ASSERT_TRUE(repository_.put_back("task-1", kStartMs + 500).ok());
+  const Task waiting = *repository_.get("task-1");
+  EXPECT_EQ(waiting.status, TaskStatus::Waiting);
+  EXPECT_EQ(waiting.attempts, 0) << "a try that did not run does not count";
+  EXPECT_FALSE(waiting.start_time_ms.has_value());
+  EXPECT_THAT(claim(kStartMs + 499), ElementsAre("task-2"));
+  EXPECT_THAT(claim(kStartMs + 500), ElementsAre("task-1"));
+  ASSERT_TRUE(finish("task-1", TaskStatus::Success).ok());
+  ASSERT_TRUE(repository_.put_back("task-1", kStartMs).ok());
+  EXPECT_EQ(repository_.get("task-1")->status, TaskStatus::Success) << "an ended task stays ended";
+}
+
+TEST_F(TaskRepositoryTest, ATaskThatIsPutBackStillExpires) {
+  insert(a_task("task-1"));
+  claim(kStartMs);
+  ASSERT_TRUE(repository_.put_back("task-1", kStartMs + 70'000).ok());
+  EXPECT_THAT(claim(kStartMs + 60'000), IsEmpty());
+  EXPECT_EQ(repository_.get("task-1")->status, TaskStatus::Expire);
+}
+
+TEST_F(TaskRepositoryTest, ATaskThatCannotBeReadEndsAndBlocksNobody) {
+  for (const char* id : {"task-1", "task-2", "task-3"}) insert(a_task(id));
+  spoil("task-1");
+  EXPECT_THAT(claim(kStartMs), ElementsAre("task-2", "task-3"));
+  EXPECT_THAT(claim(kStartMs), IsEmpty());
+  EXPECT_EQ(status_of("task-1"), "failure");
+  spoil("task-2");
+  EXPECT_EQ(*repository_.recover(kStartMs, "{}"), 2u);
+  EXPECT_EQ(status_of("task-2"), "failure");
+  EXPECT_EQ(status_of("task-3"), "failure");
+  EXPECT_THAT(*repository_.prune(kStartMs + 100'000), ElementsAre("calls/task-1", "calls/task-2", "calls/task-3"));
 }
 
 }  // namespace

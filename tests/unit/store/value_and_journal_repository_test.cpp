@@ -71,7 +71,7 @@ class JournalRepositoryTest : public DatabaseTest {
   }
   std::vector<std::string> ids(const std::string& api) {
     std::vector<std::string> out;
-    const auto records = repository_->query(api, "", 0, 0, 0, 100);
+    const auto records = repository_->query({.api_id = api, .count = 100});
     for (const StoredCallRecord& found : *records) out.push_back(found.id);
     return out;
   }
@@ -102,6 +102,16 @@ TEST_F(JournalRepositoryTest, ASequenceIsUsedOnceAndItsRecordsGoWithIt) {
   EXPECT_THAT(ids("quote"), ElementsAre("a"));
 }
 
+TEST_F(JournalRepositoryTest, RecordsWithoutABlockAddNothingToTheChain) {
+  ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
+  ASSERT_TRUE(repository_->append(block(0), {record("b", "quote", 2)}).ok());
+  ASSERT_TRUE(repository_->append(block(0), {record("c", "quote", 3, 2)}).ok()) << "as often as needed";
+  EXPECT_THAT(ids("quote"), ElementsAre("c", "b")) << "the oldest beyond the bound go as with a block";
+  EXPECT_EQ(repository_->newest()->sequence, 1);
+  EXPECT_EQ(repository_->read(0, 10)->size(), 1u);
+  ASSERT_TRUE(repository_->append(block(2), {}).ok()) << "the chain goes on where it was";
+}
+
 TEST_F(JournalRepositoryTest, KeepsTheNewestRecordsOfEachApi) {
   ASSERT_TRUE(
       repository_->append(block(1), {record("a", "quote", 1, 2), record("b", "quote", 2, 2), record("z", "other", 1, 2)}).ok());
@@ -127,7 +137,7 @@ TEST_F(JournalRepositoryTest, QueriesByEachCriterion) {
   ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1), failed, record("b", "other", 9)}).ok());
   auto found = [&](const std::string& api, const std::string& caller, int status, std::int64_t from, std::int64_t to) {
     std::string out;
-    const auto records = repository_->query(api, caller, status, from, to, 10);
+    const auto records = repository_->query({.api_id = api, .caller = caller, .status = status, .from_ms = from, .to_ms = to});
     for (const StoredCallRecord& one : *records) out += one.id;
     return out;
   };
@@ -138,7 +148,13 @@ TEST_F(JournalRepositoryTest, QueriesByEachCriterion) {
   EXPECT_EQ(found("", "", 0, 5, 0), "bf");
   EXPECT_EQ(found("", "", 0, 0, 5), "fa");
   EXPECT_EQ(found("' OR 1=1 --", "", 0, 0, 0), "");
-  EXPECT_EQ(repository_->query("", "", 0, 0, 0, 1)->size(), 1u);
+  const auto all = repository_->query({});
+  const auto rest = repository_->query({.before_sequence = all->at(0).sequence, .count = 1});
+  ASSERT_EQ(rest->size(), 1u);
+  EXPECT_EQ(rest->at(0).id, "f");
+  EXPECT_EQ(repository_->query({.trace_id = "TRACE-b"})->size(), 1u);
+  EXPECT_EQ(repository_->query({.reason = "basic.password"})->size(), 0u);
+  EXPECT_EQ(repository_->query({.count = 1})->size(), 1u);
 }
 
 }  // namespace

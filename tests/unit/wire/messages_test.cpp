@@ -17,6 +17,7 @@ Invoke full_invoke() {
   invoke.timeout_ms = 1;
   invoke.result_bytes_max = 2;
   invoke.large_result_bytes_max = 3;
+  invoke.json_depth_max = 6;
   invoke.trace_id = "TRACE-1";
   invoke.trigger_time_ms = -4;
   invoke.queue = 5;
@@ -41,6 +42,7 @@ TEST(Messages, InvokeComesBackAsItWas) {
   EXPECT_EQ(back->form, ArgumentForm::GetSimplified);
   EXPECT_EQ(back->flags, kStrictValidation | kRestricted);
   EXPECT_EQ(back->large_result_bytes_max, 3u);
+  EXPECT_EQ(back->json_depth_max, 6u);
   EXPECT_EQ(back->trigger_time_ms, -4);
   EXPECT_EQ(back->queue, 5);
   EXPECT_EQ(back->caller, R"({"name":"ann"})");
@@ -49,6 +51,19 @@ TEST(Messages, InvokeComesBackAsItWas) {
   EXPECT_EQ(back->body, std::string_view("\0\xff", 2));
   ASSERT_EQ(back->parts.size(), 1u);
   EXPECT_EQ(back->readable, R"(["caller"])");
+}
+
+// limits.form_fields may be as large as 100,000.
+TEST(Messages, AnInvokeHoldsAsManyPartsAsAConfigurationMayAllow) {
+  Invoke invoke;
+  for (std::size_t count : {100'000, 100'001}) {
+    invoke.parts.assign(count, {"n", ""});
+    std::string bytes;
+    encode_invoke(bytes, 7, 3, invoke);
+    const auto back = decode_invoke(payload_of(bytes));
+    EXPECT_EQ(back.has_value(), count == 100'000);
+    if (back) EXPECT_EQ(back->parts.size(), count);
+  }
 }
 
 TEST(Messages, ReplyComesBackAsItWas) {

@@ -221,6 +221,44 @@ TEST(WorkerArguments, JsonMustFitTheAnnotationWithoutConversion) {
   }
 }
 
+TEST(WorkerArguments, JsonOfARequestIsNoDeeperThanTheServerSays) {
+  struct DepthCase {
+    const char* rule;
+    ArgumentForm form;
+    const char* content_type;
+    const char* query;
+    const char* body;
+    bool fits;
+  };
+  const char* json = "application/json";
+  const char* form = "application/x-www-form-urlencoded";
+  const DepthCase cases[] = {
+      {"the levels of the whole body count", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":[]}})", true},
+      {"one more", ArgumentForm::PostStandard, json, "", R"({"kwargs":{"a":[[]]}})", false},
+      {"options too", ArgumentForm::PostStandard, json, "", R"({"options":{"unbox":[[]]}})", false},
+      {"simplified", ArgumentForm::PostSimplified, json, "", R"({"a":[[]]})", true},
+      {"simplified, one more", ArgumentForm::PostSimplified, json, "", R"({"a":[[[]]]})", false},
+      {"query", ArgumentForm::GetStandard, "", "kwargs=%7B%22a%22%3A%5B%5B%5D%5D%7D", "", true},
+      {"query, one more", ArgumentForm::GetStandard, "", "kwargs=%7B%22a%22%3A%5B%5B%5B%5D%5D%5D%7D", "", false},
+      {"a list inside of a text", ArgumentForm::GetSimplified, "", "a=%5B%5B%5B%5D%5D%5D", "", true},
+      {"the same, one more", ArgumentForm::GetSimplified, "", "a=%5B%5B%5B%5B%5D%5D%5D%5D", "", false},
+      {"in a form", ArgumentForm::PostSimplified, form, "", "a=%5B%5B%5B%5B%5D%5D%5D%5D", false},
+      {"what the server kept is its own", ArgumentForm::Kwargs, "", "", R"({"a":[[[[]]]]})", true},
+  };
+  WorkerProcess worker("@DFF.API('x')\ndef f(a: list = None):\n    return DFF.CTX.get('none') or 'entered'\n");
+  ASSERT_TRUE(worker.ready()) << base::to_json(worker.report());
+  for (const DepthCase& row : cases) {
+    wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
+    invoke.json_depth_max = 3;
+    invoke.form = row.form;
+    invoke.content_type = row.content_type;
+    invoke.query = row.query;
+    invoke.body = row.body;
+    const auto reply = worker.call(invoke);
+    EXPECT_EQ(reply.outcome, row.fits ? Outcome::Value : Outcome::BadArguments) << row.rule << reply.body << reply.problem;
+  }
+}
+
 TEST(WorkerArguments, TextIsConvertedToTheAnnotation) {
   const ValueCase cases[] = {
       {"", "a=1", "'1'"},

@@ -156,6 +156,23 @@ wire::Invoke request_of(std::string_view body) {
   return invoke;
 }
 
+TEST(WorkerRequest, WithoutProxiesTheChainIsTheClientAlone) {
+  WorkerProcess worker("@DFF.API('x')\ndef f(**k):\n    return [_DFF_HTTP_REQUEST['ip'], _DFF_HTTP_REQUEST['ips']]\n");
+  wire::Invoke invoke = request_of("{}");
+  invoke.ips = {};
+  EXPECT_EQ(worker.call(invoke).body, R"(["192.0.2.1",["192.0.2.1"]])");
+}
+
+TEST(WorkerRequest, TheBodyAsItIsShownIsNoDeeperThanTheServerSays) {
+  WorkerProcess worker("@DFF.API('x')\ndef f():\n    return [_DFF_HTTP_REQUEST['body']]\n");
+  wire::Invoke invoke = request_of("[[[]]]");
+  invoke.content_type = "application/json";
+  invoke.form = wire::ArgumentForm::None;
+  EXPECT_EQ(worker.call(invoke).body, "[[[[]]]]");
+  invoke.json_depth_max = 2;
+  EXPECT_EQ(worker.call(invoke).body, "[null]");
+}
+
 TEST(WorkerRequest, ShowsTheRequest) {
   WorkerProcess worker("@DFF.API('x')\ndef f(e):\n    r = _DFF_HTTP_REQUEST\n    h = r['headers']\n    return eval(e)\n");
   const std::pair<const char*, const char*> cases[] = {

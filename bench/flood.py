@@ -1,0 +1,259 @@
+#!/usr/bin/python3
+"""bench/flood.py parallel|names [--samples N] [--binary PATH]
+
+What guessing costs others, and what it tells the one who guesses. Prints one JSON object per run; measures, promises nothing.
+
+  parallel  200 distinct wrong Basic passwords at once, again and again, while cached users go on calling: the 99th percentile of
+            their response times beside the idle one of the same run (wanted: below twice), and how much memory the hashes take
+            (wanted: at most hash limit x 19 MiB)
+  names     response times of wrong passwords for names that exist, do not exist, are disabled or have expired, asked in turn, as
+            a first guess and again: medians and their distance (wanted: within 5 %). Basic and Digest.
+
+Needs build/release (script/build). Server and load share the machine: on two cores the load takes time
+from the server too, so that the ratio is an upper bound. Everything runs on loopback in a temporary folder.
+"""
+import argparse
+import base64
+import hashlib
+import http.client
+import json
+import multiprocessing
+import os
+import re
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PASSWORD = "a password of the bench"
+RESOURCES = """
+{kind: ScriptSet, metadata: {name: bench}, spec: {title: Bench, scripts: {main: {file: main.py}}, publish: true}}
+---
+kind: ApiAuthentication
+metadata: {name: basic}
+spec:
+  type: httpBasic
+  users:
+  - {username: mia, passwordFrom: {file: password}}
+  - {username: gone, passwordFrom: {file: password}, disabled: true}
+  - {username: past, passwordFrom: {file: password}, notAfter: "2020-01-01T00:00:00Z"}
+---
+kind: ApiAuthentication
+metadata: {name: digest}
+spec:
+  type: httpDigest
+  users:
+  - {username: mia, passwordFrom: {file: password}}
+  - {username: gone, passwordFrom: {file: password}, disabled: true}
+  - {username: past, passwordFrom: {file: password}, notAfter: "2020-01-01T00:00:00Z"}
+---
+{kind: FuncApi, metadata: {name: basic}, spec: {funcId: bench__main.hello, apiAuthIds: [basic]}}
+---
+{kind: FuncApi, metadata: {name: digest}, spec: {funcId: bench__main.hello, apiAuthIds: [digest]}}
+"""
+SCRIPT = """
+@DFF.API('A greeting')
+def hello():
+    return 'hello'
+"""
+# Nobody is blocked: what is measured is the work, not its refusal.
+CONFIG = '[auth.throttle]\nexempt = ["127.0.0.0/8"]\n[limits]\nhash_concurrency = {hashes}\n'
+GUESSERS = 200
+BASIC, DIGEST = "/api/v1/func-api/basic/s", "/api/v1/func-api/digest/s"
+
+
+def basic(name: str, password: str) -> dict:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def start(folder: Path, binary: Path, hashes: int) -> tuple[subprocess.Popen, int]:
+    resources = folder / "resources"
+    resources.mkdir()
+    (resources / "all.yaml").write_text(RESOURCES)
+    (resources / "main.py").write_text(SCRIPT)
+    (resources / "password").write_text(PASSWORD)
+    (folder / "funcgate.toml").write_text(CONFIG.format(hashes=hashes))
+    log = folder / "log"
+    with log.open("wb") as sink:
+        server = subprocess.Popen([binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--config", folder / "funcgate.toml",
+                                   "--apply", resources], stderr=sink, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        ready = re.search(r'"event":"server.ready","listen":"127.0.0.1:(\d+)"', log.read_text())
+        if ready:
+            return server, int(ready.group(1))
+        if server.poll() is not None:
+            break
+        time.sleep(0.05)
+    server.kill()
+    sys.exit(f"bench/flood.py: the server did not start:\n{log.read_text()[-2000:]}")
+
+
+class Caller:
+    """One kept-alive connection from an address of its own. `call` gives seconds and status."""
+
+    def __init__(self, port: int, address: str = "127.0.0.1"):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60, source_address=(address, 0))
+        self.connection.connect()
+        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def call(self, target: str, headers: dict) -> tuple[float, int, str]:
+        begin = time.perf_counter()
+        self.connection.request("GET", target, headers=headers)
+        answer = self.connection.getresponse()
+        answer.read()
+        return time.perf_counter() - begin, answer.status, answer.headers.get("WWW-Authenticate", "")
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def percentile(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def milliseconds(values: list[float]) -> dict:
+    return {"median_ms": round(statistics.median(values) * 1000, 3), "p99_ms": round(percentile(values, 0.99) * 1000, 3)}
+
+
+def peak_kib(pid: int) -> int:
+    return int(re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
+
+
+# --- parallel
+
+def cached_times(port: int, samples: int, pause_s: float = 0.002) -> list[float]:
+    """Response times of a user who was verified before, at a steady pace."""
+    caller = Caller(port)
+    times = []
+    for _ in range(samples):
+        seconds, status, _ = caller.call(BASIC, basic("mia", PASSWORD))
+        if status != 200:
+            sys.exit(f"bench/flood.py: a cached user got {status}")
+        times.append(seconds)
+        time.sleep(pause_s)
+    caller.close()
+    return times
+
+
+def guess(port: int, number: int, until, answers) -> None:
+    """One of the guessers. Each guess is a password of its own; addresses differ, so that the share per address does not end it."""
+    caller = Caller(port, f"127.7.{number // 250}.{1 + number % 250}")
+    count: dict[int, int] = {}
+    tries = 0
+    while not until.is_set():
+        tries += 1
+        _, status, _ = caller.call(BASIC, basic("mia", f"wrong password {number} {tries}"))
+        count[status] = count.get(status, 0) + 1
+        if status == 503:
+            until.wait(0.2)  # told to come back later; nobody gains by asking at once
+    caller.close()
+    answers.put(count)
+
+
+def guessers(port: int, until, answers) -> None:
+    """All of them, in a process of their own: the caller that is measured shall not wait for their interpreter."""
+    threads = [threading.Thread(target=guess, args=(port, number, until, answers)) for number in range(GUESSERS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def parallel(server: subprocess.Popen, port: int, samples: int, hashes: int) -> dict:
+    cached_times(port, 500)  # warm
+    before_kib = peak_kib(server.pid)
+    idle = cached_times(port, samples)
+    until, answers = multiprocessing.Event(), multiprocessing.Queue()
+    others = multiprocessing.Process(target=guessers, args=(port, until, answers))
+    others.start()
+    time.sleep(1.0)
+    flooded = cached_times(port, samples)
+    until.set()
+    counts: dict[int, int] = {}
+    for _ in range(GUESSERS):
+        for status, count in answers.get(timeout=60).items():
+            counts[status] = counts.get(status, 0) + count
+    others.join()
+    idle_again = cached_times(port, samples)
+    return {
+        "idle": milliseconds(idle), "flooded": milliseconds(flooded), "idle_again": milliseconds(idle_again),
+        "p99_ratio": round(percentile(flooded, 0.99) / percentile(idle + idle_again, 0.99), 2), "wanted_p99_ratio_below": 2,
+        "answers_to_guesses": {str(status): count for status, count in sorted(counts.items())},
+        # One hash was computed before, when the resources were applied: its memory is not counted again.
+        "memory_grown_mib": round((peak_kib(server.pid) - before_kib) / 1024, 1), "hash_limit_mib": hashes * 19, "cores": os.cpu_count(),
+    }
+
+
+# --- names
+
+def digest_header(challenge: str, name: str, password: str, count: int) -> dict:
+    nonce, realm = re.search(r'nonce="([^"]+)"', challenge).group(1), re.search(r'realm="([^"]+)"', challenge).group(1)
+    sha = lambda text: hashlib.sha256(text.encode()).hexdigest()
+    cnonce = os.urandom(8).hex()
+    response = sha(f"{sha(f'{name}:{realm}:{password}')}:{nonce}:{count:08x}:{cnonce}:auth:{sha(f'GET:{DIGEST}')}")
+    return {"Authorization": f'Digest username="{name}", realm="{realm}", nonce="{nonce}", uri="{DIGEST}", algorithm=SHA-256, qop=auth, '
+                             f'nc={count:08x}, cnonce="{cnonce}", response="{response}"'}
+
+
+def compare(port: int, target: str, headers_of, samples: int) -> dict:
+    """Times of each kind of name, asked in turn so that drift hits all alike."""
+    kinds = ("mia", "nobody", "gone", "past")
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    caller = Caller(port)
+    for number in range(samples + samples // 10):
+        for kind in kinds[number % 4:] + kinds[:number % 4]:
+            seconds, status, _ = caller.call(target, headers_of(kind, number))
+            if status != 401:
+                sys.exit(f"bench/flood.py: {kind} got {status}")
+            if number >= samples // 10:  # the first tenth warms up
+                times[kind].append(seconds)
+    caller.close()
+    medians = {kind: statistics.median(values) for kind, values in times.items()}
+    return {"samples_each": samples, **{kind: milliseconds(values) for kind, values in times.items()},
+            "largest_distance_percent": round((max(medians.values()) / min(medians.values()) - 1) * 100, 2), "wanted_percent_below": 5}
+
+
+def names(port: int, samples: int) -> dict:
+    caller = Caller(port)
+    _, _, challenge = caller.call(DIGEST, {})
+    caller.close()
+    return {
+        # A new password each time: nothing of it can be remembered.
+        "basic_cold": compare(port, BASIC, lambda name, number: basic(name, f"wrong password {number}"), samples),
+        "basic_warm": compare(port, BASIC, lambda name, number: basic(name, "the same wrong password"), samples),
+        "digest": compare(port, DIGEST, lambda name, number: digest_header(challenge, name, f"wrong password {number}", number + 1), samples),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="bench/flood.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["parallel", "names"])
+    parser.add_argument("--samples", type=int, default=2000, help="calls per figure")
+    parser.add_argument("--hashes", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="password hashes at a time")
+    parser.add_argument("--binary", type=Path, default=Path(os.environ.get("FUNCGATE_BIN", ROOT / "build/release/bin/funcgate")))
+    options = parser.parse_args()
+    if not 20 <= options.samples <= 100_000:
+        parser.error("--samples must lie between 20 and 100000")
+    if not options.binary.exists():
+        parser.error(f"{options.binary} is missing: run script/build first")
+    with tempfile.TemporaryDirectory(prefix="funcgate-flood-") as name:
+        server, port = start(Path(name), options.binary, options.hashes)
+        try:
+            figures = parallel(server, port, options.samples, options.hashes) if options.what == "parallel" else names(port, options.samples)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(60)
+    print(json.dumps({options.what: figures}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+// /resources: many documents at once, as YAML or as the bundle that the command line makes of a folder.
+#include <fmt/format.h>
+
+#include "admin/resources.h"
+#include "admin/router.h"
+#include "service/apply/export.h"
+#include "service/apply/yaml_reader.h"
+#include "service/apply/yaml_writer.h"
+
+namespace funcgate::admin {
+namespace {
+
+namespace json = base::json;
+using domain::Privilege;
+
+struct KindPrivilege {
+  std::string_view kind;
+  Privilege privilege;
+};
+constexpr KindPrivilege kKindPrivileges[] = {{"ScriptSet", Privilege::PublishScripts},
+                                             {"ApiAuthentication", Privilege::ManageApiAuthentication},
+                                             {"FuncApi", Privilege::PublishApis},
+                                             {"EnvVariable", Privilege::ManageEnvVariables},
+                                             {"User", Privilege::AdministerUsers},
+                                             {"UserGroup", Privilege::AdministerUsers},
+                                             {"Role", Privilege::AdministerUsers},
+                                             {"PasswordPolicy", Privilege::AdministerUsers},
+                                             {"PrivilegeAudit", Privilege::AdministerServer},
+                                             {"SecretKey", Privilege::ManageSecretKeys},
+                                             {"Settings", Privilege::AdministerServer}};
+
+bool is_true(const json::object& spec, std::string_view name) {
+  const json::value* value = spec.if_contains(json::string_view(name.data(), name.size()));
+  return value != nullptr && *value == json::value(true);
+}
+
+// Whoever applies documents needs what changing each of them by hand needs. Unknown kinds are reported by the plan.
+std::optional<Answer> missing_privilege(const Context& context, const service::Bundle& bundle) {
+  const auto needs = [&](Privilege privilege) -> std::optional<Answer> {
+    if (context.holds(privilege)) return std::nullopt;
+    return privilege_missing(domain::privilege_name(privilege));
+  };
+  for (const service::BundleDocument& document : bundle.documents) {
+    for (const KindPrivilege& entry : kKindPrivileges) {
+      if (entry.kind != document.kind) continue;
+      if (auto refusal = needs(entry.privilege)) return refusal;
+    }
+    if (document.kind == "FuncApi" && is_true(document.spec, "anonymous")) {
+      if (auto refusal = needs(Privilege::AllowAnonymousApis)) return refusal;
+    }
+    if (document.kind == "ApiAuthentication" && document.spec.contains("runAs")) {
+      if (auto refusal = needs(Privilege::AdministerUsers)) return refusal;
+    }
+  }
+  return std::nullopt;
+}
+
+// Documents that came without a folder: what they refer to by file or environment variable is on another machine.
+service::Bundle bundle_of_yaml(std::string_view text, std::vector<base::Finding>& findings) {
+  std::vector<service::YamlProblem> problems;
+  const auto documents = service::read_yaml(text, problems);
+  for (const service::YamlProblem& problem : problems)
+    findings.push_back({fmt::format("line {}", problem.line), "yaml", problem.message});
+  service::Bundle bundle;
+  for (const service::YamlDocument& document : documents) {
+    service::BundleDocument made = service::document_from_json(document.value);
+    for (const auto& [path, line] : document.lines) {
+      const std::string_view name = path;
+      made.lines[std::string(name.starts_with("spec.") ? name.substr(5) : name)] = line;
+    }
+    bundle.documents.push_back(std::move(made));
+  }
+  return bundle;
+}
+
+std::optional<service::Bundle> read_bundle(const Context& context, Answer& problem) {
+  const std::string& type = context.request.content_type;
+  if (type.starts_with("application/json")) {
+    auto bundle = service::bundle_from_json(context.request.body);
+    if (bundle.ok()) return std::move(*bundle);
+    problem = invalid("", "bundle", bundle.error().message);
+    return std::nullopt;
+  }
+  std::vector<base::Finding> findings;
+  service::Bundle bundle = bundle_of_yaml(context.request.body, findings);
+  if (findings.empty()) return bundle;
+  problem = invalid(findings);
+  return std::nullopt;
+}
+
+Answer apply(Context& context, bool dry_run) {
+  Answer problem;
+  const auto bundle = read_bundle(context, problem);
+  if (!bundle) return problem;
+  if (auto refusal = missing_privilege(context, *bundle)) return std::move(*refusal);
+  service::ApplyOptions options = options_of(context);
+  options.by_hand = false;
+  options.dry_run = dry_run || options.dry_run;
+  options.prune = context.parameter("prune") == "true";
+  if (const std::string_view set = context.parameter("set"); !set.empty()) options.set = set;
+  const auto result =
+      options.dry_run ? context.services.resources.diff(*bundle, options) : context.services.resources.apply(*bundle, options);
+  if (!result.ok()) return from_error(result.error());
+  if (auto refusal = problem_of(*result)) {
+    // The report names file and line of every problem, as the command line prints them.
+    refusal->refusal->detail = base::to_json(service::to_json(*result));
+    return std::move(*refusal);
+  }
+  return ok(service::to_json(*result));
+}
+
+// All documents in one YAML stream; with Accept: application/json as {"files": [{path, content}]}.
+Answer export_documents(Context& context) {
+  std::set<domain::ResourceKind> kinds;
+  const auto files = context.services.resources.export_documents(kinds);
+  if (!files.ok()) return from_error(files.error());
+  if (context.request.accept.find("application/json") != std::string::npos) {
+    json::array out;
+    for (const service::ExportedFile& file : *files) out.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    return ok(json::object{{"files", std::move(out)}});
+  }
+  Answer answer;
+  answer.content_type = "application/yaml";
+  for (const service::ExportedFile& file : *files) {
+    if (!file.path.ends_with(".yaml")) continue;
+    answer.raw_body += "---\n" + file.content;
+  }
+  return answer;
+}
+
+}  // namespace
+
+void add_apply_routes(std::vector<Route>& routes) {
+  using domain::Method;
+  routes.push_back({Method::Post, "/resources/apply", Access::needs({Privilege::ApplyResources}),
+                    [](Context& context) { return apply(context, false); }, false, true});
+  routes.push_back({Method::Post, "/resources/diff", Access::needs({Privilege::ApplyResources}),
+                    [](Context& context) { return apply(context, true); }, false, true});
+  routes.push_back({Method::Get, "/resources/export", Access::needs({Privilege::ExportResources}), export_documents});
+}
+
+}  // namespace funcgate::admin

@@ -1,0 +1,266 @@
+// /audit: both streams, verification and checkpoints; /call-records: what calls printed and raised.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/router.h"
+#include "admin/services.h"
+#include "base/encoding.h"
+#include "base/text.h"
+
+namespace funcgate::admin {
+namespace {
+
+namespace json = base::json;
+using domain::Privilege;
+
+constexpr std::size_t kPageMax = 200;
+constexpr std::size_t kExportRecordsMax = 100'000;  // of one export; a cursor goes on
+
+// The query of either stream; parameters of the other stream are refused.
+struct Wanted {
+  bool calls = false;
+  domain::AuditQuery admin;
+  domain::CallQuery call;
+  std::size_t limit = 50;
+};
+
+std::optional<std::int64_t> read_time(const std::string& text) {
+  const auto time = base::parse_rfc3339(text);
+  return time.ok() ? std::optional(*time) : std::nullopt;
+}
+
+// One parameter of both streams; false: not one of them.
+bool read_common(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  if (name == "from" || name == "to") {
+    const auto time = read_time(value);
+    if (!time) findings.push_back({name, "value", "must be a date-time with time zone"});
+    (name == "from" ? out.admin.from_ms : out.admin.to_ms) = time.value_or(0);
+    (name == "from" ? out.call.from_ms : out.call.to_ms) = time.value_or(0);
+  } else if (name == "limit") {
+    const auto number = base::parse_digits(value);
+    if (!number || *number < 1 || *number > static_cast<std::int64_t>(kPageMax))
+      findings.push_back({name, "value", "must be a number from 1 to 200"});
+    out.limit = static_cast<std::size_t>(number.value_or(50));
+  } else if (name == "cursor") {
+    const auto decoded = base::base64url_decode(value);
+    const auto number = decoded ? base::parse_digits(*decoded) : std::nullopt;
+    if (!number) findings.push_back({name, "value", "is not a cursor of this list"});
+    out.admin.before_sequence = out.call.before_sequence = number.value_or(0);
+  } else if (name == "address") {
+    out.admin.address = out.call.address = value;
+  } else if (name == "traceId") {
+    out.admin.trace_id = out.call.trace_id = value;
+  } else if (name == "reason") {
+    out.admin.reason = out.call.reason = value;
+  } else if (name == "actor") {
+    out.admin.actor = out.call.caller = value;
+  } else {
+    return name == "stream";
+  }
+  return true;
+}
+
+bool read_special(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  if (out.calls) {
+    if (name == "api" || name == "apiId") return out.call.api_id = value, true;
+    if (name == "caller") return out.call.caller = value, true;
+    if (name != "status") return false;
+    const auto number = base::parse_digits(value);
+    if (!number || *number < 100 || *number > 999) findings.push_back({name, "value", "must be an HTTP status"});
+    out.call.status = static_cast<int>(number.value_or(0));
+    return true;
+  }
+  if (name == "event") return out.admin.event = value, true;
+  if (name == "object") return out.admin.object = value, true;
+  if (name == "outcome") return out.admin.outcome = value, true;
+  if (name == "q") return out.admin.text = value, true;
+  return false;
+}
+
+std::optional<Wanted> read_query(const Context& context, bool calls, Answer& problem) {
+  Wanted out;
+  std::vector<base::Finding> findings;
+  out.calls = calls;
+  for (const auto& [name, value] : context.request.query) {
+    if (name == "stream" && value != "admin" && value != "calls") findings.push_back({name, "value", "must be admin or calls"});
+    if (name == "stream") out.calls = value == "calls";
+  }
+  for (const auto& [name, value] : context.request.query) {
+    if (read_common(name, value, out, findings) || read_special(name, value, out, findings)) continue;
+    findings.push_back({name, "unknown", fmt::format("the stream {} has no such parameter", out.calls ? "calls" : "admin")});
+  }
+  if (findings.empty()) return out;
+  problem = invalid(findings);
+  return std::nullopt;
+}
+
+base::Result<service::AuditPage> fetch(Context& context, Wanted& wanted) {
+  if (wanted.calls) {
+    wanted.call.count = wanted.limit;
+    return context.services.audit.calls(wanted.call);
+  }
+  wanted.admin.limit = wanted.limit;
+  return context.services.audit.admin(wanted.admin);
+}
+
+std::string csv_field(const json::object& record, std::string_view name) {
+  const json::value* value = record.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr || value->is_null()) return {};
+  std::string text = value->is_string() ? std::string(value->get_string()) : base::to_json(*value);
+  // A spreadsheet would run what begins like a formula.
+  if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) text.insert(0, 1, '\'');
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+void append_csv(std::string& out, const json::object& record, bool calls) {
+  static constexpr std::string_view kAdmin[] = {"seq",     "time",   "event",   "outcome", "actor",   "origin",
+                                                "address", "object", "summary", "reason",  "traceId", "hash"};
+  static constexpr std::string_view kCalls[] = {"seq",    "time",   "event", "outcome", "apiId", "caller", "address",
+                                                "method", "status", "error", "reason",  "count", "traceId"};
+  const std::span<const std::string_view> names =
+      calls ? std::span<const std::string_view>(kCalls) : std::span<const std::string_view>(kAdmin);
+  const bool first = out.empty();
+  if (first) {
+    for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + std::string(name);
+    out += "\r\n";
+  }
+  for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + csv_field(record, name);
+  out += "\r\n";
+}
+
+// Everything that matches, newest first, up to kExportRecordsMax.
+Answer exported(Context& context, Wanted wanted, bool csv) {
+  Answer answer;
+  answer.content_type = csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
+  wanted.limit = kPageMax;
+  for (std::size_t count = 0; count < kExportRecordsMax;) {
+    const auto page = fetch(context, wanted);
+    if (!page.ok()) return from_error(page.error());
+    for (const json::object& record : page->records) {
+      if (csv) {
+        append_csv(answer.raw_body, record, wanted.calls);
+      } else {
+        answer.raw_body += base::to_json(record) + "\n";
+      }
+    }
+    count += page->records.size();
+    if (page->next_before == 0) break;
+    wanted.admin.before_sequence = wanted.call.before_sequence = page->next_before;
+  }
+  return answer;
+}
+
+Answer list(Context& context, bool calls) {
+  Answer problem;
+  auto wanted = read_query(context, calls, problem);
+  if (!wanted) return problem;
+  if (context.request.accept.find("application/x-ndjson") != std::string::npos) return exported(context, *wanted, false);
+  if (context.request.accept.find("text/csv") != std::string::npos) return exported(context, *wanted, true);
+  auto page = fetch(context, *wanted);
+  if (!page.ok()) return from_error(page.error());
+  json::array rows;
+  for (json::object& record : page->records) rows.emplace_back(std::move(record));
+  PageInfo info{wanted->limit, {}, -1};
+  if (page->next_before != 0) info.next_cursor = base::base64url_encode(std::to_string(page->next_before));
+  return listed(std::move(rows), std::move(info));
+}
+
+std::string text_member(const json::object& body, std::string_view name) {
+  const json::value* value = body.if_contains(json::string_view(name.data(), name.size()));
+  if (value == nullptr || value->is_null()) return {};
+  return value->is_string() ? std::string(value->get_string()) : base::to_json(*value);
+}
+
+// {"stream": "admin"|"calls"|absent = both, "from": seq, "checkpoint": {…}}
+Answer verify(Context& context) {
+  json::object body;
+  if (!context.request.body.empty()) {
+    auto parsed = base::parse_json(context.request.body);
+    if (!parsed.ok() || !parsed->is_object()) return invalid("", "json", "the body must be a JSON object or empty");
+    body = std::move(parsed->get_object());
+  }
+  std::int64_t from = 1;
+  if (const json::value* given = body.if_contains("from")) {
+    if (!given->is_int64() || given->get_int64() < 1) return invalid("from", "value", "must be a sequence number from 1");
+    from = given->get_int64();
+  }
+  const std::string stream = text_member(body, "stream"), checkpoint = text_member(body, "checkpoint");
+  if (!stream.empty() && stream != "admin" && stream != "calls") return invalid("stream", "value", "must be admin or calls");
+  json::array streams;
+  bool intact = true;
+  std::string text;
+  for (const char* name : {"admin", "calls"}) {
+    if (!stream.empty() && stream != name) continue;
+    const auto verdict = context.services.audit.verify(name, from, checkpoint);
+    if (!verdict.ok()) return from_error(verdict.error());
+    json::object one{{"stream", name}, {"intact", verdict->intact}, {"records", verdict->records}, {"text", verdict->text}};
+    if (!verdict->intact) {
+      one["seq"] = verdict->sequence;
+      one["damage"] = verdict->damage;
+    }
+    intact = intact && verdict->intact;
+    text += (text.empty() ? "" : "; ") + std::string(name) + ": " + verdict->text;
+    streams.push_back(std::move(one));
+  }
+  return ok(json::object{{"intact", intact}, {"text", text}, {"streams", std::move(streams)}});
+}
+
+Answer make_checkpoint(Context& context) {
+  const auto checkpoint = context.services.audit.checkpoint(context.actor());
+  if (!checkpoint.ok()) return from_error(checkpoint.error());
+  const auto parsed = base::parse_json(*checkpoint);
+  if (!parsed.ok()) return from_error(parsed.error());
+  Answer answer = ok(*parsed);
+  answer.status = 201;
+  return answer;
+}
+
+// The checkpoints are events of the admin stream.
+Answer list_checkpoints(Context& context) {
+  domain::AuditQuery query;
+  query.event = "audit.checkpoint";
+  query.limit = kPageMax;
+  auto page = context.services.audit.admin(query);
+  if (!page.ok()) return from_error(page.error());
+  json::array rows;
+  for (json::object& record : page->records) rows.emplace_back(std::move(record));
+  return listed(std::move(rows), {kPageMax, {}, -1});
+}
+
+Answer list_call_records(Context& context) {
+  Answer problem;
+  auto wanted = read_query(context, true, problem);
+  if (!wanted) return problem;
+  if (!wanted->calls) return invalid("stream", "value", "call records have one stream");
+  wanted->call.count = wanted->limit + 1;
+  auto records = context.services.journal.query(wanted->call);
+  if (!records.ok()) return from_error(records.error());
+  PageInfo info{wanted->limit, {}, -1};
+  if (records->size() > wanted->limit) {
+    records->resize(wanted->limit);
+    info.next_cursor = base::base64url_encode(std::to_string(records->back().sequence));
+  }
+  json::array rows;
+  for (const domain::StoredCallRecord& record : *records) {
+    auto parsed = base::parse_json(record.document);
+    if (parsed.ok()) rows.push_back(std::move(*parsed));
+  }
+  return listed(std::move(rows), std::move(info));
+}
+
+}  // namespace
+
+void add_audit_routes(std::vector<Route>& routes) {
+  using domain::Method;
+  const Access view = Access::needs({Privilege::ViewAuditTrail});
+  routes.push_back({Method::Get, "/audit", view, [](Context& context) { return list(context, false); }});
+  routes.push_back({Method::Post, "/audit/verify", view, verify});
+  routes.push_back({Method::Get, "/audit/checkpoints", view, list_checkpoints});
+  routes.push_back({Method::Post, "/audit/checkpoints", Access::needs({Privilege::AdministerServer}), make_checkpoint});
+  routes.push_back({Method::Get, "/call-records", Access::needs({Privilege::ViewScripts}), list_call_records});
+}
+
+}  // namespace funcgate::admin

@@ -1,0 +1,112 @@
+// /tasks, /server, /settings, /nodes: the running of it.
+#include <fmt/format.h>
+
+#include "admin/list.h"
+#include "admin/router.h"
+#include "admin/services.h"
+#include "base/clock.h"
+
+namespace funcgate::admin {
+namespace {
+
+namespace json = base::json;
+using domain::Privilege;
+
+json::value time_or_null(std::int64_t ms) { return ms == 0 ? json::value() : json::value(base::format_rfc3339(ms)); }
+
+json::object task_json(const domain::Task& task) {
+  json::object out{{"id", task.id},
+                   {"apiId", task.api_id},
+                   {"funcId", task.func_id},
+                   {"status", domain::task_status_name(task.status)},
+                   {"caller", task.caller.name},
+                   {"authId", task.caller.auth_id},
+                   {"traceId", task.trace_id},
+                   {"attempts", task.attempts},
+                   {"triggerTime", time_or_null(task.trigger_time_ms)},
+                   {"startTime", time_or_null(task.start_time_ms.value_or(0))},
+                   {"endTime", time_or_null(task.end_time_ms.value_or(0))}};
+  if (const auto failure = base::parse_json(task.failure); failure.ok() && failure->is_object()) out["failure"] = *failure;
+  return out;
+}
+
+Answer list_tasks(Context& context) {
+  const auto tasks = context.services.task_store.list(10'000);
+  if (!tasks.ok()) return from_error(tasks.error());
+  std::vector<json::object> rows;
+  for (const domain::Task& task : *tasks) rows.push_back(task_json(task));
+  return list_in_memory(context,
+                        {{"id", "apiId", "funcId", "status", "caller", "authId", "traceId"},
+                         {"id", "apiId", "funcId", "status", "triggerTime", "startTime", "endTime"},
+                         "-triggerTime"},
+                        std::move(rows));
+}
+
+Answer get_task(Context& context) {
+  const auto task = context.services.task_store.get(context.path_parameters.at(0));
+  if (!task.ok()) return from_error(task.error());
+  return ok(task_json(*task));
+}
+
+Answer cancel_task(Context& context) {
+  const std::string& id = context.path_parameters.at(0);
+  const auto task = context.services.task_store.get(id);
+  if (!task.ok()) return from_error(task.error());
+  if (auto status = context.services.cancel_task(id); !status.ok()) return from_error(status.error());
+  domain::AuditEvent event;
+  event.event = "process.cancelled";
+  event.actor = context.actor();
+  event.object_kind = "Task";
+  event.object_id = id;
+  event.object_name = task->func_id;
+  event.summary = fmt::format("task {} of {} was cancelled", id, task->func_id);
+  if (auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
+  Answer answer = ok(json::object{{"id", id}});
+  answer.status = 202;
+  return answer;
+}
+
+Answer server(Context& context) {
+  const auto catalog = context.services.catalog.current();
+  json::array degraded;
+  for (const std::string& purpose : context.services.keystore.degraded()) degraded.emplace_back(purpose);
+  return ok(json::object{{"version", context.services.settings.version},
+                         {"instanceId", context.services.instance_id},
+                         {"startedAt", base::format_rfc3339(context.services.started_ms)},
+                         {"sequence", catalog->sequence},
+                         {"functionApis", catalog->endpoints.size()},
+                         {"functions", catalog->generation == nullptr ? 0 : catalog->generation->functions.size()},
+                         {"generation", catalog->generation == nullptr ? 0 : catalog->generation->number},
+                         {"users", context.directory->user_count()},
+                         {"apiKeys", context.directory->key_count()},
+                         {"degraded", std::move(degraded)}});
+}
+
+// One node: this one. What it serves is told so that a second one can be compared with it.
+Answer nodes(Context& context) {
+  const auto catalog = context.services.catalog.current();
+  json::array rows;
+  rows.push_back(json::object{{"id", context.services.node_name},
+                              {"version", context.services.settings.version},
+                              {"startedAt", base::format_rfc3339(context.services.started_ms)},
+                              {"sequence", catalog->sequence},
+                              {"self", true}});
+  return listed(std::move(rows), {50, {}, 1});
+}
+
+// What the configuration file says; it is changed there and read at start.
+Answer settings(Context& context) { return ok(base::json::value(context.services.settings_document)); }
+
+}  // namespace
+
+void add_operation_routes(std::vector<Route>& routes) {
+  using domain::Method;
+  routes.push_back({Method::Get, "/tasks", Access::needs({Privilege::ViewSystemConsole}), list_tasks});
+  routes.push_back({Method::Get, "/tasks/{id}", Access::needs({Privilege::ViewSystemConsole}), get_task});
+  routes.push_back({Method::Post, "/tasks/{id}/cancel", Access::needs({Privilege::CancelTasks}), cancel_task});
+  routes.push_back({Method::Get, "/server", Access::needs({Privilege::ViewServer}), server});
+  routes.push_back({Method::Get, "/nodes", Access::needs({Privilege::ViewServer}), nodes});
+  routes.push_back({Method::Get, "/settings", Access::needs({Privilege::AdministerServer}), settings});
+}
+
+}  // namespace funcgate::admin

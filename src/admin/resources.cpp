@@ -1,0 +1,81 @@
+#include "admin/resources.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+
+namespace funcgate::admin {
+namespace {
+
+namespace json = base::json;
+
+// {line, function, problem} of each script that does not load.
+json::array publish_errors(const service::ApplyResult& result) {
+  json::array errors;
+  for (const service::Problem& problem : result.problems) {
+    errors.push_back(
+        json::object{{"line", problem.line}, {"function", problem.finding.path}, {"problem", problem.finding.message}});
+  }
+  return errors;
+}
+
+}  // namespace
+
+void drop_reports(json::object& body) {
+  for (const char* name : {"id", "url", "origin", "originId", "createdAt", "updatedAt", "version", "state", "stateReason",
+                           "publishVersion", "usedBy"}) {
+    body.erase(name);
+  }
+}
+
+void append_meta(json::object& out, const domain::ResourceMeta& meta) {
+  out["version"] = meta.version;
+  out["createdAt"] = base::format_rfc3339(meta.created_at_ms);
+  out["updatedAt"] = base::format_rfc3339(meta.updated_at_ms);
+}
+
+std::optional<json::object> read_body(const Context& context, Answer& problem) {
+  auto parsed = base::parse_json(context.request.body);
+  if (!parsed.ok()) {
+    problem = invalid("", "json", parsed.error().message);
+    return std::nullopt;
+  }
+  if (!parsed->is_object()) {
+    problem = invalid("", "type", "the body must be a JSON object");
+    return std::nullopt;
+  }
+  return std::move(parsed->get_object());
+}
+
+service::ApplyOptions options_of(const Context& context) {
+  service::ApplyOptions options;
+  options.by_hand = true;
+  options.author = context.caller.login;
+  options.actor = context.actor();
+  options.dry_run = context.parameter("dryRun") == "true";
+  options.allow_broken = context.parameter("allowBroken") == "true";
+  return options;
+}
+
+std::optional<Answer> problem_of(const service::ApplyResult& result) {
+  switch (result.failure()) {
+    case service::ApplyFailure::None: return std::nullopt;
+    case service::ApplyFailure::InUse: return in_use(result.problems.front().finding.message, result.used_by);
+    case service::ApplyFailure::PublishFailed:
+      return refused(domain::Fault::PublishFailed, domain::Reason::ArgumentsInvalid, "The scripts cannot be published",
+                     base::to_json(json::object{{"errors", publish_errors(result)}}));
+    case service::ApplyFailure::Invalid: break;
+  }
+  std::vector<base::Finding> findings;
+  for (const service::Problem& problem : result.problems) findings.push_back(problem.finding);
+  return invalid(findings);
+}
+
+Answer change_refused(const base::Error& error, std::int64_t current_version) {
+  if (error.code == base::Code::FailedPrecondition) return stale(current_version);
+  return from_error(error);
+}
+
+}  // namespace funcgate::admin

@@ -1,0 +1,350 @@
+#include "admin/router.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "admin/caller.h"
+#include "admin/denial_log.h"
+#include "admin/idempotency.h"
+#include "admin/services.h"
+#include "base/encoding.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace funcgate::admin {
+namespace {
+
+using domain::Fault;
+using domain::Method;
+using domain::Reason;
+
+constexpr std::string_view kSetupPath = "/setup", kSessionPath = "/session", kOwnPasswordPath = "/me/password";
+
+// Segments of a path, still encoded; nullopt: it cannot be one of ours ("/a//b", "/a/").
+std::optional<std::vector<std::string_view>> segments_of(std::string_view path) {
+  if (!path.starts_with('/')) return std::nullopt;
+  std::vector<std::string_view> segments = base::split(path.substr(1), '/');
+  if (std::any_of(segments.begin(), segments.end(), [](std::string_view one) { return one.empty(); })) return std::nullopt;
+  return segments;
+}
+
+bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
+
+// The decoded parameters if the path has the form of the pattern. `literals`: '1' for each segment that is no parameter, so that
+// the greatest text is the pattern that says most.
+std::optional<std::vector<std::string>> match_pattern(std::string_view pattern, const std::vector<std::string_view>& path,
+                                                      std::string& literals) {
+  const std::vector<std::string_view> wanted = base::split(pattern.substr(1), '/');
+  if (wanted.size() != path.size()) return std::nullopt;
+  std::vector<std::string> parameters;
+  literals.clear();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!is_parameter(wanted[i])) {
+      if (wanted[i] != path[i]) return std::nullopt;
+      literals.push_back('1');
+      continue;
+    }
+    auto decoded = base::percent_decode(path[i]);
+    if (!decoded || !base::is_valid_utf8(*decoded) || base::has_control(*decoded)) return std::nullopt;
+    parameters.push_back(std::move(*decoded));
+    literals.push_back('0');
+  }
+  return parameters;
+}
+
+bool is_write(Method method) { return method != Method::Get && method != Method::Head; }
+
+Answer no_route() { return refused(Fault::NotFound, Reason::RouteUnknown, "There is no such address in the management API"); }
+
+Answer wrong_method(std::string allow) {
+  Answer answer = refused(Fault::MethodNotAllowed, Reason::MethodNotAllowed, "Method not allowed");
+  answer.refusal->allow = std::move(allow);
+  return answer;
+}
+
+Answer setup_pending() {
+  return refused(Fault::SetupPending, Reason::ArgumentsInvalid,
+                 "This server has no administrator yet: open the set-up link that the server wrote at its start, or run funcgate "
+                 "setup-token");
+}
+
+Answer system_error() {
+  return refused(Fault::System, Reason::Internal, "The request could not be completed; see the server's log");
+}
+
+// "user.changed" for PATCH /users/{id}: what somebody tried. Reading has no event of its own.
+std::string event_of(const Route& route) {
+  static constexpr std::pair<std::string_view, std::string_view> kNouns[] = {{"users", "user"},
+                                                                             {"user-groups", "group"},
+                                                                             {"roles", "role"},
+                                                                             {"api-keys", "key"},
+                                                                             {"secret-keys", "secret"},
+                                                                             {"func-apis", "api"},
+                                                                             {"schedules", "schedule"},
+                                                                             {"api-authentications", "apiauth"},
+                                                                             {"scripts", "script"},
+                                                                             {"script-sets", "script"},
+                                                                             {"applications", "application"},
+                                                                             {"tables", "table"},
+                                                                             {"flows", "flow"},
+                                                                             {"http-configurations", "httpconfig"}};
+  if (!is_write(route.method)) return "privilege.used";
+  const std::string_view first = base::split(route.pattern.substr(1), '/').front();
+  if (route.pattern == kOwnPasswordPath || route.pattern.ends_with("/password")) return "password.changed";
+  if (route.pattern.ends_with("/api-keys")) return "key.created";
+  if (first == "password-policy") return "policy.changed";
+  if (first == "privileges") return "privilege.audit_changed";
+  if (first == "sessions" || route.pattern.ends_with("/sessions")) return "session.ended";
+  if (first == "keystore") return "keystore.changed";
+  if (first == "settings" || first == "env-variables") return "settings.changed";
+  if (first == "resources") return "resources.applied";
+  for (const auto& [path, noun] : kNouns) {
+    if (path != first) continue;
+    const std::string_view verb = route.method == Method::Delete ? "deleted"
+                                  : route.method == Method::Post ? "created"
+                                                                 : "changed";
+    return fmt::format("{}.{}", noun, verb);
+  }
+  return "privilege.used";
+}
+
+domain::AuditEvent denied_event(const Context& context, const Route& route, std::string_view reason) {
+  domain::AuditEvent event;
+  event.event = event_of(route);
+  event.outcome = domain::AuditOutcome::Denied;
+  event.actor = context.actor();
+  event.object_kind = "Route";
+  event.object_id = route.pattern;
+  event.object_name = context.path_parameters.empty() ? "" : context.path_parameters.front();
+  event.summary = fmt::format("{} {} was refused", domain::method_name(route.method), route.pattern);
+  event.reason = reason;
+  return event;
+}
+
+// What a route demands that names nothing: it is open to nobody but the local caller.
+constexpr domain::Privilege kNobodyHoldsThis = domain::Privilege::AdministerServer;
+
+// The privilege that is missing, or nullptr.
+const domain::Privilege* missing_privilege(const Context& context, const Access& access) {
+  switch (access.kind) {
+    case Access::Kind::Open:
+    case Access::Kind::SignedIn: return nullptr;
+    case Access::Kind::Needs:
+      for (const domain::Privilege& privilege : access.privileges) {
+        if (!context.holds(privilege)) return &privilege;
+      }
+      return access.privileges.empty() && context.caller.kind != Caller::Kind::Local ? &kNobodyHoldsThis : nullptr;
+    case Access::Kind::Scoped: break;
+  }
+  if (context.caller.kind == Caller::Kind::Local) return nullptr;
+  if (access.privileges.empty()) return &kNobodyHoldsThis;
+  const domain::UserEntry* user = context.user();
+  if (user != nullptr) {
+    for (const domain::EffectivePrivilege& held : context.directory->effective(*user)) {
+      if (std::find(access.privileges.begin(), access.privileges.end(), held.privilege) != access.privileges.end())
+        return nullptr;
+    }
+  }
+  return &access.privileges.front();
+}
+
+// Media type and text of a JSON body; nullopt: Context::body holds it.
+std::optional<Answer> read_body(Context& context, const Route& route) {
+  const Request& request = context.request;
+  if (route.raw_body || request.body.empty()) return std::nullopt;
+  const bool merge = route.method == Method::Patch && domain::media_type_is(request.content_type, "application/merge-patch+json");
+  if (!merge && !domain::media_type_is(request.content_type, "application/json"))
+    return refused(Fault::MediaType, Reason::BodyMediaType, "The body must be JSON (Content-Type: application/json)");
+  if (request.body.size() > kBodyBytesMax)
+    return refused(Fault::BodyTooLarge, Reason::BodyTooLarge, "The body has more than 2 MiB");
+  auto document = base::parse_json(request.body);
+  if (!document.ok()) return invalid("", "value", document.error().message);
+  context.body = std::move(*document);
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::vector<Route> product_routes() {
+  std::vector<Route> routes;
+  add_session_routes(routes);
+  add_identity_routes(routes);
+  add_api_key_routes(routes);
+  add_access_routes(routes);
+  add_resource_routes(routes);
+  add_apply_routes(routes);
+  add_script_routes(routes);
+  add_operation_routes(routes);
+  add_audit_routes(routes);
+  add_secret_routes(routes);
+  return routes;
+}
+
+struct Router::Match {
+  const Route* route = nullptr;  // null: unknown path, or unknown method of a known path
+  std::vector<std::string> parameters;
+  std::string allow;  // methods of the path; empty: the path is unknown
+};
+
+Router::Router(Services& services) : Router(services, product_routes()) {}
+
+Router::Router(Services& services, std::vector<Route> routes)
+    : services_(services),
+      routes_(std::move(routes)),
+      started_ms_(services.clock.wall_ms()),
+      denials_(std::make_unique<DenialLog>(services.identity, services.clock)) {}
+
+Router::~Router() = default;
+
+Router::Match Router::find(const Request& request) const {
+  Match match;
+  const auto path = segments_of(request.path);
+  if (!path) return match;
+  const Method method = request.method == Method::Head ? Method::Get : request.method;
+  std::string literals, best;
+  for (const Route& route : routes_) {
+    auto parameters = match_pattern(route.pattern, *path, literals);
+    if (!parameters || literals < best) continue;
+    if (literals > best) match = Match{};
+    best = literals;
+    match.allow += fmt::format("{}{}", match.allow.empty() ? "" : ", ", domain::method_name(route.method));
+    if (route.method == Method::Get) match.allow += ", HEAD";
+    if (route.method != method) continue;
+    match.route = &route;
+    match.parameters = std::move(*parameters);
+  }
+  if (!match.allow.empty()) match.allow += ", OPTIONS";
+  return match;
+}
+
+Answer Router::handle(const Request& request) {
+  try {
+    return answer(request);
+  } catch (const std::exception& error) {
+    base::log::error("admin.exception", {{"what", base::printable(error.what())}, {"trace", request.trace_id}});
+  } catch (...) {
+    base::log::error("admin.exception", {{"what", "unknown"}, {"trace", request.trace_id}});
+  }
+  return system_error();
+}
+
+Answer Router::answer(const Request& request) {
+  const Match match = find(request);
+  const bool open = match.route != nullptr && match.route->access.kind == Access::Kind::Open;
+  const bool pending = !request.local && services_.sessions.setup_pending();
+  if (pending && !(open && match.route->pattern == kSetupPath)) return setup_pending();
+  // These two give nothing away: the same for every path, whoever asks.
+  if (request.method == Method::Options) return no_content();
+  if (request.method == Method::Trace || request.method == Method::Connect || request.method == Method::Other)
+    return wrong_method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+
+  Context context{.request = request,
+                  .services = services_,
+                  .caller = {},
+                  .directory = services_.identity.directory(),
+                  .path_parameters = match.parameters,
+                  .session = {},
+                  .body = {}};
+  if (request.local) {
+    context.caller = local_caller();
+  } else if (open) {
+    if (auto refusal = check_origin(context)) return std::move(*refusal);
+  } else if (auto refusal = authenticate(context, *denials_)) {
+    return std::move(*refusal);
+  }
+  if (context.caller.must_change_password && request.path != kSessionPath && request.path != kOwnPasswordPath)
+    return refused(Fault::PasswordExpired, Reason::ArgumentsInvalid, "The password must be changed first: PUT /me/password");
+  if (context.caller.kind == Caller::Kind::Session) {
+    if (auto refusal = check_csrf(context)) return std::move(*refusal);
+  }
+  if (match.allow.empty()) return no_route();
+  if (match.route == nullptr) return wrong_method(match.allow);
+  return answer_known(context, match);
+}
+
+bool Router::may_send_large_body(const Request& head) {
+  try {
+    Context context{.request = head,
+                    .services = services_,
+                    .caller = {},
+                    .directory = services_.identity.directory(),
+                    .path_parameters = {},
+                    .session = {},
+                    .body = {}};
+    if (head.local) return true;
+    if (services_.sessions.setup_pending() || authenticate(context, *denials_)) return false;
+    return !context.caller.must_change_password && context.holds(domain::Privilege::ApplyResources);
+  } catch (const std::exception& error) {
+    base::log::error("admin.exception", {{"what", base::printable(error.what())}, {"trace", head.trace_id}});
+    return false;
+  }
+}
+
+Answer Router::answer_known(Context& context, const Match& match) {
+  const Route& route = *match.route;
+  if (const domain::Privilege* missing = missing_privilege(context, route.access)) {
+    denials_->record(denied_event(context, route, domain::privilege_name(*missing)));
+    return privilege_missing(domain::privilege_name(*missing));
+  }
+  if (auto refusal = record_use(context, route)) return std::move(*refusal);
+  if (route.if_match && context.request.if_match.empty()) return if_match_missing();
+  if (auto refusal = read_body(context, route)) return std::move(*refusal);
+  // Set-up and sign-in are not repeatable: their answers belong to whoever knew the secret in the body.
+  const bool idempotent =
+      route.method == Method::Post && !context.request.idempotency_key.empty() && context.caller.kind != Caller::Kind::Nobody;
+  if (!idempotent) return run(context, route);
+  Idempotency idempotency(context, started_ms_);
+  if (auto first = idempotency.begin()) return std::move(*first);
+  Answer answer = run(context, route);
+  idempotency.finish(answer);
+  return answer;
+}
+
+// Uses of privileges that somebody wants to know about. What cannot be recorded does not happen.
+std::optional<Answer> Router::record_use(const Context& context, const Route& route) {
+  const domain::AuditedPrivileges audited = context.directory->audited_privileges();
+  if (audited.empty() || context.caller.kind == Caller::Kind::Local) return std::nullopt;
+  std::vector<domain::AuditEvent> events;
+  for (const domain::Privilege privilege : route.access.privileges) {
+    if (!audited.has(privilege)) continue;
+    domain::AuditEvent event = denied_event(context, route, domain::privilege_name(privilege));
+    event.event = "privilege.used";
+    event.outcome = domain::AuditOutcome::Ok;
+    event.summary = fmt::format("{} {} with the privilege {}", domain::method_name(route.method), route.pattern,
+                                domain::privilege_name(privilege));
+    events.push_back(std::move(event));
+  }
+  if (events.empty()) return std::nullopt;
+  const auto status = services_.identity.record(std::move(events));
+  if (status.ok()) return std::nullopt;
+  base::log::error("audit.not_written", {{"event", "privilege.used"}, {"problem", status.error().message}});
+  return refused(Fault::LimitReached, Reason::CapacityRecord, "The use of this privilege cannot be recorded now");
+}
+
+Answer Router::run(Context& context, const Route& route) {
+  Answer answer;
+  try {
+    answer = route.handler(context);
+  } catch (const std::exception& error) {
+    base::log::error("admin.exception",
+                     {{"what", base::printable(error.what())}, {"route", route.pattern}, {"trace", context.request.trace_id}});
+    answer = system_error();
+  }
+  if (answer.refusal && is_write(route.method) && route.access.kind != Access::Kind::Open)
+    note_refusal(context, route, *answer.refusal);
+  return answer;
+}
+
+// What a handler refused although the route was allowed: the caller may not do it to this object (DENIED), or the state forbids
+// it (FAILED). Documents that are merely wrong are not worth a record.
+void Router::note_refusal(const Context& context, const Route& route, const domain::Refusal& refusal) {
+  const bool denied = refusal.fault == Fault::UserPrivilege || refusal.fault == Fault::UserAccess;
+  const bool failed = refusal.fault == Fault::Conflict || refusal.fault == Fault::System || refusal.fault == Fault::Keystore;
+  if (!denied && !failed) return;
+  domain::AuditEvent event = denied_event(context, route, refusal.message);
+  if (failed) event.outcome = domain::AuditOutcome::Failed;
+  denials_->record(std::move(event));
+}
+
+}  // namespace funcgate::admin

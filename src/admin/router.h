@@ -1,0 +1,88 @@
+// Router: THE table of the management API: method and path → who may → handler.
+//
+// Every route says who may call it; a route without an entry cannot exist. The chain of checks stands in Router::handle():
+// set-up pending, authentication, password to be changed, CSRF, route, privilege, If-Match, idempotency, handler.
+// Thread-safety: the table is immutable once built; handle() from any number of threads; blocks.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "admin/context.h"
+
+namespace funcgate::admin {
+
+class DenialLog;  // denial_log.h
+using Handler = std::function<Answer(Context&)>;
+
+struct Access {
+  enum class Kind {
+    Open,      // /setup, POST /session: nobody need be known
+    SignedIn,  // any session or management key
+    Needs,     // all of `privileges`, system-wide
+    Scoped,    // the handler judges by application: at least one of `privileges` somewhere
+  } kind = Kind::Needs;
+  std::vector<domain::Privilege> privileges;
+
+  static Access open() { return {Kind::Open, {}}; }
+  static Access signed_in() { return {Kind::SignedIn, {}}; }
+  static Access needs(std::initializer_list<domain::Privilege> all) { return {Kind::Needs, all}; }
+  static Access scoped(std::initializer_list<domain::Privilege> any) { return {Kind::Scoped, any}; }
+};
+
+struct Route {
+  domain::Method method;
+  std::string_view pattern;  // "/users/{id}/api-keys"; a parameter is one segment, percent-decoded
+  Access access;
+  Handler handler;
+  bool if_match = false;  // 428.52 without If-Match; the handler compares the version (see etag.h)
+  // Not JSON (YAML, CSV): the handler judges media type and text itself. Otherwise a body is JSON and stands in Context::body.
+  bool raw_body = false;
+};
+
+class Router {
+ public:
+  explicit Router(Services& services);
+  // With other routes than those of the product: for tests.
+  Router(Services& services, std::vector<Route> routes);
+  ~Router();
+  // Never throws: what a handler throws becomes 500.5.
+  Answer handle(const Request& request);
+  // Whether the sender of this head may send more than kBodyBytesMax: known, and may apply resources. Blocks.
+  bool may_send_large_body(const Request& head);
+  std::span<const Route> routes() const { return routes_; }
+
+ private:
+  struct Match;
+  Answer answer(const Request& request);
+  Answer answer_known(Context& context, const Match& match);
+  Answer run(Context& context, const Route& route);
+  Match find(const Request& request) const;
+  std::optional<Answer> record_use(const Context& context, const Route& route);
+  void note_refusal(const Context& context, const Route& route, const domain::Refusal& refusal);
+
+  Services& services_;
+  const std::vector<Route> routes_;
+  const base::WallMs started_ms_;
+  std::unique_ptr<DenialLog> denials_;
+};
+
+// All routes of the product. Their handlers need a Router; what they say of themselves needs nothing.
+std::vector<Route> product_routes();
+
+// One function per file of handlers; product_routes() calls all of them.
+void add_session_routes(std::vector<Route>& routes);      // /setup /session /me /password-policy /sessions
+void add_identity_routes(std::vector<Route>& routes);     // /users /user-groups /roles /privileges and their links
+void add_api_key_routes(std::vector<Route>& routes);      // /api-keys, /users/{id}/api-keys, /me/api-keys
+void add_access_routes(std::vector<Route>& routes);       // /access/*, /public-endpoints, /explain
+void add_resource_routes(std::vector<Route>& routes);     // /func-apis /api-authentications /env-variables
+void add_apply_routes(std::vector<Route>& routes);        // /resources/apply /diff /export
+void add_script_routes(std::vector<Route>& routes);       // /script-sets /scripts (drafts, versions) /functions
+void add_operation_routes(std::vector<Route>& routes);    // /tasks /server /settings /nodes
+void add_audit_routes(std::vector<Route>& routes);        // /audit* /call-records
+void add_secret_routes(std::vector<Route>& routes);       // /keystore* /secret-keys*
+
+}  // namespace funcgate::admin

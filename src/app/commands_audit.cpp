@@ -1,0 +1,173 @@
+// `funcgate audit verify`: are the audit records what was written? Reads the data directory, beside a running server too, and
+// writes nothing.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+#include "app/audit_verification.h"
+#include "app/commands.h"
+#include "audit/checkpoint.h"
+#include "audit/trail.h"
+#include "audit/trail_verify.h"
+#include "base/files.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "keystore/first_start.h"
+#include "store/database.h"
+#include "store/identity_repository.h"
+#include "store/journal_repository.h"
+#include "store/migrations.h"
+
+namespace funcgate::app {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+
+constexpr int kIntact = 0, kDamaged = 1, kUnreadable = 2;
+constexpr std::size_t kExportBytesMax = 1ULL << 30;
+
+int unreadable(const Error& error) {
+  fmt::print(stderr, "funcgate: {}\n", error.message);
+  return kUnreadable;
+}
+
+// Whose signature a checkpoint must bear: the key stands in the keystore.
+Result<audit::Checkpoint> read_checkpoint(const CommonOptions& common, const std::string& path) {
+  TRY(const std::string line, audit::newest_checkpoint(path));
+  TRY(const Config config, load_config(common.config_path));
+  base::SystemClock clock;
+  base::SystemRandom random;
+  keystore::StartOptions start;
+  start.data_dir = common.data_dir;
+  start.path = config.keystore_path;
+  start.sources = common.password_sources;
+  start.sources.configured_file = config.keystore_password_file;
+  TRY(const keystore::StartedKeystore started, keystore::start_keystore(std::move(start), clock, random));
+  const auto secret = started.keystore->get(audit::kAuditKeyAlias);
+  if (!secret)
+    return Error{Code::NotFound,
+                 fmt::format("The keystore has no secret \"{}\": the checkpoint cannot be checked", audit::kAuditKeyAlias),
+                 {}};
+  TRY(const crypto::SigningKey key, audit::checkpoint_key(*secret));
+  return audit::read_checkpoint(line, key.public_key());
+}
+
+std::int64_t sequence_of(std::string_view line) {
+  const auto document = base::parse_json(line);
+  const base::json::value* number = document.ok() && document->is_object() ? document->get_object().if_contains("seq") : nullptr;
+  return number != nullptr && number->is_int64() ? number->get_int64() : 0;
+}
+
+// Exports of the management API begin with the newest record; verification begins with the oldest.
+Result<audit::TrailVerification> verify_export(const std::string& path, const audit::VerifyOptions& options) {
+  TRY(const std::string text, base::read_file(path, kExportBytesMax));
+  std::vector<std::string_view> lines = base::split(text, '\n');
+  std::erase_if(lines, [](std::string_view line) { return base::trim(line).empty(); });
+  if (lines.size() < 2 || sequence_of(lines.front()) <= sequence_of(lines.back()))
+    return audit::verify_trail_export(path, options);
+  std::reverse(lines.begin(), lines.end());
+  std::string name = (std::filesystem::temp_directory_path() / "funcgate-export-XXXXXX").string();
+  const base::FileDescriptor file(::mkstemp(name.data()));
+  if (!file) return Error{Code::Unavailable, "cannot make a temporary file: " + base::errno_text(errno), {}};
+  std::string turned;
+  turned.reserve(text.size() + 1);
+  for (const std::string_view line : lines) turned.append(line).append("\n");
+  const base::Status written = base::write_all(file.get(), turned);
+  auto verified = written.ok() ? audit::verify_trail_export(name, options) : Result<audit::TrailVerification>(written.error());
+  ::unlink(name.c_str());
+  return verified;
+}
+
+void print_verdict(const service::AuditVerdict& verdict) {
+  if (verdict.intact) {
+    fmt::print("stream {}: {} records\n", verdict.stream, verdict.records);
+  } else {
+    fmt::print("stream {}, {} {}: {}\n", verdict.stream, verdict.stream == audit::kCallsStream ? "block" : "record",
+               verdict.sequence, verdict.damage);
+  }
+}
+
+int verify_file(const CommonOptions& common, const AuditVerifyOptions& options, audit::VerifyOptions verify) {
+  const auto found = verify_export(options.file, verify);
+  if (!found.ok()) return unreadable(found.error());
+  if (common.output == "json") {
+    fmt::print("{}\n", base::to_json(base::json::object{
+                           {"intact", found->intact()}, {"records", found->records}, {"text", found->text()}}));
+  } else {
+    fmt::print("{}\n", found->text());
+  }
+  return found->intact() ? kIntact : kDamaged;
+}
+
+int report(const CommonOptions& common, const std::vector<service::AuditVerdict>& verdicts) {
+  std::int64_t records = 0;
+  bool intact = true;
+  base::json::array streams;
+  for (const service::AuditVerdict& verdict : verdicts) {
+    records += verdict.records;
+    intact = intact && verdict.intact;
+    base::json::object row{{"stream", verdict.stream}, {"intact", verdict.intact}, {"records", verdict.records}};
+    if (!verdict.intact) {
+      row["seq"] = verdict.sequence;
+      row["damage"] = verdict.damage;
+    }
+    streams.push_back(std::move(row));
+    if (common.output != "json" && (verdicts.size() > 1 || !verdict.intact)) print_verdict(verdict);
+  }
+  if (common.output == "json") {
+    fmt::print("{}\n",
+               base::to_json(base::json::object{{"intact", intact}, {"records", records}, {"streams", std::move(streams)}}));
+  } else if (intact) {
+    fmt::print("{} records, chain intact\n", records);
+  }
+  return intact ? kIntact : kDamaged;
+}
+
+}  // namespace
+
+int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options) {
+  base::log::configure(base::log::Level::Error, "-");
+  audit::VerifyOptions verify;
+  verify.from_sequence = options.from;
+  std::optional<audit::Checkpoint> checkpoint;
+  if (!options.checkpoint.empty()) {
+    auto read = read_checkpoint(common, options.checkpoint);
+    if (!read.ok()) return unreadable(read.error());
+    checkpoint = std::move(*read);
+  }
+  if (!options.file.empty()) {
+    if (checkpoint) verify.checkpoint = checkpoint->anchor(audit::kAdminStream);
+    return verify_file(common, options, verify);
+  }
+  const std::string database_path = common.data_dir + "/funcgate.db", journal_path = common.data_dir + "/journal.db";
+  // Opening would make what is missing.
+  for (const std::string& path : {database_path, journal_path}) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) return unreadable({Code::NotFound, path + " does not exist", {}});
+  }
+  base::SystemClock clock;
+  auto database = store::Database::open(database_path, store::sqlite_migrations(), clock);
+  if (!database.ok()) return unreadable(database.error());
+  auto journal = store::Database::open(journal_path, store::sqlite_journal_migrations(), clock);
+  if (!journal.ok()) return unreadable(journal.error());
+  store::IdentityRepository identities(**database);
+  store::JournalRepository calls(**journal);
+  std::vector<service::AuditVerdict> verdicts;
+  for (const std::string_view stream : {audit::kAdminStream, audit::kCallsStream}) {
+    if (!options.stream.empty() && options.stream != stream) continue;
+    verify.checkpoint = checkpoint ? checkpoint->anchor(stream) : std::nullopt;
+    auto verdict = verify_stream(identities, calls, std::string(stream), verify);
+    if (!verdict.ok()) return unreadable(verdict.error());
+    verdicts.push_back(std::move(*verdict));
+  }
+  return report(common, verdicts);
+}
+
+}  // namespace funcgate::app

@@ -1,0 +1,143 @@
+#include "app/keystore_access.h"
+
+#include <fmt/format.h>
+
+#include "base/files.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+
+namespace funcgate::app {
+
+using base::Result;
+using base::Status;
+using keystore::Purpose;
+
+namespace {
+
+// The word of /readyz for a purpose that cannot be used.
+std::string_view degraded_name(Purpose purpose) {
+  switch (purpose) {
+    case Purpose::PasswordPepper: return "passwords";
+    case Purpose::ApiKeySigning: return "apiKeys";
+    case Purpose::Sealing: return "secrets";
+  }
+  return "";
+}
+
+}  // namespace
+
+KeyOverlaps::KeyOverlaps(std::string path) : path_(std::move(path)) {
+  constexpr std::size_t kBytesMax = 1 << 20;
+  const auto text = base::read_file(path_, kBytesMax);
+  if (!text.ok()) return;
+  const auto document = base::parse_json(*text);
+  if (!document.ok() || !document->is_object()) {
+    base::log::warning("keystore.overlaps_unreadable", {{"path", path_}, {"effect", "the configured overlap counts"}});
+    return;
+  }
+  for (const auto& member : document->get_object()) {
+    if (member.value().is_int64()) until_ms_[std::string(member.key())] = member.value().get_int64();
+  }
+}
+
+Status KeyOverlaps::save() {
+  base::json::object document;
+  for (const auto& [kid, until_ms] : until_ms_) document[kid] = until_ms;
+  return base::write_file_durably(path_, base::to_json(document), 0600);
+}
+
+base::WallMs KeyOverlaps::verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms,
+                                         base::WallMs now_ms) {
+  const std::lock_guard lock(mutex_);
+  if (const auto chosen = until_ms_.find(kid); chosen != until_ms_.end()) return chosen->second;
+  if (retired_ms != 0) return retired_ms + default_ms;
+  until_ms_[kid] = now_ms + default_ms;
+  if (const Status saved = save(); !saved.ok()) {
+    // Not remembered, it would begin anew at each start.
+    base::log::error("keystore.overlap_not_kept", {{"problem", saved.error().message}});
+    until_ms_.erase(kid);
+    return 0;
+  }
+  return now_ms + default_ms;
+}
+
+Status KeyOverlaps::choose(const std::string& kid, base::WallMs until_ms) {
+  const std::lock_guard lock(mutex_);
+  until_ms_[kid] = until_ms;
+  return save();
+}
+
+std::string KeystoreAccess::problem(Purpose purpose) const {
+  const auto secret = keystore_.content()->usable(purpose);
+  return secret.ok() ? std::string() : secret.error().message;
+}
+
+std::vector<service::KeystoreEntry> KeystoreAccess::entries() const {
+  const auto content = keystore_.content();
+  std::vector<service::KeystoreEntry> out;
+  for (const keystore::EntrySummary& summary : content->list()) {
+    service::KeystoreEntry entry;
+    entry.alias = summary.alias;
+    entry.kid = summary.kid;
+    entry.bytes = summary.bytes;
+    entry.created_at_ms = summary.created_ms;
+    entry.status = keystore::state_name(summary.state);
+    for (const Purpose purpose : keystore::kPurposes) {
+      if (!base::equals_ignore_case(summary.alias, content->aliases().of(purpose))) continue;
+      entry.purpose = keystore::rule_of(purpose).title;
+      if (const std::string wrong = problem(purpose); !wrong.empty()) entry.status = wrong;
+    }
+    out.push_back(std::move(entry));
+  }
+  return out;
+}
+
+std::vector<std::string> KeystoreAccess::degraded() const {
+  std::vector<std::string> out;
+  for (const Purpose purpose : keystore::kPurposes) {
+    if (!problem(purpose).empty()) out.emplace_back(degraded_name(purpose));
+  }
+  return out;
+}
+
+Status KeystoreAccess::reload() {
+  TRY_DONE(keystore_.reload());
+  changed_();
+  base::log::info("keystore.reloaded");
+  return base::kDone;
+}
+
+Status KeystoreAccess::set(const std::string& alias, const base::SecretString& value) {
+  TRY_DONE(keystore_.set(alias, value));
+  changed_();
+  base::log::info("keystore.changed", {{"alias", alias}});
+  return base::kDone;
+}
+
+Status KeystoreAccess::generate(const std::string& alias) {
+  TRY_DONE(keystore_.generate(alias));
+  changed_();
+  base::log::info("keystore.changed", {{"alias", alias}});
+  return base::kDone;
+}
+
+Status KeystoreAccess::remove(const std::string& alias) {
+  TRY_DONE(keystore_.remove(alias));
+  changed_();
+  base::log::info("keystore.changed", {{"alias", alias}, {"deleted", true}});
+  return base::kDone;
+}
+
+Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_t overlap_ms) {
+  TRY(const keystore::Rotation rotation, keystore_.rotate(alias));
+  // Before the change is live: without an end of its own the retired secret would get the configured one.
+  const Status chosen =
+      overlap_ms < 0 ? base::kDone : overlaps_.choose(rotation.previous_kid, clock_.wall_ms() + overlap_ms);
+  changed_();
+  base::log::info("keystore.rotated", {{"alias", alias}, {"kid", rotation.kid}, {"previous", rotation.previous_kid}});
+  TRY_DONE(chosen);
+  return rotation.kid;
+}
+
+}  // namespace funcgate::app

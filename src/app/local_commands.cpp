@@ -1,0 +1,84 @@
+#include "app/local_commands.h"
+
+#include <limits>
+
+namespace funcgate::app {
+
+CLI::App& LocalCommands::add(CLI::App& parent, std::string word, std::string help, std::function<int()> work) {
+  CLI::App& command = *parent.add_subcommand(std::move(word), std::move(help));
+  command.add_option("--data", common_.data_dir, "Data directory")->capture_default_str();
+  command.add_option("--config", common_.config_path, "Configuration file (TOML)")->check(CLI::ExistingFile);
+  command.add_option("--keystore-password-file", common_.password_sources.command_line_file, "File with the keystore's password");
+  commands_.emplace_back(&command, std::move(work));
+  return command;
+}
+
+void LocalCommands::add_output(CLI::App& command) {
+  command.add_option("-o,--output", common_.output, "table or json")
+      ->check(CLI::IsMember({"table", "json"}))
+      ->capture_default_str();
+}
+
+void LocalCommands::add_keystore(CLI::App& app) {
+  CLI::App& group =
+      *app.add_subcommand("keystore", "The server's secrets: live at once if a server runs; values are never printed");
+  group.require_subcommand(1);
+  group.footer(
+      "Examples:\n"
+      "  funcgate keystore list --data ./data\n"
+      "  funcgate keystore set phixflow-api-key --generate --data ./data\n"
+      "  funcgate keystore rotate phixflow-api-key --overlap 30d --data ./data");
+  add(group, "create", "Make a keystore with new secrets where there is none", [this] { return keystore_create(common_); });
+  add_output(add(group, "list", "Aliases, sizes, kids and states", [this] { return keystore_list(common_); }));
+  add_output(add(group, "check", "Whether every secret can be used; exit 1 if not", [this] { return keystore_check(common_); }));
+  CLI::App& set = add(group, "set", "Set the value of an alias, from standard input unless told otherwise",
+                      [this] { return keystore_set(common_, set_); });
+  set.add_option("ALIAS", set_.alias, "New or not; ASCII case does not matter")->required();
+  CLI::Option* generate = set.add_flag("--generate", set_.generate, "43 random characters");
+  set.add_option("--from-file", set_.from_file, "File with the value; one line end is cut")
+      ->check(CLI::ExistingFile)
+      ->excludes(generate);
+  add(group, "delete", "Remove an alias", [this] { return keystore_delete(common_, alias_); })
+      .add_option("ALIAS", alias_, "What to remove")
+      ->required();
+  CLI::App& rotate = add(group, "rotate", "Put a new secret in place; what was made with the old one goes on working",
+                         [this] { return keystore_rotate(common_, alias_, overlap_); });
+  rotate.add_option("ALIAS", alias_, "pepperKey, phixflow-api-key or funcgate-sealing-key")->required();
+  rotate.add_option("--overlap", overlap_, "How long old API keys stay good: 12h, 30d [keys.rotation_overlap_hours]");
+  add(group, "passwd", "Protect the keystore with another password, from standard input unless told otherwise",
+      [this] { return keystore_passwd(common_, from_file_); })
+      .add_option("--from-file", from_file_, "File with the new password")
+      ->check(CLI::ExistingFile);
+  add(group, "reload", "Let the running server read the file again", [this] { return keystore_reload(common_); });
+}
+
+void LocalCommands::add_audit(CLI::App& app) {
+  CLI::App& group = *app.add_subcommand("audit", "The record of who did what");
+  group.require_subcommand(1);
+  CLI::App& verify = add(group, "verify", "Whether the records are what was written: exit 0 intact, 1 damaged, 2 cannot read",
+                         [this] { return audit_verify(common_, verify_); });
+  verify.add_option("--from", verify_.from, "First sequence number to look at")
+      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
+  verify.add_option("--checkpoint", verify_.checkpoint, "File with a signed checkpoint, which must be in the chain")
+      ->check(CLI::ExistingFile);
+  CLI::Option* stream =
+      verify.add_option("--stream", verify_.stream, "admin or calls; both if left out")->check(CLI::IsMember({"admin", "calls"}));
+  verify.add_option("--file", verify_.file, "An export of the admin stream (NDJSON) instead of the data directory")
+      ->check(CLI::ExistingFile)
+      ->excludes(stream);
+  add_output(verify);
+}
+
+void LocalCommands::add_to(CLI::App& app) {
+  add_keystore(app);
+  add_audit(app);
+}
+
+std::optional<int> LocalCommands::run() {
+  for (const auto& [command, work] : commands_) {
+    if (*command) return work();
+  }
+  return std::nullopt;
+}
+
+}  // namespace funcgate::app

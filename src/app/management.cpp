@@ -1,0 +1,262 @@
+#include "app/management.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+
+#include "admin/idempotency.h"
+#include "app/audit_verification.h"
+#include "app/secret_codec.h"
+#include "audit/trail_retention.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "crypto/hmac.h"
+#include "service/admin/resealing.h"
+#include "store/configuration_repository.h"
+
+namespace funcgate::app {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::SecretString;
+using base::Status;
+using keystore::Purpose;
+
+constexpr std::size_t kThreads = 4, kQueueMax = 256, kSignInThreads = 2, kSignInQueueMax = 64;
+constexpr base::WallMs kHousekeepingMs = 30'000, kHourMs = 3'600'000;
+constexpr std::size_t kAuditKeyBytesMin = 32;
+
+// Keys that must be the same after a restart come from the keystore; without it they last as long as the process.
+SecretString derived(const keystore::Keystore& keystore, base::Random& random, std::string_view purpose) {
+  const auto secret = keystore.content()->usable(Purpose::Sealing);
+  return secret.ok() ? crypto::derive_key(*secret, purpose, 32) : SecretString(random.bytes(32));
+}
+
+service::SessionSettings session_settings(const Config& config) {
+  service::SessionSettings settings;
+  settings.idle_ms = config.session_idle_minutes * 60'000;
+  settings.absolute_ms = config.session_hours * 3'600'000;
+  settings.failures_per_network_per_hour = config.sign_in_failures_per_hour;
+  return settings;
+}
+
+}  // namespace
+
+Management::Management(Parts parts)
+    : parts_(std::move(parts)),
+      trail_(std::string(kNodeName)),
+      changes_(parts_.database, parts_.clock, trail_),
+      identity_store_(parts_.database),
+      drafts_(parts_.database),
+      identity_({changes_, identity_store_, parts_.directory, parts_.clock}),
+      keystore_(parts_.keystore, parts_.overlaps, parts_.clock, parts_.keystore_changed),
+      keystore_control_(parts_.keystore, keystore_, identity_, [this] { return sealed_counts(); }),
+      hashing_(parts_.keystore, parts_.config.password_hash.cost(), hash_gate_settings(parts_.config.server.limits)),
+      keys_(parts_.signing_keys, parts_.directory, parts_.throttle, parts_.clock),
+      explanations_(parts_.clock),
+      sessions_(std::make_unique<service::Sessions>(identity_, identity_store_, hashing_, parts_.clock, parts_.random,
+                                                    derived(parts_.keystore, parts_.random, "funcgate csrf v1"),
+                                                    session_settings(parts_.config))) {}
+
+Management::~Management() = default;
+
+Status Management::start() { return identity_.start(); }
+
+// From the rows themselves: also while no server runs.
+Result<service::SealedCounts> Management::sealed_counts() {
+  KeystoreSecretVault vault(parts_.keystore, parts_.random);
+  service::SealedCounts counts;
+  TRY_DONE(service::count_sealed(identity_store_, vault, counts));
+  TRY(const domain::Configuration configuration,
+      store::ConfigurationRepository(parts_.database, parts_.clock, parts_.random).load());
+  service::count_sealed(configuration, vault, counts);
+  return counts;
+}
+
+std::string Management::key_id_of(const SecretString& token) const {
+  const auto verified = parts_.signing_keys.current()->verify(token.reveal(), parts_.clock.wall_ms());
+  return verified.reason == domain::Reason::None ? verified.key.id : std::string();
+}
+
+Result<std::string> Management::checkpoint(audit::Journal& journal, const domain::Actor& actor) {
+  if (!audit_key_) {
+    return Error{Code::Unavailable,
+                 fmt::format("The keystore has no usable secret \"{}\". Create it with: funcgate keystore set {} --generate",
+                             audit::kAuditKeyAlias, audit::kAuditKeyAlias),
+                 {}};
+  }
+  const auto head = journal.head();
+  std::vector<audit::StreamHead> calls;
+  if (head.sequence > 0) calls.push_back({std::string(audit::kCallsStream), std::string(kNodeName), head.sequence, head.hash});
+  return audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor);
+}
+
+service::AuditTools Management::audit_tools(ApiParts& parts) {
+  service::AuditTools tools;
+  tools.checkpoint = [this, &journal = parts.journal](const domain::Actor& actor) { return checkpoint(journal, actor); };
+  tools.verify = [this, &store = parts.journal_store](const std::string& stream, std::int64_t from,
+                                                      const std::string& checkpoint_json) -> Result<service::AuditVerdict> {
+    audit::VerifyOptions options;
+    options.from_sequence = from;
+    if (!checkpoint_json.empty()) {
+      if (!audit_key_) return Error{Code::Unavailable, "The keystore has no key for checkpoints", {}};
+      TRY(const audit::Checkpoint checkpoint, audit::read_checkpoint(checkpoint_json, audit_key_->public_key()));
+      options.checkpoint = checkpoint.anchor(stream);
+    }
+    return verify_stream(identity_store_, store, stream, std::move(options));
+  };
+  return tools;
+}
+
+Status Management::open_api(ApiParts parts) {
+  if (!parts_.keystore.get(audit::kAuditKeyAlias)) TRY_DONE(parts_.keystore.generate(audit::kAuditKeyAlias));
+  if (const auto secret = parts_.keystore.get(audit::kAuditKeyAlias); secret && secret->size() >= kAuditKeyBytesMin) {
+    TRY(crypto::SigningKey key, audit::checkpoint_key(*secret));
+    audit_key_ = std::make_unique<crypto::SigningKey>(std::move(key));
+  }
+  const auto issue = [this](const domain::ApiKey& key) -> Result<service::IssuedToken> {
+    const auth::SigningKeysPtr keys = parts_.signing_keys.current();
+    TRY(SecretString token, keys->issue(key));
+    return service::IssuedToken{std::move(token), keys->current_kid()};
+  };
+  const auto identify = [this](const SecretString& token) { return key_id_of(token); };
+  api_keys_ = std::make_unique<service::ApiKeys>(identity_, identity_store_, parts_.clock, parts_.random, issue, identify);
+  audit_ = std::make_unique<service::AuditService>(identity_store_, parts.journal_store, audit_tools(parts));
+  key_usage_ = &parts.key_usage;
+  journal_ = &parts.journal;
+  const auto verify_key = [this](const SecretString& authorization, const domain::Address& address) {
+    return keys_.verify(authorization, address);
+  };
+  scripts_ = std::make_unique<service::Scripts>(service::Scripts::Parts{
+      parts.resources, drafts_, parts.script_history, parts.function_host, parts_.clock, std::move(parts.run_candidate)});
+  secret_keys_ = std::make_unique<service::SecretKeys>(service::SecretKeys::Parts{
+      identity_, identity_store_, parts.vault, keystore_, parts_.clock, parts_.random, identify});
+  services_.reset(new admin::Services{.clock = parts_.clock,
+                                      .random = parts_.random,
+                                      .settings = parts_.config.server,
+                                      .catalog = parts.catalog,
+                                      .identity = identity_,
+                                      .sessions = *sessions_,
+                                      .api_keys = *api_keys_,
+                                      .resources = parts.resources,
+                                      .audit = *audit_,
+                                      .explanations = explanations_,
+                                      .keystore = keystore_,
+                                      .tasks = parts.tasks,
+                                      .identity_store = identity_store_,
+                                      .scripts = *scripts_,
+                                      .journal = parts.journal_store,
+                                      .task_store = parts.task_store,
+                                      .vault = parts.vault,
+                                      .secret_keys = *secret_keys_,
+                                      .verify_key = verify_key,
+                                      .cancel_task = std::move(parts.cancel_task),
+                                      .settings_document = settings_document(parts_.config),
+                                      .instance_id = parts_.instance_id,
+                                      .node_name = std::string(kNodeName),
+                                      .started_ms = parts_.clock.wall_ms(),
+                                      .request_key = derived(parts_.keystore, parts_.random, "funcgate request v1"),
+                                      .setup_done = [this] { remove_setup_file(); }});
+  router_ = std::make_unique<admin::Router>(*services_);
+  pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
+  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax);
+  edge_ = std::make_unique<http::AdminEdge>(*router_, http::AdminEdge::Pools{*pool_, *sign_in_pool_}, parts_.config.server);
+  return base::kDone;
+}
+
+Result<std::string> Management::renew_setup_token() {
+  TRY(const SecretString token, sessions_->make_setup_token());
+  TRY_DONE(base::write_file_durably(setup_file(), token.reveal(), 0600));
+  return setup_file();
+}
+
+Status Management::offer_setup(const std::string& url) {
+  if (!sessions_->setup_pending()) {
+    remove_setup_file();
+    return base::kDone;
+  }
+  TRY(const std::string path, renew_setup_token());
+  base::log::warning("setup.pending", {{"tokenFile", path}, {"validMinutes", 60}});
+  // The link holds the token: it is for eyes at a terminal, and for no file that standard output may be.
+  if (::isatty(STDOUT_FILENO) == 1) {
+    TRY(const std::string token, base::read_file(path, 200));
+    fmt::print("To make the first administrator, open within 60 minutes:\n  {}/console/setup#token={}\n", url, token);
+    std::fflush(stdout);
+  }
+  return base::kDone;
+}
+
+void Management::remove_setup_file() {
+  if (::unlink(setup_file().c_str()) != 0 && errno != ENOENT)
+    base::log::warning("setup.file_not_removed", {{"path", setup_file()}, {"problem", base::errno_text(errno)}});
+}
+
+namespace {
+
+template <class Outcome>
+void note(std::string_view what, const Outcome& outcome) {
+  if (!outcome.ok()) base::log::warning("management.housekeeping", {{"what", what}, {"problem", outcome.error().message}});
+}
+
+domain::AuditEvent first_use_event(const auth::KeyUse& use, const domain::Directory& directory) {
+  domain::AuditEvent event;
+  event.event = "key.first_use";
+  event.time_ms = use.time_ms;
+  event.actor.kind = "API_KEY";
+  event.actor.key_id = use.key_id;
+  event.actor.origin = "API";
+  event.actor.address = use.address.text();
+  event.object_kind = "ApiKey";
+  event.object_id = use.key_id;
+  event.summary = fmt::format("First use in this hour, for \"{}\"", use.api);
+  const domain::KeyEntry* key = directory.key(use.key_id);
+  if (key == nullptr) return event;
+  event.object_name = key->name();
+  event.actor.user_id = key->user_id();
+  if (const domain::UserEntry* owner = directory.user(key->user_id())) event.actor.login = owner->login();
+  return event;
+}
+
+}  // namespace
+
+void Management::write_key_uses() {
+  keys_.flush(identity_store_);
+  if (key_usage_ == nullptr) return;
+  const auth::KeyUsageReport report = key_usage_->drain();
+  for (const auth::KeyUse& use : report.last_uses)
+    note("last use of a key", identity_store_.touch_key(use.key_id, use.time_ms, use.address.text(), use.api));
+  std::vector<domain::AuditEvent> events;
+  const domain::DirectoryPtr directory = parts_.directory.current();
+  for (const auth::KeyUse& use : report.first_uses) events.push_back(first_use_event(use, *directory));
+  if (!events.empty()) note("first use of keys", identity_.record(std::move(events)));
+  if (report.dropped > 0) base::log::warning("key.uses_dropped", {{"count", report.dropped}});
+}
+
+void Management::keep_audit(base::WallMs now_ms) {
+  if (journal_ == nullptr) return;
+  if (now_ms - checkpoint_ms_ >= kHourMs) {
+    checkpoint_ms_ = now_ms;
+    note("checkpoint", checkpoint(*journal_, domain::Actor()));
+  }
+  if (now_ms - pruned_ms_ < 24 * kHourMs) return;
+  auto removed = audit::prune_trail(identity_store_, changes_, now_ms);
+  note("retention of the audit trail", removed);
+  // A portion at a time: the rest comes with the next round.
+  if (removed.ok() && *removed == 0) pruned_ms_ = now_ms;
+}
+
+void Management::housekeep(base::WallMs now_ms) {
+  if (now_ms - kept_house_ms_ < kHousekeepingMs) return;
+  kept_house_ms_ = now_ms;
+  write_key_uses();
+  note("sessions", identity_store_.prune_sessions(now_ms, now_ms - parts_.config.session_idle_minutes * 60'000 - 120'000));
+  note("remembered answers", identity_store_.prune_idempotent(now_ms - admin::kIdempotencyKeptMs));
+  keep_audit(now_ms);
+}
+
+}  // namespace funcgate::app

@@ -1,0 +1,128 @@
+// Management: the management plane as objects: users, keys and audit behind the data directory, and on top of them the router of
+// /admin/api/v1. It names the concrete classes of this plane, as Instance names all others.
+//
+// Made in two steps, because resources need the first and the router needs resources. Thread-safety: built and ended by the main
+// thread; housekeep() on any thread, one at a time.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "admin/router.h"
+#include "admin/services.h"
+#include "app/config.h"
+#include "app/keystore_access.h"
+#include "app/keystore_control.h"
+#include "app/management_key.h"
+#include "app/password_hashing.h"
+#include "audit/checkpoint.h"
+#include "audit/journal.h"
+#include "audit/trail.h"
+#include "auth/key_usage.h"
+#include "http/admin_edge.h"
+#include "service/admin/identity_service.h"
+#include "store/change_repository.h"
+#include "store/database.h"
+#include "store/draft_repository.h"
+#include "store/identity_repository.h"
+
+namespace funcgate::app {
+
+inline constexpr std::string_view kNodeName = "main";
+
+class Management {
+ public:
+  // Everything here outlives the object.
+  struct Parts {
+    const Config& config;
+    const std::string& data_dir;
+    const std::string& instance_id;
+    keystore::Keystore& keystore;
+    store::Database& database;
+    base::Snapshot<domain::Directory>& directory;
+    const base::Snapshot<auth::SigningKeys>& signing_keys;
+    auth::Throttle& throttle;
+    const base::Clock& clock;
+    base::Random& random;
+    std::function<void()> keystore_changed;  // makes a changed keystore live
+    KeyOverlaps& overlaps;
+  };
+  explicit Management(Parts parts);
+  ~Management();
+
+  // Fills the directory, makes what is built in.
+  base::Status start();
+  service::IdentityService& identity() { return identity_; }
+  domain::IdentityStore& identity_store() { return identity_store_; }
+  service::PasswordHashing& hashing() { return hashing_; }
+  service::Sessions& sessions() { return *sessions_; }
+  service::KeystorePort& keystore() { return keystore_; }
+  KeystoreControl& keystore_control() { return keystore_control_; }
+  // The id of the API key of this instance that `token` is; "" for all else.
+  std::string key_id_of(const base::SecretString& token) const;
+
+  // The second step.
+  struct ApiParts {
+    service::ResourceService& resources;
+    service::Tasks& tasks;
+    const base::Snapshot<service::Catalog>& catalog;
+    domain::JournalStore& journal_store;
+    domain::TaskStore& task_store;
+    domain::SecretVault& vault;
+    audit::Journal& journal;
+    auth::KeyUsage& key_usage;
+    std::function<base::Status(const std::string& id)> cancel_task;
+    domain::FunctionHost& function_host;
+    domain::ScriptHistory& script_history;
+    service::RunCandidate run_candidate;
+  };
+  base::Status open_api(ApiParts parts);
+  http::AdminEdge& edge() { return *edge_; }
+  service::Explanations& explanations() { return explanations_; }
+
+  // First start: a set-up token in DATA/setup-token, the link on a terminal. Nothing if there is an administrator.
+  base::Status offer_setup(const std::string& url);
+  // Another token, while there is no administrator; the path of its file.
+  base::Result<std::string> renew_setup_token();
+  void remove_setup_file();
+
+  // What happens now and then: last uses of keys, the end of sessions and of remembered answers. Cheap if called too often.
+  void housekeep(base::WallMs now_ms);
+
+ private:
+  service::AuditTools audit_tools(ApiParts& parts);
+  base::Result<service::SealedCounts> sealed_counts();
+  base::Result<std::string> checkpoint(audit::Journal& journal, const domain::Actor& actor);
+  void write_key_uses();
+  // Every hour a checkpoint, every day the retention of the management stream.
+  void keep_audit(base::WallMs now_ms);
+  std::string setup_file() const { return parts_.data_dir + "/setup-token"; }
+
+  const Parts parts_;
+  const audit::Trail trail_;
+  store::ChangeRepository changes_;
+  store::IdentityRepository identity_store_;
+  store::DraftRepository drafts_;
+  service::IdentityService identity_;
+  KeystoreAccess keystore_;
+  KeystoreControl keystore_control_;
+  KeystorePasswordHashing hashing_;
+  ManagementKeys keys_;
+  service::Explanations explanations_;
+  std::unique_ptr<service::Sessions> sessions_;
+  std::unique_ptr<service::ApiKeys> api_keys_;
+  std::unique_ptr<service::AuditService> audit_;
+  std::unique_ptr<service::Scripts> scripts_;
+  std::unique_ptr<service::SecretKeys> secret_keys_;
+  std::unique_ptr<crypto::SigningKey> audit_key_;  // null: the keystore has none; no checkpoint can be taken
+  std::unique_ptr<admin::Services> services_;
+  std::unique_ptr<admin::Router> router_;
+  auth::KeyUsage* key_usage_ = nullptr;
+  audit::Journal* journal_ = nullptr;
+  std::unique_ptr<base::BlockingPool> pool_, sign_in_pool_;
+  std::unique_ptr<http::AdminEdge> edge_;
+  base::WallMs kept_house_ms_ = 0, checkpoint_ms_ = 0, pruned_ms_ = 0;
+};
+
+}  // namespace funcgate::app

@@ -1,0 +1,140 @@
+#include "app/password_hashing.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+
+#include "crypto/seal.h"
+
+namespace funcgate::app {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::SecretString;
+using keystore::Purpose;
+
+namespace {
+
+Error overload() { return {Code::Unavailable, "Too many passwords are being checked; try again in a moment", {}}; }
+
+}  // namespace
+
+auth::HashGateSettings hash_gate_settings(const domain::Limits& limits) {
+  const auto cores = static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+  auth::HashGateSettings gate;
+  gate.concurrency =
+      limits.hash_concurrency > 0 ? static_cast<std::size_t>(limits.hash_concurrency) : std::max<std::size_t>(1, cores / 2);
+  gate.waiting_max = static_cast<std::size_t>(limits.hash_queue);
+  gate.waiting_per_address_max = static_cast<std::size_t>(limits.hash_queue_per_address);
+  gate.wait_ms = limits.hash_wait_ms;
+  return gate;
+}
+
+auth::PasswordVerdict verify_under_any_pepper(const keystore::Keystore& keystore, std::string_view password,
+                                              std::string_view phc) {
+  const auto content = keystore.content();
+  const auto current = content->usable(Purpose::PasswordPepper);
+  if (current.ok() && crypto::verify_password(*current, password, phc)) return true;
+  const auto retired = content->previous(Purpose::PasswordPepper);
+  const bool right = std::any_of(retired.begin(), retired.end(), [&](const keystore::PreviousSecret& pepper) {
+    return crypto::verify_password(pepper.value, password, phc);
+  });
+  return {right, right};
+}
+
+// A place at the gate for as long as the object lives.
+class KeystorePasswordHashing::Place {
+ public:
+  Place(KeystorePasswordHashing& hashing, const domain::Address& network) : hashing_(hashing), got_(hashing.enter(network)) {}
+  ~Place() {
+    if (got_) hashing_.leave();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool got() const { return got_; }
+
+ private:
+  KeystorePasswordHashing& hashing_;
+  const bool got_;
+};
+
+bool KeystorePasswordHashing::enter(const domain::Address& network) {
+  std::unique_lock lock(mutex_);
+  if (running_ < gate_.concurrency && waiting_.empty()) {
+    ++running_;
+    return true;
+  }
+  const auto of_network =
+      std::count_if(waiting_.begin(), waiting_.end(), [&](const Waiter* one) { return one->network == network; });
+  if (waiting_.size() >= gate_.waiting_max || of_network >= static_cast<std::ptrdiff_t>(gate_.waiting_per_address_max))
+    return false;
+  Waiter waiter{.network = network};
+  waiting_.push_back(&waiter);
+  waiter.turn.wait_for(lock, std::chrono::milliseconds(gate_.wait_ms), [&] { return waiter.may_run; });
+  if (!waiter.may_run) std::erase(waiting_, &waiter);
+  return waiter.may_run;
+}
+
+// The place goes to the one who waits the longest, without becoming free in between.
+void KeystorePasswordHashing::leave() {
+  const std::lock_guard lock(mutex_);
+  if (waiting_.empty()) {
+    --running_;
+    return;
+  }
+  Waiter* next = waiting_.front();
+  waiting_.pop_front();
+  next->may_run = true;
+  next->turn.notify_one();
+}
+
+Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!dummy_phc_.empty()) return dummy_phc_;
+  }
+  TRY(std::string made, crypto::dummy_phc(pepper, cost_));
+  const std::lock_guard lock(mutex_);
+  if (dummy_phc_.empty()) dummy_phc_ = std::move(made);
+  return dummy_phc_;
+}
+
+Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
+                                             const domain::Address& address) {
+  const auto content = keystore_.content();
+  TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
+  const Place place(*this, address.network());
+  if (!place.got()) return overload();
+  if (phc.empty()) {
+    TRY(const std::string nobody, dummy(current));
+    std::ignore = crypto::verify_password(current, password, nobody);  // for the time it takes
+    return false;
+  }
+  if (pepper_kid.empty()) return verify_under_any_pepper(keystore_, password, phc).right;
+  if (pepper_kid == crypto::key_id(current)) return crypto::verify_password(current, password, phc);
+  for (const keystore::PreviousSecret& retired : content->previous(Purpose::PasswordPepper)) {
+    if (retired.kid == pepper_kid) return crypto::verify_password(retired.value, password, phc);
+  }
+  // Made under a pepper that is gone: nobody can know the password any more.
+  TRY(const std::string nobody, dummy(current));
+  std::ignore = crypto::verify_password(current, password, nobody);  // as above
+  return false;
+}
+
+Result<service::PasswordHashing::Hashed> KeystorePasswordHashing::hash(std::string_view password) {
+  TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  const Place place(*this, domain::Address());
+  if (!place.got()) return overload();
+  TRY(std::string phc, crypto::hash_password(pepper, password, cost_));
+  return Hashed{std::move(phc), crypto::key_id(pepper)};
+}
+
+bool KeystorePasswordHashing::is_outdated(std::string_view phc, std::string_view pepper_kid) {
+  const auto pepper = keystore_.content()->usable(Purpose::PasswordPepper);
+  return pepper.ok() && (pepper_kid != crypto::key_id(*pepper) || crypto::needs_rehash(phc, cost_));
+}
+
+}  // namespace funcgate::app

@@ -1,0 +1,89 @@
+// KeyUsage: when, from where and for which API each key was used lately. Noted on the request path, drained every minute or so by
+// whoever writes it down; what finds no room is dropped and counted.
+//
+// Thread-safety: a table's note() belongs to one io thread; drain() to any. Both hold the table's mutex for a moment of constant
+// length. note() allocates nothing.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/lru_cache.h"
+#include "domain/address.h"
+
+namespace funcgate::auth {
+
+struct KeyUse {
+  std::string key_id;
+  base::WallMs time_ms = 0;
+  domain::Address address;
+  std::string api;  // at most 64 bytes of its id
+};
+
+// What one drain found.
+struct KeyUsageReport {
+  std::vector<KeyUse> last_uses;   // one per key, the newest
+  std::vector<KeyUse> first_uses;  // the first use of a key in an hour (UTC): audit event key.first_use
+  std::uint64_t dropped = 0;       // uses that found no room since the last drain
+};
+
+// Of one io thread.
+class KeyUsageTable {
+ public:
+  explicit KeyUsageTable(std::size_t slots);
+  void note(std::string_view key_id, base::WallMs time_ms, const domain::Address& address, std::string_view api);
+
+ private:
+  friend class KeyUsage;
+  static constexpr std::size_t kIdBytesMax = 24, kApiBytesMax = 64, kProbesMax = 8;
+  struct Moment {
+    base::WallMs time_ms = 0;
+    domain::Address address;
+    std::uint8_t api_bytes = 0;
+    std::array<char, kApiBytesMax> api;
+    void set(base::WallMs now_ms, const domain::Address& from, std::string_view api_id);
+  };
+  // One key in one hour.
+  struct Slot {
+    std::uint8_t id_bytes = 0;  // 0: free
+    std::array<char, kIdBytesMax> id;
+    std::int64_t hour = 0;
+    Moment first, last;
+    std::string_view key_id() const { return {id.data(), id_bytes}; }
+  };
+  static KeyUse use(const Slot& slot, const Moment& moment);
+  // Gives the slots away and goes on with `empty`, which has as many.
+  std::vector<Slot> exchange(std::vector<Slot> empty, std::uint64_t& dropped);
+
+  const std::size_t slots_max_;
+  std::mutex mutex_;
+  // guarded by mutex_
+  std::vector<Slot> slots_;
+  std::uint64_t dropped_ = 0;
+};
+
+class KeyUsage {
+ public:
+  // A table per io thread; each notes `slots` keys between two drains.
+  explicit KeyUsage(std::size_t threads, std::size_t slots = 1024);
+  KeyUsageTable& table(std::size_t thread) { return *tables_[thread]; }
+  // One at a time. What it returns is nowhere else any more.
+  KeyUsageReport drain();
+
+ private:
+  bool is_first(const KeyUse& use);
+
+  std::vector<std::unique_ptr<KeyUsageTable>> tables_;
+  std::mutex drain_mutex_;
+  // guarded by drain_mutex_; hour of the newest first use told, by key
+  base::LruCache<std::string, std::int64_t> told_;
+};
+
+}  // namespace funcgate::auth

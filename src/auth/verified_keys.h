@@ -1,0 +1,47 @@
+// VerifiedKeys: remembers API keys whose signature was right, so that a key in use costs one keyed hash per call.
+//
+// What a key may do is judged on every call: only the signature, and the Principal made from one picture of the directory, are
+// remembered. Not thread-safe: one per io thread. Holds keyed hashes under a random key of this process, never a token.
+#pragma once
+
+#include "auth/signing_keys.h"
+#include "base/lru_cache.h"
+#include "crypto/keyed_hash.h"
+#include "domain/directory.h"
+#include "domain/principal.h"
+
+namespace funcgate::auth {
+
+struct RememberedKey {
+  VerifiedKey key;
+  // What follows was made from this picture (VerifiedKeys::picture); 0: from none.
+  std::uint64_t picture = 0;
+  bool owner_allowed = false;  // by allowedUsers, allowedGroups, allowedRoles
+  domain::PrincipalPtr principal;
+};
+
+class VerifiedKeys {
+ public:
+  explicit VerifiedKeys(std::size_t entries_max) : entries_(entries_max) {}
+
+  // Null: unknown. Valid until the next remember(). Allocates nothing.
+  RememberedKey* find(const crypto::Digest128& place) { return entries_.find(place); }
+  RememberedKey& remember(const crypto::Digest128& place, RememberedKey key) { return entries_.put(place, std::move(key)); }
+  // A number that is another one whenever `directory` is not the one of the call before. The directory is kept until then, so
+  // that no other can stand at its address.
+  std::uint64_t picture(const domain::DirectoryPtr& directory) {
+    if (directory != directory_) {
+      directory_ = directory;
+      ++picture_;
+    }
+    return picture_;
+  }
+  std::size_t size() const { return entries_.size(); }
+
+ private:
+  base::LruCache<crypto::Digest128, RememberedKey, crypto::Digest128Hash> entries_;
+  domain::DirectoryPtr directory_;
+  std::uint64_t picture_ = 0;
+};
+
+}  // namespace funcgate::auth

@@ -1,0 +1,33 @@
+// DraftStore: texts of scripts that an author has saved but not published. Blocking; management threads only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace funcgate::domain {
+
+struct ScriptDraft {
+  std::string script_id, source;
+  std::string sha256;  // hex, of the source
+  std::string author;  // login
+  std::int64_t updated_at_ms = 0;
+};
+
+class DraftStore {
+ public:
+  virtual ~DraftStore() = default;
+  // nullopt: there is none, the published text is the current one.
+  virtual base::Result<std::optional<ScriptDraft>> get(const std::string& script_id) = 0;
+  // `expected_sha256`: of the draft that the author has seen; empty = he saw none; "*" = whatever is there. Conflict: somebody
+  // else has saved in between; the message says who.
+  virtual base::Status put(const ScriptDraft& draft, const std::string& expected_sha256) = 0;
+  // The same, for throwing away. None there is done, unless one was expected.
+  virtual base::Status remove(const std::string& script_id, const std::string& expected_sha256) = 0;
+  // All of them by script id, without their sources.
+  virtual base::Result<std::vector<ScriptDraft>> list() = 0;
+};
+
+}  // namespace funcgate::domain

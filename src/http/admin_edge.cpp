@@ -1,0 +1,253 @@
+#include "http/admin_edge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/offload.h"
+#include "base/text.h"
+
+namespace funcgate::http {
+namespace {
+
+using domain::Fault;
+using domain::Method;
+using domain::Reason;
+using service::Answer;
+
+constexpr std::size_t kQueryFieldsMax = 100;
+constexpr std::string_view kSecureCookie = "__Host-funcgate", kPlainCookie = "funcgate";
+
+Answer refused(domain::Refusal refusal) {
+  Answer answer;
+  answer.refusal = std::move(refusal);
+  return answer;
+}
+
+// The value of the one header, of several joined as one list; empty: absent.
+std::string joined(const domain::Call& call, std::string_view name) {
+  std::string out;
+  for (const domain::Header& header : call.headers) {
+    if (header.name != name) continue;
+    if (!out.empty()) out += ", ";
+    out += header.value;
+  }
+  return out;
+}
+
+std::string_view single(const domain::Call& call, std::string_view name) {
+  bool repeated = false;
+  const auto* value = call.header(name, &repeated);
+  return value == nullptr || repeated ? std::string_view() : *value;
+}
+
+// Empty if it is absent, or there twice with different values: then nobody knows which one is meant.
+base::SecretString cookie(const domain::Call& call, std::string_view wanted) {
+  std::string_view found;
+  for (const domain::Header& header : call.headers) {
+    if (header.name != "cookie") continue;
+    for (std::string_view pair : base::split(header.value, ';')) {
+      pair = base::trim(pair);
+      const std::size_t mark = pair.find('=');
+      if (mark == std::string_view::npos || pair.substr(0, mark) != wanted) continue;
+      if (!found.empty() && found != pair.substr(mark + 1)) return {};
+      found = pair.substr(mark + 1);
+    }
+  }
+  return base::SecretString(std::string(found));
+}
+
+// Behind a proxy that nobody declared as trusted everybody looks like this machine.
+bool is_loopback(const domain::Call& call, const service::ServerSettings& settings) {
+  static const domain::Network kLoopback4 = *domain::Network::parse("127.0.0.0/8"), kLoopback6 = *domain::Network::parse("::1");
+  const bool forwarded = call.header_count("x-forwarded-for") > 0 || call.header_count("forwarded") > 0;
+  if (forwarded && settings.trusted_proxies.empty()) return false;
+  return kLoopback4.contains(call.peer) || kLoopback6.contains(call.peer);
+}
+
+std::optional<std::vector<std::pair<std::string, std::string>>> read_query(std::string_view query) {
+  const auto fields = base::split_query(query, kQueryFieldsMax);
+  if (!fields) return std::nullopt;
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const base::QueryField& field : *fields) {
+    auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
+    if (!name || !value) return std::nullopt;
+    out.emplace_back(std::move(*name), std::move(*value));
+  }
+  return out;
+}
+
+admin::Request make_request(const domain::Call& call, Entrance entrance, const service::ServerSettings& settings) {
+  admin::Request request;
+  request.method = call.method;
+  request.path = call.path.substr(std::min(call.path.size(), admin::kPathPrefix.size()));
+  if (!call.path.starts_with(admin::kPathPrefix)) request.path = "/";
+  request.content_type = single(call, "content-type");
+  request.accept = joined(call, "accept");
+  request.authorization_count = static_cast<std::size_t>(call.header_count("authorization"));
+  if (request.authorization_count == 1) request.authorization = base::SecretString(std::string(*call.header("authorization")));
+  request.session_cookie = cookie(call, call.tls ? kSecureCookie : kPlainCookie);
+  request.csrf_token = base::SecretString(std::string(single(call, "x-csrf-token")));
+  request.origin = joined(call, "origin");
+  request.host = call.host;
+  request.if_match = joined(call, "if-match");
+  request.if_none_match = joined(call, "if-none-match");
+  request.idempotency_key = joined(call, "idempotency-key");
+  request.address = call.peer;
+  request.tls = call.tls;
+  request.local = entrance == Entrance::Control;
+  request.loopback = request.local || is_loopback(call, settings);
+  request.trace_id = call.trace_id;
+  request.received_ms = call.arrival_ms;
+  return request;
+}
+
+bool signs_in(const admin::Request& request) {
+  return request.method == Method::Post && (request.path == "/session" || request.path == "/setup");
+}
+
+bool takes_large_body(const admin::Request& request) {
+  return request.path == "/resources/apply" || request.path == "/resources/diff";
+}
+
+std::string envelope_members(const admin::Answer& answer) {
+  std::string out;
+  if (answer.page) {
+    fmt::format_to(std::back_inserter(out), ",\"pageInfo\":{{\"pageSize\":{},\"nextCursor\":", answer.page->page_size);
+    out += answer.page->next_cursor.empty() ? "null" : base::json_string(answer.page->next_cursor);
+    fmt::format_to(std::back_inserter(out), ",\"total\":{}}}", answer.page->total);
+  }
+  if (!answer.warnings.empty()) {
+    base::json::array warnings;
+    for (const std::string& warning : answer.warnings) warnings.emplace_back(warning);
+    out += ",\"warnings\":" + base::to_json(warnings);
+  }
+  return out;
+}
+
+Answer to_answer(admin::Answer from) {
+  Answer answer;
+  answer.management = true;
+  answer.own_headers = {{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+                        {"X-Frame-Options", "DENY"},
+                        {"Referrer-Policy", "no-referrer"}};
+  if (!from.etag.empty()) answer.own_headers.emplace_back("ETag", from.etag);
+  if (!from.location.empty()) answer.own_headers.emplace_back("Location", from.location);
+  if (!from.set_cookie.empty()) answer.own_headers.emplace_back("Set-Cookie", from.set_cookie);
+  for (auto& header : from.headers) answer.own_headers.push_back(std::move(header));
+  if (from.refusal) {
+    answer.refusal = std::move(from.refusal);
+    return answer;
+  }
+  answer.status = from.status;
+  answer.authenticated = true;  // Cache-Control: private, no-store
+  if (from.status == 204 || from.status == 304) return answer;
+  if (!from.content_type.empty()) {
+    answer.content_type = std::move(from.content_type);
+    answer.owned_body = std::move(from.raw_body);
+    return answer;
+  }
+  answer.envelope = true;
+  answer.envelope_members = envelope_members(from);
+  answer.owned_body = from.data ? base::to_json(*from.data) : "null";
+  return answer;
+}
+
+}  // namespace
+
+bool is_admin_path(std::string_view path) { return path == "/admin" || path.starts_with("/admin/"); }
+
+// A place among the sign-ins of one network, for as long as the object lives.
+class AdminEdge::SignInPlace {
+ public:
+  SignInPlace(AdminEdge& edge, const domain::Address& address) : edge_(edge), network_(address.network()) {
+    const std::lock_guard lock(edge_.mutex_);
+    std::size_t& taken = edge_.sign_ins_[network_];
+    got_ = taken < kSignInsPerNetworkMax;
+    if (got_) ++taken;
+  }
+  ~SignInPlace() {
+    if (!got_) return;
+    const std::lock_guard lock(edge_.mutex_);
+    const auto found = edge_.sign_ins_.find(network_);
+    if (found != edge_.sign_ins_.end() && --found->second == 0) edge_.sign_ins_.erase(found);
+  }
+  SignInPlace(const SignInPlace&) = delete;
+  SignInPlace& operator=(const SignInPlace&) = delete;
+  bool got() const { return got_; }
+
+ private:
+  AdminEdge& edge_;
+  const domain::Address network_;
+  bool got_ = false;
+};
+
+base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request) {
+  std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
+    return router_.handle(request);
+  };
+  base::BlockingPool& pool = signs_in(request) ? pools_.sign_in : pools_.management;
+  base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pool, io, work);
+  if (answer.ok()) co_return std::move(*answer);
+  co_return admin::refused(Fault::LimitReached, Reason::CapacityQueue, "The server is busy with other management requests");
+}
+
+base::Async<std::optional<Answer>> AdminEdge::read_body(base::IoThread& io, domain::Call& call, service::BodySource& body,
+                                                        admin::Request& request) {
+  if (!call.has_body) co_return std::nullopt;
+  const bool credential = request.authorization_count > 0 || !request.session_cookie.empty();
+  // Nobody can be known: the router refuses from the head alone, and the body is never asked for.
+  if (!credential && !request.local && !signs_in(request)) co_return std::nullopt;
+  if (call.header("content-encoding") != nullptr) {
+    co_return refused({.fault = Fault::MediaType, .reason = Reason::BodyMediaType, .message = "Bodies are not compressed here"});
+  }
+  std::size_t bytes_max = admin::kBodyBytesMax;
+  if (takes_large_body(request)) {
+    std::function<base::Result<bool>()> work = [this, &request]() -> base::Result<bool> {
+      return router_.may_send_large_body(request);
+    };
+    base::Result<bool> may = co_await base::offload<bool>(pools_.management, io, work);
+    if (may.ok() && *may) bytes_max = admin::kApplyBodyBytesMax;
+  }
+  const service::BodyResult got = co_await body.read(bytes_max, false);
+  switch (got) {
+    case service::BodyResult::Complete: request.body = call.body; co_return std::nullopt;
+    case service::BodyResult::TooLarge:
+      co_return refused({.fault = Fault::BodyTooLarge,
+                         .reason = Reason::BodyTooLarge,
+                         .message = fmt::format("The body has more than {} MiB", bytes_max >> 20)});
+    case service::BodyResult::TimedOut:
+      co_return refused(
+          {.fault = Fault::Timeout, .reason = Reason::BodySlow, .message = "The body came too slowly", .close = true});
+    case service::BodyResult::Prefix:
+    case service::BodyResult::Malformed:
+    case service::BodyResult::Gone: break;
+  }
+  co_return refused(
+      {.fault = Fault::BadRequest, .reason = Reason::HttpMalformed, .message = "The body cannot be read", .close = true});
+}
+
+base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance) {
+  admin::Request request = make_request(call, entrance, settings_);
+  auto query = read_query(call.query);
+  if (!query) co_return to_answer(admin::invalid("", "value", "The query cannot be read"));
+  request.query = std::move(*query);
+  std::optional<SignInPlace> place;
+  if (signs_in(request)) {
+    place.emplace(*this, request.address);
+    if (!place->got()) {
+      co_return to_answer(admin::refused(Fault::LimitReached, Reason::CapacityQueue, "Too many sign-ins from this network wait"));
+    }
+  }
+  std::optional<Answer> problem = co_await read_body(io, call, body, request);
+  if (problem) {
+    problem->management = true;
+    co_return std::move(*problem);
+  }
+  admin::Answer answer = co_await ask(io, request);
+  // Passwords stood in it.
+  base::wipe(request.body);
+  co_return to_answer(std::move(answer));
+}
+
+}  // namespace funcgate::http

@@ -1,0 +1,57 @@
+// AdminEdge: the management API at the HTTP edge: from a Call to an admin::Request that outlives the connection, to a thread of
+// a bounded pool, and from the admin::Answer back to bytes.
+//
+// A body is read only if there is something that may prove who sends it (or on the way in: /setup and /session). Sign-ins wait
+// in a pool of their own with a few places for each client network, so that guessing delays nobody who is signed in.
+// Thread-safety: one for all io threads; serve() runs on the connection's thread.
+#pragma once
+
+#include <mutex>
+#include <string_view>
+#include <unordered_map>
+
+#include "admin/router.h"
+#include "base/async.h"
+#include "base/blocking_pool.h"
+#include "base/io_thread.h"
+#include "domain/call.h"
+#include "http/edge.h"
+#include "service/answer.h"
+#include "service/body_source.h"
+#include "service/settings.h"
+
+namespace funcgate::http {
+
+// /admin and everything below.
+bool is_admin_path(std::string_view path);
+
+class AdminEdge {
+ public:
+  struct Pools {
+    base::BlockingPool& management;  // 4 threads, 256 waiting
+    base::BlockingPool& sign_in;     // 2 threads, 64 waiting
+  };
+  AdminEdge(admin::Router& router, Pools pools, const service::ServerSettings& settings)
+      : router_(router), pools_(pools), settings_(settings) {}
+
+  base::Async<service::Answer> serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance);
+
+  static constexpr std::size_t kSignInsPerNetworkMax = 8;
+
+ private:
+  class SignInPlace;
+  struct AddressHash {
+    std::size_t operator()(const domain::Address& address) const { return address.hash(); }
+  };
+  base::Async<std::optional<service::Answer>> read_body(base::IoThread& io, domain::Call& call, service::BodySource& body,
+                                                        admin::Request& request);
+  base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request);
+
+  admin::Router& router_;
+  const Pools pools_;
+  const service::ServerSettings& settings_;
+  std::mutex mutex_;
+  std::unordered_map<domain::Address, std::size_t, AddressHash> sign_ins_;  // running and waiting, by network; guarded by mutex_
+};
+
+}  // namespace funcgate::http

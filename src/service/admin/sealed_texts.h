@@ -1,0 +1,33 @@
+// The sealed texts of a configuration: passwords of environment variables and HA1s of Digest users, each with what it is bound
+// to.
+//
+// Thread-safety: pure functions on values that belong to the caller.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "domain/configuration.h"
+#include "domain/ports/secret_codec.h"
+
+namespace funcgate::service {
+
+struct SealedText {
+  bool is_variable = false;  // else an authentication
+  const std::string& id;     // of the object
+  std::string& text;
+  std::vector<std::string_view> bound_to;
+};
+// Empty ones are left out.
+void each_sealed_text(domain::Configuration& configuration, const std::function<void(SealedText&)>& visit);
+
+// Under the current key; false: it is already, or it does not open (which is logged), or nothing can be sealed.
+bool seal_anew(domain::SecretVault& vault, SealedText& text);
+
+// How many texts of the configuration are sealed under which kid; "" for those that are no sealed text.
+using SealedCounts = std::map<std::string, std::size_t>;
+void count_sealed(const domain::Configuration& configuration, domain::SecretVault& vault, SealedCounts& counts);
+
+}  // namespace funcgate::service

@@ -1,0 +1,115 @@
+// IdentityDraft: users, groups and roles as they will be after an apply: what is there, overlaid with what documents ask for.
+// Internal to apply/.
+//
+// Objects are loaded when they are first named. Nothing is written here; finish() tells what is to be written.
+// Thread-safety: one plan, one thread; loading blocks.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/random.h"
+#include "domain/change_set.h"
+#include "domain/directory.h"
+#include "domain/ports/identity_store.h"
+#include "service/admin/sessions.h"
+#include "service/apply/plan.h"
+#include "service/apply/result.h"
+
+namespace funcgate::service {
+
+// What planning of identities needs from outside; everything outlives the plan.
+struct IdentityTools {
+  domain::DirectoryPtr directory;
+  domain::IdentityStore& store;
+  PasswordHashing& hashing;
+  base::Random& random;
+  std::function<bool(const base::SecretString& value)> is_instance_api_key = {};  // empty: nothing is
+};
+
+class IdentityDraft {
+ public:
+  template <class T>
+  struct Drafted {
+    T before, after;
+    bool is_new = false, own_changed = false, links_changed = false, deleted = false;
+    // A deleted object is gone for everybody who looks it up.
+    bool exists() const { return !deleted; }
+  };
+  using DraftedUser = Drafted<domain::User>;
+  using DraftedGroup = Drafted<domain::UserGroup>;
+  using DraftedRole = Drafted<domain::Role>;
+
+  // Null: documents are checked without a server; then everything is new and nobody else exists.
+  IdentityDraft(const IdentityTools* tools, const ApplyOptions& options, base::WallMs now_ms)
+      : tools_(tools), options_(options), now_ms_(now_ms) {}
+
+  bool offline() const { return tools_ == nullptr; }
+  const IdentityTools& tools() const { return *tools_; }
+
+  // Null: there is none. `problem` is set if the store cannot tell.
+  DraftedUser* user(std::string_view login);
+  DraftedUser* user_by_id(const std::string& id);
+  DraftedGroup* group(std::string_view name);
+  DraftedRole* role(std::string_view name);
+  DraftedUser& make_user(const std::string& login);
+  DraftedGroup& make_group(const std::string& name);
+  DraftedRole& make_role(const std::string& name);
+
+  // As other documents refer to them.
+  IdentityState state_of(domain::IdentityKind kind, std::string_view name);
+
+  // Exactly these users are in the group: logins added and removed are returned.
+  struct Difference {
+    std::vector<std::string> added, removed;
+    bool empty() const { return added.empty() && removed.empty(); }
+  };
+  base::Result<Difference> set_members(DraftedGroup& group, const std::vector<DraftedUser*>& members);
+  // Exactly these groups have the role; names of groups.
+  Difference set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& groups);
+
+  // Objects that an earlier apply of the set made and that no document speaks of are deleted; what is removed is reported.
+  using IsMentioned = std::function<bool(domain::ResourceKind kind, std::string_view name)>;
+  base::Status prune(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
+
+  // The secret key of an owner; nullopt: there is none.
+  base::Result<std::optional<domain::SecretKey>> secret_key(const std::string& owner_id, const std::string& name);
+  // Bookkeeping of something that this apply makes.
+  domain::Bookkeeping made_now() const;
+  // `expected_version` 0: it is new.
+  void put_secret_key(domain::SecretKey secret, std::int64_t expected_version);
+
+  void set_policy(domain::PasswordPolicy policy, std::vector<domain::AuditFieldChange> changes);
+  void set_audited(domain::PrivilegeSet audited, std::vector<domain::AuditFieldChange> changes);
+  // Says how an object changed, for its audit event. `event`: "user.changed", …
+  void note(std::string event, std::string_view kind, const std::string& id, const std::string& name, std::int64_t version,
+            std::string summary, std::vector<domain::AuditFieldChange> changes = {});
+
+  // Everything to be written; call once.
+  void finish(domain::ChangeSet& changes);
+
+ private:
+  template <class T>
+  void finish_objects(domain::IdentityKind kind, std::map<std::string, Drafted<T>, std::less<>>& objects,
+                      domain::ChangeSet& changes);
+  base::Status remove_user(DraftedUser& user);
+  base::Status prune_secret_keys(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
+
+  const IdentityTools* tools_;
+  const ApplyOptions& options_;
+  const base::WallMs now_ms_;
+  std::map<std::string, DraftedUser, std::less<>> users_;    // by login
+  std::map<std::string, DraftedGroup, std::less<>> groups_;  // by name in lower case
+  std::map<std::string, DraftedRole, std::less<>> roles_;    // the same; system-wide ones
+  std::optional<domain::PasswordPolicy> policy_;
+  std::optional<domain::PrivilegeSet> audited_;
+  std::vector<domain::IdentityChange> secret_keys_;
+  domain::ChangeSet extra_;  // events, revoked keys, ended sessions
+};
+
+}  // namespace funcgate::service

@@ -1,0 +1,198 @@
+#include "store/list_statement.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <algorithm>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "store/dialect.h"
+
+namespace funcgate::store {
+namespace {
+
+using base::Code;
+using base::Error;
+using base::Result;
+using base::Status;
+
+// Sorts behind every text that begins with the same prefix: U+10FFFF is the last character.
+constexpr std::string_view kBehindAll = "\xF4\x8F\xBF\xBF";
+
+Error wrong_value(const ListColumn& column, std::string_view value, std::string_view expected) {
+  return Error{Code::InvalidArgument, fmt::format("{} cannot be {}: {}", column.name, base::json_string(value), expected), {}};
+}
+
+const ListColumn* find_column(const ListTable& table, std::string_view name) {
+  const auto found =
+      std::find_if(table.columns.begin(), table.columns.end(), [&](const ListColumn& column) { return column.name == name; });
+  return found == table.columns.end() ? nullptr : &*found;
+}
+
+Error unknown_column(const ListTable& table, std::string_view name, std::string_view use) {
+  std::vector<std::string_view> names;
+  for (const ListColumn& column : table.columns) names.push_back(column.name);
+  const std::string_view suggestion = base::nearest(name, names);
+  std::string message = fmt::format("cannot {} by {}", use, base::json_string(base::printable(name, 100)));
+  if (!suggestion.empty()) message += fmt::format("; did you mean {}?", base::json_string(suggestion));
+  return Error{Code::InvalidArgument, std::move(message), {}};
+}
+
+bool sorts(const ListColumn& column) { return column.type != ListColumn::Type::Member && column.type != ListColumn::Type::Given; }
+bool is_number(const ListColumn& column) {
+  return column.type == ListColumn::Type::Time || column.type == ListColumn::Type::Truth;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> read_time(std::string_view text) {
+  if (const auto number = base::parse_digits(text)) return number;
+  const auto time = base::parse_rfc3339(text);
+  if (!time.ok()) return std::nullopt;
+  return *time;
+}
+
+std::string part_pattern(std::string_view part) {
+  std::string pattern = "%";
+  for (const char character : base::to_lower(part)) {
+    if (character == '%' || character == '_' || character == '\\') pattern.push_back('\\');
+    pattern.push_back(character);
+  }
+  return pattern + "%";
+}
+
+std::string ListStatement::bind(std::string text) {
+  bindings_.push_back({fmt::format("p{}", bindings_.size()), std::move(text), 0, true});
+  return ":" + bindings_.back().name;
+}
+
+std::string ListStatement::bind(std::int64_t number) {
+  bindings_.push_back({fmt::format("p{}", bindings_.size()), {}, number, false});
+  return ":" + bindings_.back().name;
+}
+
+void ListStatement::add_condition(std::string condition) {
+  conditions_ += conditions_.empty() ? " WHERE " : " AND ";
+  conditions_ += std::move(condition);
+}
+
+void ListStatement::add_text(const ListColumn& column, const std::string& value) {
+  const std::string wanted = column.type == ListColumn::Type::Text ? base::to_lower(value) : value;
+  if (!wanted.ends_with('*')) {
+    add_condition(fmt::format("{} = {}", column.sql, bind(wanted)));
+    return;
+  }
+  // A range, and not LIKE, which uses no index.
+  const std::string prefix = wanted.substr(0, wanted.size() - 1);
+  if (prefix.empty()) return;
+  add_condition(fmt::format("{} >= {}", column.sql, bind(prefix)));
+  add_condition(fmt::format("{} < {}", column.sql, bind(prefix + std::string(kBehindAll))));
+}
+
+Status ListStatement::add_time(const ListColumn& column, std::string_view value) {
+  std::string_view comparison = "=";
+  for (const std::string_view other : {"<", ">="}) {
+    if (value.starts_with(other)) comparison = other;
+  }
+  const auto time = read_time(comparison == "=" ? value : value.substr(comparison.size()));
+  if (!time) return wrong_value(column, value, "expected an RFC 3339 time or milliseconds");
+  add_condition(fmt::format("{} {} {}", column.sql, comparison, bind(*time)));
+  return base::kDone;
+}
+
+Status ListStatement::add_filter(const ListColumn& column, const std::string& value) {
+  switch (column.type) {
+    case ListColumn::Type::Exact:
+    case ListColumn::Type::Text: add_text(column, value); return base::kDone;
+    case ListColumn::Type::Time: return add_time(column, value);
+    case ListColumn::Type::Truth:
+    case ListColumn::Type::Given:
+      if (value != "true" && value != "false") return wrong_value(column, value, "expected true or false");
+      if (column.type == ListColumn::Type::Truth) {
+        add_condition(fmt::format("{} = {}", column.sql, value == "true" ? 1 : 0));
+      } else {
+        add_condition(fmt::format("{} {} 0", column.sql, value == "true" ? "<>" : "="));
+      }
+      return base::kDone;
+    case ListColumn::Type::Member: {
+      std::string condition(column.sql);
+      condition.replace(condition.find("{}"), 2, bind(value));
+      add_condition(std::move(condition));
+      return base::kDone;
+    }
+  }
+  return base::kDone;
+}
+
+Status ListStatement::add_cursor(const ListColumn& sort, const domain::ListQuery& query) {
+  if (!query.after) return base::kDone;
+  const auto& [value, id] = *query.after;
+  std::string first, second;
+  if (is_number(sort)) {
+    const auto number = base::parse_int(value);
+    if (!number) return Error{Code::InvalidArgument, "the cursor is not one of this list; begin with the first page", {}};
+    first = bind(*number);
+    second = bind(*number);
+  } else {
+    first = bind(value);
+    second = bind(value);
+  }
+  // Not (value, id) > (…, …): of a row value SQLite uses no index over an expression.
+  const std::string_view after = query.descending ? "<" : ">";
+  add_condition(fmt::format("{0} {1}= {2} AND ({0} {1} {3} OR id {1} {4})", sort.sql, after, first, second, bind(id)));
+  return base::kDone;
+}
+
+Result<ListStatement> ListStatement::make(const ListTable& table, const domain::ListQuery& query) {
+  ListStatement made;
+  for (const auto& [name, value] : query.filters) {
+    const ListColumn* column = find_column(table, name);
+    if (column == nullptr) return unknown_column(table, name, "filter");
+    TRY_DONE(made.add_filter(*column, value));
+  }
+  if (!query.text.empty()) {
+    made.add_condition(
+        fmt::format("{} {} {} ESCAPE '\\'", table.searched, dialect::kLikeIgnoringCase, made.bind(part_pattern(query.text))));
+  }
+  made.count_sql_ = fmt::format("SELECT COUNT(*) FROM {}{}", table.name, made.conditions_);
+  made.counted_bindings_ = made.bindings_.size();
+
+  const std::string_view sort_name = query.sort_column.empty() ? table.default_sort : std::string_view(query.sort_column);
+  const ListColumn* sort = find_column(table, sort_name);
+  if (sort == nullptr || !sorts(*sort)) return unknown_column(table, sort_name, "sort");
+  TRY_DONE(made.add_cursor(*sort, query));
+  made.limit_ = std::clamp<std::size_t>(query.limit, 1, kLimitMax);
+  // A search looks at every row: where they lie, then, and not along an index from one end of the table to the other.
+  const std::string order = (query.text.empty() ? "" : "+") + std::string(sort->sql);
+  made.page_sql_ = fmt::format("SELECT {0}, CAST({1} AS TEXT) FROM {2}{3} ORDER BY {4}{5}, id{5} LIMIT {6}", table.selected,
+                               sort->sql, table.name, made.conditions_, order, query.descending ? " DESC" : "", made.limit_ + 1);
+  return made;
+}
+
+void ListStatement::use(soci::statement& statement, const Binding& binding) {
+  if (binding.is_text) {
+    statement.exchange(soci::use(binding.text, binding.name));
+  } else {
+    statement.exchange(soci::use(binding.number, binding.name));
+  }
+}
+
+void ListStatement::bind_page(soci::statement& statement) const {
+  for (const Binding& binding : bindings_) use(statement, binding);
+}
+
+std::int64_t ListStatement::count(soci::session& session) const {
+  std::int64_t count = 0;
+  soci::statement statement(session);
+  statement.exchange(soci::into(count));
+  for (std::size_t i = 0; i < counted_bindings_; ++i) use(statement, bindings_[i]);
+  statement.alloc();
+  statement.prepare(count_sql_);
+  statement.define_and_bind();
+  statement.execute(true);
+  return count;
+}
+
+}  // namespace funcgate::store

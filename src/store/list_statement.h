@@ -1,0 +1,80 @@
+// ListStatement: one page of a list as SQL: filters, free text, order and cursor of a domain::ListQuery over the columns that a
+// kind of object offers. Column expressions are literals of this layer; what callers give is bound, never part of the text.
+//
+// Not thread-safe: belongs to the call that made it.
+#pragma once
+
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "base/result.h"
+#include "domain/ports/identity_store.h"
+
+namespace soci {
+class session;
+class statement;
+}  // namespace soci
+
+namespace funcgate::store {
+
+struct ListColumn {
+  // Exact: compared as it is. Text: case ignored; `sql` is in lower case already. Time: milliseconds. Truth: 0 or 1. Given: 0 or
+  // another number. Member: `sql` is a condition with one "{}" for the value's place.
+  enum class Type : std::uint8_t { Exact, Text, Time, Truth, Given, Member };
+  std::string_view name, sql;
+  Type type = Type::Exact;
+};
+
+struct ListTable {
+  std::string_view name;                // of the table
+  std::string_view selected;            // columns, in the order of the kind's row
+  std::string_view searched;            // one text expression for `q`
+  std::span<const ListColumn> columns;  // Exact, Text, Time and Truth sort, too
+  std::string_view default_sort;        // name of a column
+};
+
+class ListStatement {
+ public:
+  static constexpr std::size_t kLimitMax = 1000;
+
+  // InvalidArgument: names the column or value.
+  static base::Result<ListStatement> make(const ListTable& table, const domain::ListQuery& query);
+
+  // SELECT <selected>, <sort value as text> … ; gives up to limit() + 1 rows: one more tells that there is another page.
+  const std::string& page_sql() const { return page_sql_; }
+  void bind_page(soci::statement& statement) const;
+  std::size_t limit() const { return limit_; }
+
+  std::int64_t count(soci::session& session) const;
+
+ private:
+  struct Binding {
+    std::string name, text;
+    std::int64_t number = 0;
+    bool is_text = true;
+  };
+
+  base::Status add_filter(const ListColumn& column, const std::string& value);
+  base::Status add_time(const ListColumn& column, std::string_view value);
+  base::Status add_cursor(const ListColumn& sort, const domain::ListQuery& query);
+  void add_text(const ListColumn& column, const std::string& value);
+  void add_condition(std::string condition);
+  std::string bind(std::string text);  // returns ":p0"
+  std::string bind(std::int64_t number);
+  static void use(soci::statement& statement, const Binding& binding);
+
+  std::string conditions_, page_sql_, count_sql_;
+  std::deque<Binding> bindings_;      // its elements stay where they are: statements refer to them
+  std::size_t counted_bindings_ = 0;  // the first ones are those of the count
+  std::size_t limit_ = 0;
+};
+
+// Milliseconds of a filter or cursor value: a number, or RFC 3339.
+std::optional<std::int64_t> read_time(std::string_view text);
+// Pattern for dialect::kLikeIgnoringCase that finds `part`; wildcards in it are meant literally: ESCAPE '\'.
+std::string part_pattern(std::string_view part);
+
+}  // namespace funcgate::store

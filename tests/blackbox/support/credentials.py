@@ -1,0 +1,16 @@
+"""Headers that present credentials, and the forms in which a secret may lie around."""
+
+from __future__ import annotations
+
+import base64
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    """The Authorization header of HTTP Basic."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def traces(secret: str, name: str = "mia") -> list[bytes]:
+    """The secret as it is, in Base64 alone and behind a user name, and in hexadecimal digits."""
+    data = secret.encode()
+    return [data, base64.b64encode(data).rstrip(b"="), base64.b64encode(f"{name}:".encode() + data).rstrip(b"="), data.hex().encode()]

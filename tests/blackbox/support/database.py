@@ -1,0 +1,27 @@
+"""The configuration's database as somebody with a SQLite client sees it: what went wrong there must close, never open."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+
+def execute(data: Path, statement: str, *values) -> int:
+    """Runs one statement on the database of a data directory; the number of rows it changed. Works beside a running server."""
+    with closing(sqlite3.connect(data / "funcgate.db", timeout=20)) as database, database:
+        database.execute("PRAGMA foreign_keys = OFF")
+        return database.execute(statement, values).rowcount
+
+
+def document(data: Path, table: str, name: str) -> str:
+    """The stored document of an object."""
+    with closing(sqlite3.connect(data / "funcgate.db", timeout=20)) as database:
+        row = database.execute(f"SELECT document FROM {table} WHERE id = ?", (name,)).fetchone()
+    assert row is not None, f"{table} has no {name}"
+    return row[0]
+
+
+def set_document(data: Path, table: str, name: str, text: str | bytes) -> None:
+    """Replaces the stored document and nothing else: its version says that nothing has changed."""
+    assert execute(data, f"UPDATE {table} SET document = ? WHERE id = ?", text, name) == 1

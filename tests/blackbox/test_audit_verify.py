@@ -1,0 +1,187 @@
+"""funcgate audit verify: what somebody with write access to the files changed, removed, reordered or inserted shows (I8)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.administration import Management
+from support.resources import PROBE, Resources
+from support.server import Server, command, wait_until
+
+COLUMNS = ["time_ms", "event", "outcome", "actor_id", "actor_login", "object_kind", "object_id", "object_name", "trace_id", "address",
+           "reason", "document", "previous_hash", "hash"]
+
+
+@pytest.fixture(scope="module")
+def evidence(tmp_path_factory) -> Path:
+    """A stopped data directory with both streams, a checkpoint in `checkpoint.json` and an export in `export.ndjson`."""
+    folder = tmp_path_factory.mktemp("evidence")
+    server = Server(folder)
+    server.start(server.write(Resources().scripts("demo", probe=PROBE).api("greet", "demo__probe.hello")))
+    admin = Management.set_up(server)
+    for number in range(4):
+        admin.create("/users", login=f"witness-{number}", surname=f"Witness number {number}")
+        server.client.get("/api/v1/func-api/greet").expect(200)
+    wait_until(lambda: len(admin.data("/audit?stream=calls")) >= 4, "the calls are recorded")
+    checkpoint = admin.post("/audit/checkpoints").expect(201).json["data"]
+    (folder / "checkpoint.json").write_text(json.dumps(checkpoint, separators=(",", ":"), ensure_ascii=False) + "\n")
+    (folder / "export.ndjson").write_bytes(admin.get("/audit", Accept="application/x-ndjson").expect(200).body)
+    assert server.stop() == 0
+    for name in ("funcgate.db", "journal.db"):
+        with closing(sqlite3.connect(server.data / name)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+@pytest.fixture
+def data(evidence, tmp_path) -> Path:
+    shutil.copytree(evidence / "data", tmp_path / "data", ignore=shutil.ignore_patterns("*.sock"))
+    return tmp_path / "data"
+
+
+def verify(data: Path, *options, expect: int) -> str:
+    done: subprocess.CompletedProcess = command("audit", "verify", "--data", data, *options)
+    assert done.returncode == expect, f"ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return done.stdout.strip()
+
+
+def tamper(data: Path, statement: str, *values, name: str = "funcgate.db") -> None:
+    """As somebody does who owns the files: triggers do not stop him."""
+    with closing(sqlite3.connect(data / name)) as database, database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        assert database.execute(statement, values).rowcount >= 1
+
+
+def rows(data: Path) -> list[sqlite3.Row]:
+    with closing(sqlite3.connect(data / "funcgate.db")) as database:
+        database.row_factory = sqlite3.Row
+        return database.execute("SELECT * FROM audit_entries ORDER BY sequence").fetchall()
+
+
+def changed(value):
+    """The value with one character, byte or unit changed."""
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, bytes):
+        middle = len(value) // 2
+        return value[:middle] + bytes([value[middle] ^ 1]) + value[middle + 1:]
+    if not value:
+        return "x"
+    middle = len(value) // 2
+    return value[:middle] + ("b" if value[middle] != "b" else "c") + value[middle + 1:]
+
+
+def test_intact_streams_are_told_with_their_number_of_records(data):
+    lines = verify(data, expect=0).splitlines()
+    count = len(rows(data))
+    assert lines[0] == f"stream admin: {count} records"
+    assert lines[1].startswith("stream calls: ")
+    assert lines[2] == f"{count + int(lines[1].split()[2])} records, chain intact"
+    assert verify(data, "--stream", "admin", expect=0) == f"{count} records, chain intact"
+    assert verify(data, "--stream", "admin", "--from", str(count), expect=0) == "1 records, chain intact"
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_one_changed_character_in_any_column_names_the_record(data, column):
+    row = rows(data)[6]
+    tamper(data, f"UPDATE audit_entries SET {column} = ? WHERE sequence = 7", changed(row[column]))
+    assert verify(data, expect=1).splitlines()[0] == "stream admin, record 7: hash mismatch"
+    verify(data, "--stream", "calls", expect=0)
+
+
+@pytest.mark.parametrize("place", [0.0, 0.2, 0.5, 0.8, 0.999])
+def test_one_changed_byte_of_the_file_inside_a_record_is_found(data, place):
+    row = rows(data)[8]
+    file = data / "funcgate.db"
+    content = bytearray(file.read_bytes())
+    document = row["document"].encode()
+    at = content.find(document)
+    assert at > 0
+    content[at + int(place * (len(document) - 1))] ^= 0x01
+    file.write_bytes(content)
+    assert verify(data, expect=1).splitlines()[0] == "stream admin, record 9: hash mismatch"
+
+
+def test_a_removed_record_is_missing(data):
+    tamper(data, "DELETE FROM audit_entries WHERE sequence = 5")
+    assert "stream admin, record 5: record missing" in verify(data, expect=1)
+
+
+def test_a_removed_beginning_that_nobody_announced_is_missing(data):
+    tamper(data, "DELETE FROM audit_entries WHERE sequence < 4")
+    assert "stream admin, record 1: record missing" in verify(data, expect=1)
+
+
+def test_exchanged_records_are_out_of_order(data):
+    for old, new in ((3, 1_000_003), (6, 3), (1_000_003, 6)):
+        tamper(data, "UPDATE audit_entries SET sequence = ? WHERE sequence = ?", new, old)
+    assert "stream admin, record 3: order" in verify(data, expect=1)
+
+
+def test_an_inserted_record_does_not_fit(data):
+    last = rows(data)[-1]
+    document = json.loads(last["document"])
+    document["seq"] = last["sequence"] + 1
+    document["prevHash"] = "0" * 64
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    values = {**dict(last), "sequence": document["seq"], "document": text, "previous_hash": "0" * 64, "hash": hashlib.sha256(text.encode()).hexdigest()}
+    tamper(data, f"INSERT INTO audit_entries ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})", *values.values())
+    assert f"stream admin, record {document['seq']}: hash mismatch" in verify(data, expect=1)
+
+
+def test_a_cut_off_end_shows_against_a_checkpoint_only(data, evidence):
+    verify(data, "--checkpoint", evidence / "checkpoint.json", expect=0)
+    last = rows(data)[-1]["sequence"]
+    tamper(data, "DELETE FROM audit_entries WHERE sequence > ?", last - 3)
+    verify(data, "--stream", "admin", expect=0)
+    assert f"stream admin, record {last - 3}: head behind checkpoint" in verify(data, "--checkpoint", evidence / "checkpoint.json", expect=1)
+
+
+def test_a_forged_checkpoint_proves_nothing(data, evidence, tmp_path):
+    forged = json.loads((evidence / "checkpoint.json").read_text())
+    forged["checkpoint"]["heads"][0]["seq"] = 1
+    (tmp_path / "forged.json").write_text(json.dumps(forged, separators=(",", ":")) + "\n")
+    verify(data, "--checkpoint", tmp_path / "forged.json", expect=2)
+
+
+@pytest.mark.parametrize("column", ["first_ms", "last_ms", "record_count", "previous_hash", "hash", "records"])
+def test_one_changed_byte_of_the_journal_names_the_block(data, column):
+    with closing(sqlite3.connect(data / "journal.db")) as database:
+        sequence, value = database.execute(f"SELECT sequence, {column} FROM blocks ORDER BY sequence DESC LIMIT 1").fetchone()
+    tamper(data, f"UPDATE blocks SET {column} = ? WHERE sequence = ?", changed(value), sequence, name="journal.db")
+    assert f"stream calls, block {sequence}: hash mismatch" in verify(data, expect=1)
+    verify(data, "--stream", "admin", expect=0)
+
+
+def test_an_export_is_verified_like_the_database(evidence, tmp_path):
+    lines = (evidence / "export.ndjson").read_text().splitlines()
+    assert verify(tmp_path, "--file", evidence / "export.ndjson", expect=0) == f"{len(lines)} records, chain intact"
+    record = json.loads(lines[4])
+    record["summary"] += "."
+    (tmp_path / "changed.ndjson").write_text("\n".join([*lines[:4], json.dumps(record, ensure_ascii=False), *lines[5:]]) + "\n")
+    assert f"record {record['seq']}: hash mismatch" in verify(tmp_path, "--file", tmp_path / "changed.ndjson", expect=1)
+    (tmp_path / "cut.ndjson").write_text("\n".join([*lines[:4], *lines[5:]]) + "\n")
+    assert f"record {record['seq']}: record missing" in verify(tmp_path, "--file", tmp_path / "cut.ndjson", expect=1)
+
+
+def test_what_cannot_be_read_is_neither_intact_nor_damaged(tmp_path):
+    verify(tmp_path / "nowhere", expect=2)
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_verification_runs_beside_the_server(make_server):
+    server = make_server()
+    admin = Management.set_up(server)
+    assert "chain intact" in verify(server.data, expect=0)
+    admin.create("/users", login="later")
+    assert "chain intact" in verify(server.data, expect=0)
+    assert admin.post("/audit/verify").expect(200).json["data"]["intact"] is True

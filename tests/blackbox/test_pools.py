@@ -1,0 +1,58 @@
+"""`queue`: pools of workers, and functions that ask for one which nobody configured (function-apis §2)."""
+
+from support.resources import Resources
+from support.server import wait_until
+
+SCRIPT = '''
+@DFF.API('Where', queue={queue})
+def where():
+    return _DFF_QUEUE
+
+@DFF.API('Starts another')
+def start():
+    return DFF.FUNC('pools__main.where', queue=9)
+'''
+
+
+def resources(queue: int) -> Resources:
+    made = Resources().scripts("pools", main=SCRIPT.replace("{queue}", str(queue))).api("where", "pools__main.where")
+    return made.api("later", "pools__main.where", execMode="async").api("start", "pools__main.start")
+
+
+def result_of(client, url: str):
+    task = client.get(url + "?wait=20").expect(200).json["data"]
+    assert task["status"] == "success", task
+    return task["result"]
+
+
+def test_pool_that_is_not_configured(make_server):
+    """Publish warns, and the default pool of the kind of call runs it."""
+    server = make_server()
+    done = server.apply(resources(7))
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warnings) == 1 and "queue=7" in warnings[0] and "pools__main" in warnings[0] and "where" in warnings[0], done
+    assert server.client.get("/api/v1/al/where/s").expect(200).json == 1
+    assert result_of(server.client, server.client.get("/api/v1/al/later/s").expect(202).json["data"]["url"]) == 3
+    again = server.apply(resources(7))
+    assert "unchanged" in again.stdout
+
+
+def test_pool_that_is_configured(make_server):
+    """No warning, and the pool is that one."""
+    server = make_server(config="[pools.7]\nworkers = 1\n")
+    assert "warning" not in server.apply(resources(7)).stderr
+    assert server.client.get("/api/v1/al/where/s").expect(200).json == 7
+    assert result_of(server.client, server.client.get("/api/v1/al/later/s").expect(202).json["data"]["url"]) == 7
+
+
+def test_task_for_a_pool_that_is_not_configured(make_server):
+    """DFF.FUNC may name any number: the task runs, in the pool of tasks."""
+    server = make_server(resources(1))
+    server.client.get("/api/v1/al/start/s").expect(200)
+    wait_until(lambda: any(pool_of(line) == "tasks" for line in server.client.get("/metrics").expect(200).text.splitlines()), "the pool of tasks has started")
+
+
+def pool_of(line: str) -> str | None:
+    """The pool of a gauge of living workers that is not 0."""
+    name, _, value = line.rpartition(" ")
+    return name.split('pool="')[1].split('"')[0] if name.startswith("funcgate_workers{") and float(value) > 0 else None

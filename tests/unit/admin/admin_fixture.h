@@ -1,0 +1,251 @@
+// The management API over stores in memory (users, sessions, audit) and on a temporary disk (everything else), with passwords
+// that cost nothing and a keystore that a test may break.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "admin/router.h"
+#include "admin/services.h"
+#include "base/blocking_pool.h"
+#include "base/text.h"
+#include "service/admin/users.h"
+#include "store/configuration_repository.h"
+#include "store/draft_repository.h"
+#include "store/journal_repository.h"
+#include "store/migrations.h"
+#include "store/task_repository.h"
+#include "support/fake_clock.h"
+#include "support/fake_function_host.h"
+#include "support/fake_random.h"
+#include "support/fake_secrets.h"
+#include "support/memory_identity_store.h"
+#include "support/temporary_folder.h"
+
+namespace funcgate::test {
+
+inline constexpr std::string_view kPassword = "Correct-Horse1!";
+
+class FakePasswordHashing final : public service::PasswordHashing {
+ public:
+  int checks = 0;
+  bool overloaded = false;
+
+  base::Result<bool> verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
+                            const domain::Address&) override {
+    ++checks;
+    if (overloaded) return base::Error{base::Code::Unavailable, "too many", {}};
+    const bool known_pepper = pepper_kid.empty() || pepper_kid == "pepper-1" || pepper_kid == "pepper-2";
+    return !phc.empty() && known_pepper && phc == "fake$" + std::string(password);
+  }
+  base::Result<Hashed> hash(std::string_view password) override {
+    if (overloaded) return base::Error{base::Code::Unavailable, "too many", {}};
+    return Hashed{"fake$" + std::string(password), "pepper-2"};
+  }
+  bool is_outdated(std::string_view, std::string_view pepper_kid) override { return pepper_kid != "pepper-2"; }
+};
+
+class FakeKeystore final : public service::KeystorePort {
+ public:
+  std::string pepper;  // what is wrong with it
+  std::vector<service::KeystoreEntry> entries() const override { return {}; }
+  std::vector<std::string> degraded() const override { return {}; }
+  base::Status reload() override { return base::kDone; }
+  base::Result<std::string> rotate(const std::string&, std::int64_t) override { return std::string("new"); }
+  std::string api_key_problem() const override { return ""; }
+  std::string pepper_problem() const override { return pepper; }
+  bool has_alias(const std::string&) const override { return false; }
+};
+
+struct NoJournal final : domain::JournalStore {
+  base::Status append(const domain::JournalBlock&, const std::vector<domain::StoredCallRecord>&) override { return base::kDone; }
+  base::Result<domain::JournalBlock> newest() override { return domain::JournalBlock(); }
+  base::Result<std::vector<domain::JournalBlock>> read(std::int64_t, std::size_t) override {
+    return std::vector<domain::JournalBlock>();
+  }
+  base::Status prune(std::int64_t, std::int64_t) override { return base::kDone; }
+  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery&) override {
+    return std::vector<domain::StoredCallRecord>();
+  }
+};
+
+class AdminWorld : public ::testing::Test {
+ protected:
+  AdminWorld() {
+    auto opened = store::Database::open(folder / "funcgate.db", store::sqlite_migrations(), clock);
+    auto journal_opened = store::Database::open(folder / "journal.db", store::sqlite_journal_migrations(), clock);
+    EXPECT_TRUE(opened.ok() && journal_opened.ok());
+    database = std::move(*opened);
+    journal_database = std::move(*journal_opened);
+    EXPECT_TRUE(identity.start().ok());
+    configuration = std::make_unique<store::ConfigurationRepository>(*database, clock, random);
+    tasks_store = std::make_unique<store::TaskRepository>(*database, clock);
+    drafts = std::make_unique<store::DraftRepository>(*database);
+    journal = std::make_unique<store::JournalRepository>(*journal_database);
+    resources = std::make_unique<service::ResourceService>(
+        service::ResourceService::Parts{*configuration, host, codec, vault, clock, &directory},
+        [](service::ConfigurationPtr, domain::GenerationPtr) {});
+    EXPECT_TRUE(resources->start().ok());
+    const auto run = [](const domain::GenerationPtr&, const std::string&, const std::string&) -> base::Result<base::json::object> {
+      return base::Error{base::Code::Unavailable, "no workers here", {}};
+    };
+    scripts.reset(new service::Scripts({*resources, *drafts, *configuration, host, clock, run}));
+    tasks = std::make_unique<service::Tasks>(settings, *tasks_store, pool, catalog);
+    services.reset(new admin::Services{
+        .clock = clock,
+        .random = random,
+        .settings = settings,
+        .catalog = catalog,
+        .identity = identity,
+        .sessions = sessions,
+        .api_keys = api_keys,
+        .resources = *resources,
+        .audit = audit,
+        .explanations = explanations,
+        .keystore = keystore,
+        .tasks = *tasks,
+        .identity_store = identities,
+        .scripts = *scripts,
+        .journal = *journal,
+        .task_store = *tasks_store,
+        .vault = vault,
+        .secret_keys = secret_keys,
+        .verify_key = [this](const base::SecretString& presented, const domain::Address&) { return verify_key(presented); },
+        .cancel_task = [](const std::string&) { return base::Status(base::kDone); },
+        .settings_document = {},
+        .instance_id = "instance-1",
+        .node_name = "main",
+        .started_ms = clock.wall_ms(),
+        .request_key = base::SecretString("a key of the tests"),
+        .setup_done = {}});
+    router = std::make_unique<admin::Router>(*services);
+  }
+
+  // "good <key id> <user id>" is a key; all else is none.
+  admin::KeyVerdict verify_key(const base::SecretString& presented) {
+    const auto words = base::split(presented.reveal(), '.');
+    if (words.size() == 3 && words[0] == "good") return {std::nullopt, std::string(words[2]), std::string(words[1])};
+    admin::KeyVerdict verdict;
+    verdict.refusal = domain::Refusal{
+        .fault = domain::Fault::Unauthenticated, .reason = domain::Reason::KeySignature, .message = "API Key Auth failed"};
+    return verdict;
+  }
+
+  // A user with the password kPassword in these groups.
+  std::string add_user(const std::string& login, std::vector<std::string> groups) {
+    domain::User user;
+    user.id = domain::make_id(domain::IdPrefix::User, random.bytes(10));
+    user.login = login;
+    user.password_hash = "fake$" + std::string(kPassword);
+    user.pepper_kid = "pepper-2";
+    user.password_changed_at_ms = clock.wall_ms();
+    user.groups = std::move(groups);
+    const auto done = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
+      changes.identity.push_back({.kind = domain::IdentityKind::User, .id = user.id, .value = user});
+      return base::kDone;
+    });
+    EXPECT_TRUE(done.ok()) << (done.ok() ? "" : done.error().message);
+    return user.id;
+  }
+  std::string add_administrator() { return add_user("root", {std::string(service::kAdministratorsGroupId)}); }
+
+  static admin::Request request(domain::Method method, std::string path, std::string body = "") {
+    admin::Request made;
+    made.method = method;
+    made.path = std::move(path);
+    made.body = std::move(body);
+    if (!made.body.empty()) made.content_type = "application/json";
+    made.address = *domain::Address::parse("203.0.113.7");
+    made.host = "fn.example.net";
+    made.tls = true;
+    made.trace_id = "TRACE-1";
+    return made;
+  }
+  admin::Answer sign_in(const std::string& login, std::string_view password = kPassword,
+                        const std::string& address = "203.0.113.7") {
+    admin::Request made = request(domain::Method::Post, "/session",
+                                  base::to_json(base::json::object{{"login", login}, {"password", std::string(password)}}));
+    made.address = *domain::Address::parse(address);
+    return router->handle(made);
+  }
+  struct Browser {
+    base::SecretString cookie, csrf;
+  };
+  Browser browser(const std::string& login) {
+    const admin::Answer answer = sign_in(login);
+    EXPECT_FALSE(answer.refusal) << answer.refusal->message;
+    const std::size_t begin = answer.set_cookie.find('=') + 1;
+    return {base::SecretString(answer.set_cookie.substr(begin, answer.set_cookie.find(';') - begin)),
+            base::SecretString(std::string(answer.data->at("csrfToken").as_string()))};
+  }
+  static admin::Request with(admin::Request made, const Browser& browser) {
+    made.session_cookie = browser.cookie;
+    made.csrf_token = browser.csrf;
+    return made;
+  }
+  std::vector<std::string> event_names() {
+    std::vector<std::string> names;
+    for (const auto& event : identities.events()) names.push_back(event.event);
+    return names;
+  }
+
+  TemporaryFolder folder;
+  FakeClock clock;
+  FakeRandom random;
+  service::ServerSettings settings;
+  std::unique_ptr<store::Database> database, journal_database;
+  std::unique_ptr<store::ConfigurationRepository> configuration;
+  std::unique_ptr<store::TaskRepository> tasks_store;
+  std::unique_ptr<store::DraftRepository> drafts;
+  std::unique_ptr<store::JournalRepository> journal;
+  MemoryIdentityStore identities;
+  base::Snapshot<domain::Directory> directory{std::make_shared<const domain::Directory>()};
+  base::Snapshot<service::Catalog> catalog{std::make_shared<const service::Catalog>()};
+  service::IdentityService identity{{identities, identities, directory, clock}};
+  FakePasswordHashing hashing;
+  FakeKeystore keystore;
+  FakeFunctionHost host;
+  FakeSecretCodec codec;
+  FakeSecretVault vault;
+  service::Sessions sessions{identity, identities, hashing, clock, random, base::SecretString("csrf key"), {}};
+  service::ApiKeys api_keys{identity,
+                            identities,
+                            clock,
+                            random,
+                            [](const domain::ApiKey& key) -> base::Result<service::IssuedToken> {
+                              return service::IssuedToken{base::SecretString("token of " + key.id), "kid"};
+                            },
+                            [](const base::SecretString&) { return std::string(); }};
+  service::SecretKeys secret_keys{
+      {identity, identities, vault, keystore, clock, random, [](const base::SecretString&) { return std::string(); }}};
+  service::Explanations explanations{clock};
+  base::BlockingPool pool{"test", 1, 10};
+  std::unique_ptr<service::ResourceService> resources;
+  std::unique_ptr<service::Scripts> scripts;
+  std::unique_ptr<service::Tasks> tasks;
+  NoJournal no_journal;
+  service::AuditService audit{identities, no_journal, {}};
+  std::unique_ptr<admin::Services> services;
+  std::unique_ptr<admin::Router> router;
+};
+
+// What is refused, or that nothing is.
+MATCHER_P(IsRefused, fault, "") {
+  if (!arg.refusal) {
+    *result_listener << "answered " << arg.status;
+    return false;
+  }
+  *result_listener << "refused: " << arg.refusal->message << " " << arg.refusal->detail;
+  return arg.refusal->fault == fault;
+}
+MATCHER_P(Answers, status, "") {
+  if (arg.refusal) *result_listener << "refused: " << arg.refusal->message << " " << arg.refusal->detail;
+  return !arg.refusal && arg.status == status;
+}
+
+}  // namespace funcgate::test

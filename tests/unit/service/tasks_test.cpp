@@ -1,0 +1,145 @@
+#include "service/tasks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <soci/soci.h>
+
+#include <chrono>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "store/database.h"
+#include "store/migrations.h"
+#include "store/task_repository.h"
+#include "support/fake_clock.h"
+#include "support/stub_runner.h"
+#include "support/temporary_folder.h"
+
+namespace funcgate::service {
+namespace {
+
+using domain::RunStatus;
+using domain::TaskStatus;
+using test::kStartMs;
+
+// The real queue in SQL, a runner that the test plays, and a clock that the test moves.
+struct TasksTest : testing::Test {
+  TasksTest() {
+    auto opened = store::Database::open(folder / "funcgate.db", store::sqlite_migrations(), clock);
+    if (!opened.ok()) throw std::runtime_error(opened.error().message);
+    database = std::move(*opened);
+    repository = std::make_unique<store::TaskRepository>(*database, clock);
+    settings.call_folder = folder / "calls";
+    auto first = std::make_shared<Catalog>();
+    first->generation = test::a_generation({test::a_function("jobs__main.work")});
+    catalog.publish(std::move(first));
+    runner.answer = [this](const domain::Invocation&) {
+      std::lock_guard lock(mutex);
+      if (full > 0) return --full, test::status_result(RunStatus::QueueFull);
+      return test::value_result("42");
+    };
+    io.start("test");
+  }
+  ~TasksTest() override {
+    tasks.stop();
+    // What has begun goes from thread to thread, a step a round, until nothing refers to the tasks any more.
+    for (int round = 0; round < 20; ++round) {
+      std::promise<void> worked, resumed;
+      EXPECT_TRUE(pool.submit([&] { worked.set_value(); }));
+      worked.get_future().wait();
+      io.post([&] { resumed.set_value(); });
+      resumed.get_future().wait();
+    }
+    io.stop();
+  }
+
+  void insert(const std::string& id, std::int64_t expires_after_ms = 60'000) {
+    domain::Task task;
+    task.id = id;
+    task.api_id = "work";
+    task.func_id = "jobs__main.work";
+    task.caller = {.type = "anonymous"};
+    task.timeout_ms = 1000;
+    task.trigger_time_ms = task.earliest_ms = clock.wall_ms();
+    task.expires_at_ms = clock.wall_ms() + expires_after_ms;
+    ASSERT_TRUE(repository->insert(task).ok());
+  }
+  TaskStatus status(const std::string& id) { return repository->get(id)->status; }
+  // Moves the clock on until it is so; the loop is woken, because real time stands for nothing here.
+  bool becomes(const std::function<bool()>& condition, std::int64_t step_ms) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > until) return false;
+      clock.advance_ms(step_ms);
+      io.post([] {});
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  test::TemporaryFolder folder;
+  test::FakeClock clock;
+  ServerSettings settings;
+  std::unique_ptr<store::Database> database;
+  std::unique_ptr<store::TaskRepository> repository;
+  base::Snapshot<Catalog> catalog{std::make_shared<Catalog>()};
+  test::StubRunner runner;
+  std::mutex mutex;
+  int full = 0;  // guarded by mutex: runs that find no room
+  base::IoThread io{0, clock};
+  base::BlockingPool pool{"blocking", 1, 100};
+  Tasks tasks{settings, *repository, pool, catalog, 2};
+};
+
+TEST_F(TasksTest, ATaskThatFindsNoRoomInThePoolWaitsForIt) {
+  full = 2;
+  insert("task-1");
+  tasks.start(io, runner);
+  ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
+  const domain::Task task = *repository->get("task-1");
+  EXPECT_EQ(task.result, "42");
+  EXPECT_EQ(task.attempts, 1) << "a try that found no room is none";
+  EXPECT_GE(clock.wall_ms() - kStartMs, 2000) << "it does not knock all the time";
+}
+
+TEST_F(TasksTest, WaitingForRoomEndsWhenTheTaskExpires) {
+  full = 1'000'000;
+  insert("task-1", 3000);
+  tasks.start(io, runner);
+  ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Expire; }, 1));
+  EXPECT_GE(clock.wall_ms() - kStartMs, 3000);
+}
+
+TEST_F(TasksTest, OneUnreadableTaskDoesNotStopTheOthers) {
+  insert("task-1");
+  insert("task-2");
+  const auto spoil = [](soci::session& session) -> base::Status {
+    session << "UPDATE tasks SET document = 'x' WHERE id = 'task-1'";
+    return base::kDone;
+  };
+  ASSERT_TRUE(database->write("spoil a task", spoil).ok());
+  tasks.start(io, runner);
+  EXPECT_TRUE(becomes([&] { return status("task-2") == TaskStatus::Success; }, 1));
+  EXPECT_FALSE(repository->get("task-1").ok());
+}
+
+TEST_F(TasksTest, PrunesAlsoWhatItWasGivenAndGoesOnWhileThereIsSomething) {
+  std::vector<std::int64_t> calls;  // guarded by mutex
+  tasks.prune_also([&](std::int64_t now_ms) -> base::Result<std::size_t> {
+    std::lock_guard lock(mutex);
+    calls.push_back(now_ms - kStartMs);
+    return calls.size() < 3 ? 1000u : 0u;
+  });
+  tasks.start(io, runner);
+  const auto count = [&] {
+    std::lock_guard lock(mutex);
+    return calls.size();
+  };
+  ASSERT_TRUE(becomes([&] { return count() == 4; }, 1));
+  std::lock_guard lock(mutex);
+  EXPECT_LT(calls[2] - calls[0], 5000) << "there was more to remove";
+  EXPECT_GE(calls[3] - calls[2], 5000) << "there was nothing more";
+}
+
+}  // namespace
+}  // namespace funcgate::service

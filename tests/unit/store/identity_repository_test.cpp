@@ -1,0 +1,262 @@
+#include "store/identity_repository.h"
+
+#include <set>
+
+#include "identity_fixture.h"
+#include "store/draft_repository.h"
+#include "store/list_statement.h"
+
+namespace funcgate::store {
+namespace {
+
+using base::Code;
+using domain::IdempotencyRecord;
+using domain::IdentityKind;
+using domain::ListQuery;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class IdentityRepositoryTest : public IdentityStoreTest {
+ protected:
+  std::vector<std::string> logins(const ListQuery& query) {
+    const auto page = store_.users(query);
+    EXPECT_TRUE(page.ok()) << page.error().message;
+    std::vector<std::string> found;
+    if (page.ok()) {
+      for (const domain::User& user : page->rows) found.push_back(user.login);
+    }
+    return found;
+  }
+  std::vector<std::string> keys(const ListQuery& query) {
+    const auto page = store_.api_keys(query);
+    EXPECT_TRUE(page.ok()) << page.error().message;
+    std::vector<std::string> found;
+    if (page.ok()) {
+      for (const domain::ApiKey& key : page->rows) found.push_back(key.name);
+    }
+    return found;
+  }
+};
+
+TEST_F(IdentityRepositoryTest, ListsFilterSortAndSearch) {
+  std::vector<domain::IdentityChange> changes{put(a_group("Staff"))};
+  const char* surnames[] = {"Zorn", "adler", "Berg", "100% sure", "O'Hara"};
+  int number = 0;
+  for (const char* login : {"api1", "api2", "ben", "cleo", "dora"}) {
+    domain::User user = a_user(login, number % 2 == 0 ? std::vector<std::string>{"grp-Staff"} : std::vector<std::string>{});
+    user.surname = surnames[number];
+    user.enabled = number != 2;
+    user.meta.created_at_ms = 1'700'000'000'000 + number++ * 1000;
+    changes.push_back(put(user));
+  }
+  commit(changes);
+  EXPECT_THAT(logins({}), ElementsAre("api1", "api2", "ben", "cleo", "dora"));
+  EXPECT_THAT(logins({.descending = true}), ElementsAre("dora", "cleo", "ben", "api2", "api1"));
+  EXPECT_THAT(logins({.sort_column = "surname"}), ElementsAre("cleo", "api2", "ben", "dora", "api1")) << "case is ignored";
+  EXPECT_THAT(logins({.filters = {{"login", "API*"}}}), ElementsAre("api1", "api2"));
+  EXPECT_THAT(logins({.filters = {{"login", "api"}}}), ElementsAre()) << "exact without the asterisk";
+  EXPECT_THAT(logins({.filters = {{"surname", "ADLER"}}}), ElementsAre("api2"));
+  EXPECT_THAT(logins({.filters = {{"surname", "o'*"}}}), ElementsAre("dora"));
+  EXPECT_THAT(logins({.filters = {{"login", "*"}, {"enabled", "false"}}}), ElementsAre("ben"));
+  EXPECT_THAT(logins({.filters = {{"group", "grp-Staff"}}, .sort_column = "createdAt", .descending = true}),
+              ElementsAre("dora", "ben", "api1"));
+  EXPECT_THAT(logins({.filters = {{"createdAt", ">=1700000002000"}, {"createdAt", "<2023-11-14T22:13:24Z"}}}),
+              ElementsAre("ben", "cleo"));
+  EXPECT_THAT(logins({.text = "0% S"}), ElementsAre("cleo")) << "wildcards are meant literally";
+  EXPECT_THAT(logins({.text = "x_x"}), ElementsAre());
+  EXPECT_THAT(logins({.text = "EXAMPLE.org", .sort_column = "email", .limit = 2}), ElementsAre("api1", "api2"));
+
+  ListQuery counted{.filters = {{"login", "api*"}}, .limit = 1};
+  const auto page = store_.users(counted);
+  EXPECT_EQ(page->total, 2);
+  ASSERT_TRUE(page->next.has_value());
+  EXPECT_EQ(page->next->first, "api1");
+  EXPECT_EQ(page->rows[0].password_hash, "$argon2id$api1") << "a listed user is complete";
+  counted.count_total = false;
+  EXPECT_EQ(store_.users(counted)->total, 0);
+}
+
+TEST_F(IdentityRepositoryTest, RefusesWhatItDoesNotKnow) {
+  struct Case {
+    const char* rule;
+    ListQuery query;
+    const char* message;
+  };
+  const Case cases[] = {
+      {"an unknown filter", {.filters = {{"surnam", "x"}}}, "cannot filter by \"surnam\"; did you mean \"surname\"?"},
+      {"an unknown order", {.sort_column = "password"}, "cannot sort by \"password\""},
+      {"an order by membership", {.sort_column = "group"}, "cannot sort by \"group\""},
+      {"SQL", {.sort_column = "login; DROP TABLE users"}, "cannot sort by"},
+      {"a truth that is none", {.filters = {{"enabled", "1"}}}, "enabled cannot be \"1\": expected true or false"},
+      {"a time that is none", {.filters = {{"createdAt", "yesterday"}}}, "expected an RFC 3339 time"},
+      {"a foreign cursor",
+       {.sort_column = "createdAt", .after = std::pair<std::string, std::string>{"mia", "usr-mia"}},
+       "the cursor"},
+  };
+  for (const Case& each : cases) {
+    const auto page = store_.users(each.query);
+    ASSERT_FALSE(page.ok()) << each.rule;
+    EXPECT_EQ(page.error().code, Code::InvalidArgument) << each.rule;
+    EXPECT_THAT(page.error().message, HasSubstr(each.message)) << each.rule;
+  }
+}
+
+TEST_F(IdentityRepositoryTest, ACursorWalkGivesEveryRowOnceInEveryOrder) {
+  std::vector<domain::IdentityChange> changes;
+  for (int i = 0; i < 53; ++i) {
+    domain::User user = a_user("user" + std::to_string(i));
+    user.surname = std::string(1, static_cast<char>('a' + i % 3));  // many of the same
+    user.enabled = i % 2 == 0;
+    user.meta.created_at_ms = 1000 + i % 4;
+    changes.push_back(put(user));
+  }
+  commit(changes);
+  for (const char* column : {"login", "firstName", "surname", "email", "enabled", "createdAt", "updatedAt", "builtIn"}) {
+    for (const bool descending : {false, true}) {
+      std::set<std::string> seen;
+      std::size_t rows = 0, pages = 0;
+      ListQuery query{.sort_column = column, .descending = descending, .limit = 7};
+      do {
+        const auto page = store_.users(query);
+        ASSERT_TRUE(page.ok()) << page.error().message;
+        for (const domain::User& user : page->rows) seen.insert(user.id);
+        rows += page->rows.size();
+        query.after = page->next;
+        ASSERT_LT(++pages, 20u);
+      } while (query.after);
+      EXPECT_EQ(rows, 53u) << column;
+      EXPECT_EQ(seen.size(), 53u) << column;
+      EXPECT_EQ(pages, 8u);
+    }
+  }
+}
+
+TEST_F(IdentityRepositoryTest, ListsKeysAndSecrets) {
+  domain::ApiKey never = a_key("Never", "usr-mia"), revoked = a_key("revoked", "usr-mia"), old = a_key("old", "usr-tom");
+  never.expires_at_ms = 0;
+  revoked.revoked_at_ms = 5;
+  old.kid = "1111111111111111";
+  old.expires_at_ms = 50;
+  commit({put(a_user("mia")), put(a_user("tom")), put(never), put(revoked), put(old), put(a_secret("B", "One")),
+          put(a_secret("a", "One")), put(a_secret("a", "Two"))});
+  EXPECT_THAT(keys({}), ElementsAre("Never", "old", "revoked"));
+  EXPECT_THAT(keys({.filters = {{"user", "usr-mia"}}, .sort_column = "expiresAt"}), ElementsAre("Never", "revoked"));
+  EXPECT_THAT(keys({.filters = {{"kid", "1111111111111111"}}}), ElementsAre("old"));
+  EXPECT_THAT(keys({.filters = {{"revoked", "false"}}}), ElementsAre("Never", "old"));
+  EXPECT_THAT(keys({.filters = {{"lastUsedAt", "0"}, {"name", "o*"}}}), ElementsAre("old"));
+  EXPECT_EQ(*store_.count_active_keys("usr-mia", 100), 1u);
+  EXPECT_EQ(*store_.count_active_keys("usr-tom", 49), 1u);
+  EXPECT_EQ(*store_.count_active_keys("usr-tom", 50), 0u);
+
+  const auto secrets = store_.secret_keys({.filters = {{"flow", "one"}}});
+  ASSERT_TRUE(secrets.ok());
+  EXPECT_EQ(secrets->total, 2);
+  EXPECT_EQ(secrets->rows[0].name, "a");
+  EXPECT_EQ(store_.secret_keys({.filters = {{"application", "shop"}, {"owner", "Shop/Two/call"}}})->rows.size(), 1u);
+}
+
+TEST_F(IdentityRepositoryTest, FindsSecretsToSealAnew) {
+  domain::SecretKey fresh = a_secret("Fresh", "One"), empty = a_secret("Empty", "One"), strange = a_secret("Strange", "One");
+  fresh.sealed = "v1.ffffffffffffffff.nonce.box";
+  empty.sealed.clear();
+  strange.sealed = "v9";
+  commit({put(a_secret("Old", "One")), put(fresh), put(empty), put(strange)});
+  std::set<std::string> found;
+  for (const domain::SecretKey& secret : *store_.secrets_not_sealed_by("ffffffffffffffff", 10)) found.insert(secret.name);
+  EXPECT_EQ(found, (std::set<std::string>{"Old", "Strange"}));
+  EXPECT_EQ(store_.secrets_not_sealed_by("ffffffffffffffff", 1)->size(), 1u);
+}
+
+TEST_F(IdentityRepositoryTest, LastUseOnlyGrowsAndNeedsNoVersion) {
+  commit({put(a_user("mia")), put(a_key("main", "usr-mia"))});
+  ASSERT_TRUE(store_.touch_key("key-main", 100, "10.0.0.1", "quote").ok());
+  ASSERT_TRUE(store_.touch_key("key-main", 90, "10.0.0.2", "total").ok());
+  EXPECT_EQ(store_.api_key("key-main")->last_used_from, "10.0.0.1");
+  EXPECT_EQ(store_.api_key("key-main")->meta.version, 1);
+  ASSERT_TRUE(store_.touch_login("usr-mia", 100).ok());
+  ASSERT_TRUE(store_.touch_login("usr-mia", 90).ok());
+  EXPECT_EQ(store_.user("usr-mia")->last_login_at_ms, 100);
+  EXPECT_TRUE(store_.touch_key("key-nobody", 1, "", "").ok());
+}
+
+TEST_F(IdentityRepositoryTest, AHashIsRenewedOnlyIfItIsStillTheOne) {
+  commit({put(a_user("mia"))});
+  ASSERT_TRUE(store_.rehash("usr-mia", "another", "new", "kid").ok());
+  EXPECT_EQ(store_.user("usr-mia")->password_hash, "$argon2id$mia");
+  ASSERT_TRUE(store_.rehash("usr-mia", "$argon2id$mia", "new", "kid").ok());
+  EXPECT_EQ(store_.user("usr-mia")->password_hash, "new");
+  EXPECT_EQ(store_.user("usr-mia")->pepper_kid, "kid");
+  EXPECT_EQ(store_.user("usr-mia")->meta.version, 1);
+}
+
+TEST_F(IdentityRepositoryTest, ARequestIsBegunOnceAndItsAnswerKept) {
+  IdempotencyRecord record{"usr-mia", "k1", "hash", 0, "", false, "", 100};
+  EXPECT_FALSE(store_.begin_idempotent(record)->has_value());
+  const auto running = store_.begin_idempotent(record);
+  ASSERT_TRUE(running->has_value());
+  EXPECT_EQ((*running)->status, 0);
+  record.principal = "usr-tom";
+  EXPECT_FALSE(store_.begin_idempotent(record)->has_value()) << "keys of others are others";
+  record.principal = "usr-mia";
+  record.status = 201;
+  record.body = "{}";
+  record.object_id = "usr-new";
+  ASSERT_TRUE(store_.finish_idempotent(record).ok());
+  EXPECT_EQ(store_.finish_idempotent(record).error().code, Code::NotFound) << "finished is finished";
+  const auto finished = *store_.begin_idempotent(record);
+  EXPECT_EQ(finished->status, 201);
+  EXPECT_EQ(finished->body, "{}");
+  EXPECT_EQ(finished->object_id, "usr-new");
+  ASSERT_TRUE(store_.forget_idempotent("usr-mia", "k1").ok());
+  EXPECT_FALSE(store_.begin_idempotent(record)->has_value());
+  EXPECT_EQ(*store_.prune_idempotent(100), 0u);
+  EXPECT_EQ(*store_.prune_idempotent(101), 2u);
+}
+
+TEST_F(IdentityRepositoryTest, AnAnswerThatShowedATokenIsNotKept) {
+  IdempotencyRecord record{"usr-mia", "k1", "hash", 0, "", false, "", 100};
+  ASSERT_TRUE(store_.begin_idempotent(record).ok());
+  record.status = 201;
+  record.body = "the token";
+  record.had_token = true;
+  ASSERT_TRUE(store_.finish_idempotent(record).ok());
+  EXPECT_EQ((*store_.begin_idempotent(record))->body, "");
+  EXPECT_TRUE((*store_.begin_idempotent(record))->had_token);
+}
+
+TEST_F(IdentityRepositoryTest, TheSetUpTokenIsOneRow) {
+  EXPECT_FALSE(store_.setup_token()->has_value());
+  ASSERT_TRUE(store_.put_setup_token({"one", 1, 0}).ok());
+  ASSERT_TRUE(store_.put_setup_token({"two", 2, 9}).ok());
+  EXPECT_EQ((*store_.setup_token())->sha256, "two");
+  EXPECT_EQ((*store_.setup_token())->failures, 9);
+  EXPECT_TRUE(store_.remove_setup_token().ok());
+  EXPECT_TRUE(store_.remove_setup_token().ok());
+  EXPECT_FALSE(store_.setup_token()->has_value());
+}
+
+TEST_F(IdentityRepositoryTest, ADraftIsReplacedOnlyByWhoHasSeenIt) {
+  DraftRepository drafts(*database_);
+  EXPECT_FALSE(drafts.get("a__b")->has_value());
+  ASSERT_TRUE(drafts.put({"a__b", "one", "h1", "mia", 5}, "").ok());
+  EXPECT_EQ((*drafts.get("a__b"))->source, "one");
+  const auto blind = drafts.put({"a__b", "two", "h2", "tom", 6}, "");
+  EXPECT_EQ(blind.error().code, Code::Conflict);
+  EXPECT_THAT(blind.error().message, HasSubstr("the draft of script \"a__b\" was saved by \"mia\" meanwhile"));
+  ASSERT_TRUE(drafts.put({"a__b", "two", "h2", "tom", 6}, "h1").ok());
+  EXPECT_EQ(drafts.put({"a__b", "three", "h3", "mia", 7}, "h1").error().code, Code::Conflict);
+  ASSERT_TRUE(drafts.put({"a__b", "three", "h3", "mia", 7}, "*").ok());
+  ASSERT_TRUE(drafts.put({"a__a", "x", "hx", "mia", 7}, "").ok());
+  const auto listed = drafts.list();
+  ASSERT_EQ(listed->size(), 2u);
+  EXPECT_EQ((*listed)[0].script_id, "a__a");
+  EXPECT_EQ((*listed)[1].sha256, "h3");
+  EXPECT_TRUE((*listed)[1].source.empty());
+  EXPECT_EQ(drafts.remove("a__b", "h1").error().code, Code::Conflict);
+  ASSERT_TRUE(drafts.remove("a__b", "h3").ok());
+  EXPECT_EQ(drafts.remove("a__b", "h3").error().code, Code::Conflict);
+  EXPECT_TRUE(drafts.remove("a__b", "").ok());
+}
+
+}  // namespace
+}  // namespace funcgate::store
