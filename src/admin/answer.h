@@ -18,7 +18,7 @@ namespace funcgate::admin {
 struct PageInfo {
   std::size_t page_size = 50;
   std::string next_cursor;  // empty: null, the last page
-  std::int64_t total = 0;
+  std::int64_t total = 0;   // -1: null, it was not counted
 };
 
 struct Answer {

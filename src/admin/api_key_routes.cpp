@@ -308,6 +308,21 @@ Answer revoke_own_key(Context& context) {
 
 }  // namespace
 
+Answer revoke_presented_key(Services& services, const Request& request) {
+  const auto body = base::parse_json(request.body);
+  const base::json::value* token = body.ok() && body->is_object() ? body->get_object().if_contains("token") : nullptr;
+  if (token == nullptr || !token->is_string() || token->get_string().size() > domain::kApiKeyBytesMax) return no_content();
+  domain::Actor actor;
+  actor.kind = "ANONYMOUS";
+  actor.origin = "API";
+  actor.address = request.address.text();
+  actor.trace_id = request.trace_id;
+  const auto revoked = services.api_keys.revoke_by_token(base::SecretString(std::string(token->get_string())), {}, actor);
+  // A store that fails is told, because the key may still work; all else looks alike.
+  if (!revoked.ok() && revoked.error().code == Code::Unavailable) return from_error(revoked.error());
+  return no_content();
+}
+
 void add_api_key_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers}), write = Access::needs({Privilege::AdministerUsers});
   routes.push_back({Method::Get, "/api-keys", view, list_keys});

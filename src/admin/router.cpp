@@ -256,7 +256,10 @@ Answer Router::answer(const Request& request) {
   if (context.caller.must_change_password && request.path != kSessionPath && request.path != kOwnPasswordPath)
     return refused(Fault::PasswordExpired, Reason::ArgumentsInvalid, "The password must be changed first: PUT /me/password");
   if (context.caller.kind == Caller::Kind::Session) {
-    if (auto refusal = check_csrf(context)) return std::move(*refusal);
+    if (auto refusal = check_csrf(context)) {
+      if (match.route != nullptr) denials_->record(denied_event(context, *match.route, "csrf"));
+      return std::move(*refusal);
+    }
   }
   if (match.allow.empty()) return no_route();
   if (match.route == nullptr) return wrong_method(match.allow);
@@ -345,6 +348,15 @@ void Router::note_refusal(const Context& context, const Route& route, const doma
   domain::AuditEvent event = denied_event(context, route, refusal.message);
   if (failed) event.outcome = domain::AuditOutcome::Failed;
   denials_->record(std::move(event));
+}
+
+Answer Router::revoke_by_possession(const Request& request) {
+  try {
+    return revoke_presented_key(services_, request);
+  } catch (const std::exception& thrown) {
+    base::log::error("management.failed", {{"route", "revoke by possession"}, {"error", thrown.what()}});
+    return system_error();
+  }
 }
 
 }  // namespace funcgate::admin

@@ -53,6 +53,8 @@ class Router {
   Answer handle(const Request& request);
   // Whether the sender of this head may send more than kBodyBytesMax: known, and may apply resources. Blocks.
   bool may_send_large_body(const Request& head);
+  // For anybody, signed in or not: ends the key whose token the body holds. 204 whatever it was, so that nothing can be probed.
+  Answer revoke_by_possession(const Request& request);
   std::span<const Route> routes() const { return routes_; }
 
  private:
@@ -76,6 +78,7 @@ std::vector<Route> product_routes();
 // One function per file of handlers; product_routes() calls all of them.
 void add_session_routes(std::vector<Route>& routes);      // /setup /session /me /password-policy /sessions
 void add_identity_routes(std::vector<Route>& routes);     // /users /user-groups /roles /privileges and their links
+Answer revoke_presented_key(Services& services, const Request& request);  // api_key_routes.cpp
 void add_api_key_routes(std::vector<Route>& routes);      // /api-keys, /users/{id}/api-keys, /me/api-keys
 void add_access_routes(std::vector<Route>& routes);       // /access/*, /public-endpoints, /explain
 void add_resource_routes(std::vector<Route>& routes);     // /func-apis /api-authentications /env-variables

@@ -120,6 +120,9 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
   auto instance = Instance::open({common.data_dir, common.password_sources, false}, std::move(*config), *zygote);
   if (!instance.ok()) return fail(instance.error());
   auto result = apply_locally(**instance, bundle, options, dry_run);
+  // As a running server tells it: what the state forbids is a conflict.
+  if (!result.ok() && result.error().code == base::Code::FailedPrecondition)
+    result = base::Error{base::Code::Conflict, result.error().message, {}};
   const int code = result.ok() ? print_report(common, service::to_json(*result), dry_run) : fail(result.error());
   std::fflush(stdout);
   // Everything durable is written; threads and workers end with the process.

@@ -1,6 +1,10 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <functional>
+#include <utility>
+#include <vector>
+
 #include "app/cli/command_tree.h"
 #include "app/cli/output.h"
 #include "app/cli/remote_commands.h"
@@ -39,65 +43,129 @@ void add_resources(CLI::App& command, funcgate::app::CommonOptions& common, func
   command.add_option("--set", options.set, "Name of the set for --prune")->capture_default_str();
 }
 
+// Where arguments are parsed into, and what each command does with them.
+struct Program {
+  funcgate::app::CommonOptions common;
+  funcgate::app::ServeOptions serve;
+  funcgate::app::ResourceOptions resources;
+  std::string export_folder, login, password_file, shell;
+  bool print = false;
+  std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
+
+  CLI::App& add(CLI::App& app, std::string word, std::string help, std::function<int()> work) {
+    CLI::App* command = app.add_subcommand(std::move(word), std::move(help));
+    commands.emplace_back(command, std::move(work));
+    return *command;
+  }
+};
+
+void add_server(CLI::App& app, Program& program) {
+  using namespace funcgate::app;
+  CommonOptions& common = program.common;
+  CLI::App& serving = program.add(app, "serve", "Run the server", [&program] { return serve(program.common, program.serve); });
+  add_data(serving, common);
+  serving.add_option("--listen", program.serve.listen, "HOST:PORT; port 0 takes a free one [127.0.0.1:8089]");
+  serving.add_option("--apply", program.serve.apply, "Apply this folder before serving; may be repeated");
+  CLI::App& checking = program.add(app, "check-config", "Check a configuration file, or print every key with its default",
+                                   [&program] { return check_config(program.common, program.print); });
+  checking.add_option("--config", common.config_path, "File to check")->check(CLI::ExistingFile);
+  checking.add_flag("--print", program.print, "Print every key, its default and its meaning");
+  CLI::App& first = program.add(app, "init", "Make the data directory and its first administrator, without a server",
+                                [&program] { return init(program.common, program.login, program.password_file); });
+  add_data(first, common);
+  first.add_option("--admin-login", program.login, "Login of the administrator")->required();
+  first.add_option("--admin-password-file", program.password_file, "File with the password")
+      ->required()
+      ->check(CLI::ExistingFile);
+  add_data(program.add(app, "setup-token", "Make another set-up token, while there is no administrator",
+                       [&program] { return setup_token(program.common); }),
+           common);
+  CLI::App& recovering =
+      program.add(app, "recover-admin", "Make somebody an administrator with a one-time password, without a server",
+                  [&program] { return recover_administrator(program.common, program.login); });
+  add_data(recovering, common);
+  recovering.add_option("--login", program.login, "Login, of a user who exists or of a new one")->required();
+  program.add(app, "version", "Print the version", [] {
+    fmt::print("funcgate {}\n", FUNCGATE_VERSION);
+    return 0;
+  });
+}
+
+void add_documents(CLI::App& app, Program& program) {
+  using namespace funcgate::app;
+  CommonOptions& common = program.common;
+  // A server on another machine may do it.
+  const auto anywhere = [&](std::string word, std::string help, std::function<int()> work) -> CLI::App& {
+    CLI::App* const command = &program.add(app, std::move(word), std::move(help), {});
+    program.commands.back().second = [command, &program, work = std::move(work)] {
+      cli::take_url_from_environment(*command, program.common.connection);
+      return work();
+    };
+    cli::add_connection_options(*command, program.common.connection);
+    return *command;
+  };
+  CLI::App& applying = anywhere("apply", "Make resources as the documents say; live at once if a server runs",
+                                [&program] { return apply(program.common, program.resources); });
+  add_resources(applying, common, program.resources, true);
+  applying.add_flag("--dry-run", program.resources.dry_run, "Only tell what would change");
+  add_resources(anywhere("diff", "Tell what apply would change; exit 1 if anything",
+                         [&program] { return diff(program.common, program.resources); }),
+                common, program.resources, true);
+  add_resources(program.add(app, "validate", "Check documents without a server",
+                            [&program] { return validate(program.common, program.resources); }),
+                common, program.resources, false);
+  CLI::App& exporting = anywhere("export", "Write the resources as documents; secrets are left out",
+                                 [&program] { return export_resources(program.common, program.export_folder); });
+  add_data(exporting, common);
+  exporting.add_option("-o,--output", program.export_folder, "Folder to write to")->required();
+}
+
+// What the program tells of itself.
+void add_descriptions(CLI::App& app, Program& program) {
+  using namespace funcgate::app;
+  CLI::App& completing =
+      program.add(app, "completion", "Print a completion script: source <(funcgate completion bash)", [&app, &program] {
+        fmt::print("{}", cli::completion_script(app, program.shell));
+        return 0;
+      });
+  completing.add_option("SHELL", program.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  // For the tests of the documents, not for people: in no help.
+  program
+      .add(app, "routes", "Print the table of the management API as JSON",
+           [] {
+             cli::print(cli::Format::Json, cli::describe_routes());
+             return 0;
+           })
+      .group("");
+  program
+      .add(app, "commands", "Print all commands as JSON",
+           [&app] {
+             cli::print(cli::Format::Json, cli::describe_commands(app));
+             return 0;
+           })
+      .group("");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace funcgate::app;
-  CommonOptions common;
-  common.program = argv[0];
+  Program program;
+  program.common.program = argv[0];
   // First of all: the password leaves the environment before anything could inherit it.
-  funcgate::keystore::take_from_environment(common.password_sources);
+  funcgate::keystore::take_from_environment(program.common.password_sources);
 
   CLI::App app{"Funcgate publishes Python functions as HTTP APIs that only the right callers can reach.", "funcgate"};
-  app.footer(std::string(kFooter));
   app.require_subcommand(1);
-  ServeOptions serve_options;
-  ResourceOptions resources;
-  std::string export_folder;
-  bool print = false;
-
-  auto* serve_command = app.add_subcommand("serve", "Run the server");
-  add_data(*serve_command, common);
-  serve_command->add_option("--listen", serve_options.listen, "HOST:PORT; port 0 takes a free one [127.0.0.1:8089]");
-  serve_command->add_option("--apply", serve_options.apply, "Apply this folder before serving; may be repeated");
-  auto* apply_command = app.add_subcommand("apply", "Make resources as the documents say; live at once if a server runs");
-  add_resources(*apply_command, common, resources, true);
-  apply_command->add_flag("--dry-run", resources.dry_run, "Only tell what would change");
-  auto* diff_command = app.add_subcommand("diff", "Tell what apply would change; exit 1 if anything");
-  add_resources(*diff_command, common, resources, true);
-  auto* validate_command = app.add_subcommand("validate", "Check documents without a server");
-  add_resources(*validate_command, common, resources, false);
-  auto* export_command = app.add_subcommand("export", "Write the resources as documents; secrets are left out");
-  add_data(*export_command, common);
-  export_command->add_option("-o,--output", export_folder, "Folder to write to")->required();
-  auto* check_command = app.add_subcommand("check-config", "Check a configuration file, or print every key with its default");
-  check_command->add_option("--config", common.config_path, "File to check")->check(CLI::ExistingFile);
-  check_command->add_flag("--print", print, "Print every key, its default and its meaning");
-  std::string login, password_file;
-  auto* init_command = app.add_subcommand("init", "Make the data directory and its first administrator, without a server");
-  add_data(*init_command, common);
-  init_command->add_option("--admin-login", login, "Login of the administrator")->required();
-  init_command->add_option("--admin-password-file", password_file, "File with the password")
-      ->required()
-      ->check(CLI::ExistingFile);
-  auto* setup_command = app.add_subcommand("setup-token", "Make another set-up token, while there is no administrator");
-  add_data(*setup_command, common);
-  auto* recover_command =
-      app.add_subcommand("recover-admin", "Make somebody an administrator with a one-time password, without a server");
-  add_data(*recover_command, common);
-  recover_command->add_option("--login", login, "Login, of a user who exists or of a new one")->required();
-  auto* version_command = app.add_subcommand("version", "Print the version");
-  for (CLI::App* command : {apply_command, diff_command, export_command}) cli::add_connection_options(*command, common.connection);
-  LocalCommands local(common);
+  add_server(app, program);
+  add_documents(app, program);
+  LocalCommands local(program.common);
   local.add_to(app);
   cli::RemoteCommands remote;
   remote.add_to(app);
-  std::string shell;
-  auto* completion_command = app.add_subcommand("completion", "Print a completion script: source <(funcgate completion bash)");
-  completion_command->add_option("SHELL", shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
-  // For the tests of the documents, not for people: in no help.
-  auto* routes_command = app.add_subcommand("routes", "Print the table of the management API as JSON")->group("");
-  auto* tree_command = app.add_subcommand("commands", "Print all commands as JSON")->group("");
+  add_descriptions(app, program);
+  // Last: commands inherit what stands here when they are made.
+  app.footer(std::string(kFooter));
 
   try {
     app.parse(argc, argv);
@@ -105,23 +173,10 @@ int main(int argc, char** argv) {
     const int code = app.exit(error);
     return code == 0 ? 0 : 2;
   }
-  for (CLI::App* command : {apply_command, diff_command, export_command}) {
-    if (*command) cli::take_url_from_environment(*command, common.connection);
-  }
   if (const auto code = local.run()) return *code;
   if (const auto code = remote.run()) return *code;
-  if (*completion_command) fmt::print("{}", cli::completion_script(app, shell));
-  if (*routes_command) cli::print(cli::Format::Json, cli::describe_routes());
-  if (*tree_command) cli::print(cli::Format::Json, cli::describe_commands(app));
-  if (*serve_command) return serve(common, serve_options);
-  if (*apply_command) return apply(common, resources);
-  if (*diff_command) return diff(common, resources);
-  if (*validate_command) return validate(common, resources);
-  if (*export_command) return export_resources(common, export_folder);
-  if (*check_command) return check_config(common, print);
-  if (*init_command) return init(common, login, password_file);
-  if (*setup_command) return setup_token(common);
-  if (*recover_command) return recover_administrator(common, login);
-  if (*version_command) fmt::print("funcgate {}\n", FUNCGATE_VERSION);
+  for (const auto& [command, work] : program.commands) {
+    if (*command) return work();
+  }
   return 0;
 }

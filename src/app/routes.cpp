@@ -22,7 +22,8 @@ Answer json_answer(int status, const json::value& value) {
 }
 
 Answer error_answer(const base::Error& error) {
-  return json_answer(error.code == base::Code::InvalidArgument ? 400 : error.code == base::Code::Conflict ? 409 : 503,
+  const bool conflict = error.code == base::Code::Conflict || error.code == base::Code::FailedPrecondition;
+  return json_answer(error.code == base::Code::InvalidArgument ? 400 : conflict ? 409 : 503,
                      json::object{{"error", error.message}, {"code", base::code_name(error.code)}});
 }
 

@@ -65,7 +65,8 @@ SchemePtr SchemeFactory::make(const domain::ApiAuthentication& authentication, R
           [&](const domain::BasicConfig& config) -> SchemePtr {
             // Without the dummy hash, unknown names would be told apart by time.
             if (dummy_phc_.empty()) return deny(broken, Reason::AuthSecretUnreadable);
-            return std::make_shared<const BasicScheme>(authentication, config, passwords_hash_, dummy_phc_, settings_.password_cost);
+            return std::make_shared<const BasicScheme>(authentication, config, passwords_hash_, dummy_phc_,
+                                                       settings_.password_cost);
           },
           [&](const domain::DigestConfig& config) -> SchemePtr {
             const DigestSecrets secrets{sealing_, nonces_, opaque_keys_};

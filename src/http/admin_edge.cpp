@@ -15,7 +15,7 @@ using domain::Method;
 using domain::Reason;
 using service::Answer;
 
-constexpr std::size_t kQueryFieldsMax = 100;
+constexpr std::size_t kQueryFieldsMax = 100, kRevokeBodyBytesMax = 8192;
 constexpr std::string_view kSecureCookie = "__Host-funcgate", kPlainCookie = "funcgate";
 
 Answer refused(domain::Refusal refusal) {
@@ -115,7 +115,7 @@ std::string envelope_members(const admin::Answer& answer) {
   if (answer.page) {
     fmt::format_to(std::back_inserter(out), ",\"pageInfo\":{{\"pageSize\":{},\"nextCursor\":", answer.page->page_size);
     out += answer.page->next_cursor.empty() ? "null" : base::json_string(answer.page->next_cursor);
-    fmt::format_to(std::back_inserter(out), ",\"total\":{}}}", answer.page->total);
+    out += answer.page->total < 0 ? ",\"total\":null}" : fmt::format(",\"total\":{}}}", answer.page->total);
   }
   if (!answer.warnings.empty()) {
     base::json::array warnings;
@@ -248,6 +248,33 @@ base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, ser
   // Passwords stood in it.
   base::wipe(request.body);
   co_return to_answer(std::move(answer));
+}
+
+base::Async<Answer> AdminEdge::revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body) {
+  if (call.method != Method::Post) {
+    domain::Refusal refusal{
+        .fault = Fault::MethodNotAllowed, .reason = Reason::MethodNotAllowed, .message = "Method not allowed"};
+    refusal.allow = "POST";
+    co_return refused(std::move(refusal));
+  }
+  admin::Request request = make_request(call, Entrance::Public, settings_);
+  if (call.has_body) {
+    const service::BodyResult got = co_await body.read(kRevokeBodyBytesMax, false);
+    if (got != service::BodyResult::Complete) {
+      co_return refused(
+          {.fault = Fault::BodyTooLarge, .reason = Reason::BodyTooLarge, .message = "The body cannot be read", .close = true});
+    }
+    request.body = call.body;
+  }
+  std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
+    return router_.revoke_by_possession(request);
+  };
+  base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pools_.management, io, work);
+  base::wipe(request.body);
+  if (!answer.ok())
+    co_return refused(
+        {.fault = Fault::LimitReached, .reason = Reason::CapacityQueue, .message = "The server is busy", .retry_after_s = 1});
+  co_return to_answer(std::move(*answer));
 }
 
 }  // namespace funcgate::http

@@ -22,6 +22,9 @@
 
 namespace funcgate::http {
 
+// Beside the published APIs, so that a program that finds a leaked key need not know the management address.
+inline constexpr std::string_view kRevokePath = "/api/v1/keys/revoke";
+
 // /admin and everything below.
 bool is_admin_path(std::string_view path);
 
@@ -35,6 +38,8 @@ class AdminEdge {
       : router_(router), pools_(pools), settings_(settings) {}
 
   base::Async<service::Answer> serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance);
+  // POST kRevokePath {"token"}: whoever holds a key may end it, without signing in. 204 whatever the token was.
+  base::Async<service::Answer> revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body);
 
   static constexpr std::size_t kSignInsPerNetworkMax = 8;
 

@@ -215,6 +215,9 @@ base::Async<service::Answer> Connection::answer() {
   if (edge_.admin != nullptr && is_admin_path(call_.path) && !(edge_.admin_elsewhere && entrance_ == Entrance::Public)) {
     co_return co_await edge_.admin->serve(edge_.io, call_, *this, entrance_);
   }
+  if (edge_.admin != nullptr && entrance_ == Entrance::Public && call_.path == kRevokePath) {
+    co_return co_await edge_.admin->revoke_key(edge_.io, call_, *this);
+  }
   if (entrance_ == Entrance::Public) {
     if (const auto route = service::parse_api_route(call_.path)) co_return co_await edge_.gateway.serve(call_, *this, *route);
     if (call_.path.starts_with(kTaskPrefix)) co_return co_await serve_task(edge_.gateway, call_, *this);

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support.administration import Management
+from support.management import Management
 from support.resources import PROBE, Resources
 from support.server import Server, command, wait_until
 
@@ -185,3 +185,15 @@ def test_verification_runs_beside_the_server(make_server):
     admin.create("/users", login="later")
     assert "chain intact" in verify(server.data, expect=0)
     assert admin.post("/audit/verify").expect(200).json["data"]["intact"] is True
+
+
+def test_before_reply_every_answered_call_is_on_disk_when_the_plug_is_pulled(make_server):
+    server = make_server(Resources().scripts("demo", probe=PROBE).api("greet", "demo__probe.hello"), '[audit]\ncalls = "before_reply"\n[limits]\njournal_flush_ms = 200\n')
+    answered = 0
+    for _ in range(5):
+        server.client.get("/api/v1/func-api/greet").expect(200)
+        answered += 1
+    server.kill()
+    with closing(sqlite3.connect(server.data / "journal.db")) as database:
+        assert database.execute("SELECT sum(record_count) FROM blocks").fetchone()[0] >= answered
+    assert "chain intact" in verify(server.data, expect=0)

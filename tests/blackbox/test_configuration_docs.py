@@ -26,7 +26,7 @@ def keys(text: str) -> dict[str, tuple[str, str]]:
     """section.key → (default, meaning)"""
     found, section = {}, ""
     for line in text.splitlines():
-        if header := re.match(r"\[([a-z.0-9]+)\]", line):
+        if header := re.match(r"\[([a-z_.0-9]+)\]", line):
             section = header.group(1)
         elif entry := KEY.match(line):
             found[f"{section}.{entry.group(1)}"] = (entry.group(2), entry.group(3))

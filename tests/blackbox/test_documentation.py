@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.server import ROOT, Server, command
+from support.server import BINARY, ROOT, Server, command
 from support.wire import fresh_address
 from test_examples import EXAMPLES, PLACE, as_pattern, blocks
 
@@ -28,6 +28,25 @@ def test_documents_are_valid(page, number, text, tmp_path, monkeypatch):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def commands_on(served: Server) -> str:
+    """A shell function that does what `funcgate` does in a folder whose ./data is the server's."""
+    return f'funcgate() {{ {BINARY} "$@" --data {served.data}; }}\n'
+
+
+@pytest.mark.parametrize("page", ["identity", "keys"])
+def test_pages_of_commands(page, tmp_path):
+    """Every console command of the page, in one shell as a reader has it, prints what stands below it."""
+    served = Server(tmp_path / "server").start(*EXAMPLES)
+    try:
+        pairs = [pair for block in blocks(ROOT / f"docs/{page}.md") for pair in block]
+        assert len(pairs) >= 5
+        for line, expected in pairs:
+            done = subprocess.run(["bash", "-c", commands_on(served) + line.replace(PLACE, served.url(""))], capture_output=True, text=True, timeout=100, cwd=tmp_path)
+            assert re.fullmatch(as_pattern(expected), done.stdout.strip("\n"), re.S), f"\n$ {line}\n printed  {done.stdout}\n expected {expected}\n{done.stderr}"
+    finally:
+        assert served.stop() == 0
+
+
 def test_there_are_documents():
     """The pattern above still finds them."""
     assert len(DOCUMENTS) >= 8
@@ -40,7 +59,7 @@ def test_first_five_minutes(tmp_path):
         pairs = [pair for block in blocks(ROOT / "README.md") for pair in block]
         assert len(pairs) >= 5
         for line, expected in pairs:
-            script = f'curl() {{ command curl --max-time 60 --interface {fresh_address()} "$@"; }}\n' + line.replace(PLACE, served.url(""))
+            script = f'curl() {{ command curl --max-time 60 --interface {fresh_address()} "$@"; }}\n' + commands_on(served) + line.replace(PLACE, served.url(""))
             output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=100, cwd=tmp_path).stdout
             assert re.fullmatch(as_pattern(expected), output.strip("\n"), re.S), f"\n$ {line}\n printed  {output}\n expected {expected}"
     finally:

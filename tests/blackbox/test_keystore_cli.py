@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from support.keytool import Keytool
-from support.administration import Management
+from support.management import Management
 from support.server import BINARY, COMMAND_S, Server, command, environment
 
 SIGNING = "phixflow-api-key"

@@ -41,6 +41,11 @@ def endless(seconds: float = 30.0):
     time.sleep(seconds)
     return 'done'
 
+@DFF.API('Keeps its files for a while', timeout=20)
+def hold(seconds: float, files: list = None):
+    time.sleep(seconds)
+    return len(files)
+
 @DFF.API('A second of thinking')
 def think():
     time.sleep(1)
@@ -73,7 +78,7 @@ def resources() -> Resources:
         made.api(name, f"limits__slow.{name}")
     made.api("hasty", "limits__main.hello", "hasty").api("patient", "limits__main.hello", "patient")
     made.api("echo", "limits__main.echo", acceptFiles=True).api("body", "limits__main.see", "field")
-    made.api("rest", "limits__main.rest", acceptFiles=True, timeout=20)
+    made.api("rest", "limits__main.rest", timeout=20).api("hold", "limits__slow.hold", acceptFiles=True)
     made.api("job", "limits__slow.endless", execMode="async").api("later", "limits__main.hello", execMode="async")
     return made
 
@@ -152,18 +157,16 @@ def test_uploads(client):
     upload(501, 500).refused("413.43")
 
 
-def test_upload_quota(client):
+def test_upload_quota(server, client):
     """upload_quota_bytes: the files of all unfinished calls together."""
-    upload = lambda seconds: client.post("/api/v1/al/rest/s", parts=[("seconds", str(seconds)), File("f", "a.bin", b"x" * 900)])
+    upload = lambda seconds: client.post("/api/v1/al/hold/s", parts=[("seconds", str(seconds)), File("f", "a.bin", b"x" * 900)])
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(upload, 3)
-        def refused():
-            answer = client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)])
-            return answer if answer.status != 200 else None
-        answer = wait_until(refused, "the second upload finds no space", 2.5, 0.1)
-        answer.refused("503.1")
-        first.result()
-    client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)])
+        sizes = lambda: [path.stat().st_size for path in (server.data / "run/calls").rglob("*") if path.is_file()]
+        wait_until(lambda: sizes() == [900], "the first upload has arrived")
+        client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).refused("503.1")
+        assert first.result().expect(200).json == 1
+    wait_until(lambda: client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).status == 200, "the space is free again", 10, 0.1)
 
 
 def test_slow_upload(client):

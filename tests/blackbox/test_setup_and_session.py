@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.database import execute
 from support.management import API, LOGIN, PASSWORD, api, body_without_times, cookie_of, set_up, setup_token, sign_in
 from support.resources import Resources
 from support.server import Server, command
@@ -289,7 +290,7 @@ def test_a_write_needs_the_token_the_origin_and_no_form(ready):
     assert "CSRF" not in names, "nothing was done"
     own = ("Origin", f"http://127.0.0.1:{ready.port}")
     made = api(browser.client, "POST", "/user-groups", plain + [token, own], json=body).expect(201)
-    browser.call("DELETE", f"/user-groups/{made.json['data']['id']}", {"If-Match": "*"}).expect(204)
+    browser.delete(f"/user-groups/{made.json['data']['id']}", if_match="*").expect(204)
 
 
 def test_reading_needs_no_token_and_sign_in_from_elsewhere_is_refused(ready):
@@ -370,7 +371,7 @@ def test_a_disabled_user_is_out_at_once(ready):
     victim = sign_in(ready, "shortlived")
     victim.call("GET", "/me").expect(200)
     etag = browser.call("GET", f"/users/{made.json['data']['id']}").expect(200).header("ETag")
-    browser.call("PATCH", f"/users/{made.json['data']['id']}", {"If-Match": etag}, json={"enabled": False}).expect(200)
+    browser.patch(f"/users/{made.json['data']['id']}", {"enabled": False}, etag).expect(200)
     victim.call("GET", "/me").refused("401.14")
     api(ready.client, "POST", "/session", json={"login": "shortlived", "password": PASSWORD}).refused("401.14")
 
@@ -420,3 +421,53 @@ def test_wrong_passwords_in_parallel_do_not_hold_up_who_is_signed_in(ready):
             thread.join()
     # Sixteen hashes in a row take longer than this on any machine.
     assert statistics.median(times) < 0.25
+
+
+# --- the end of sessions
+
+
+def test_a_session_that_was_idle_too_long_is_over(make_server):
+    server = make_server(None, CONFIG)
+    set_up(server).expect(201)
+    idle, fresh = sign_in(server), sign_in(server)
+    half_an_hour_ms = 30 * 60 * 1000
+    # Both sign-ins wrote when their sessions were used last; what follows is the time that a test cannot wait.
+    assert execute(server.data, "UPDATE sessions SET last_used_at_ms = last_used_at_ms - ?", half_an_hour_ms - 20_000) == 2
+    fresh.call("GET", "/session").expect(200)
+    assert execute(server.data, "UPDATE sessions SET last_used_at_ms = last_used_at_ms - 40000") == 2
+    idle.call("GET", "/session").refused("401.14")
+    fresh.call("GET", "/session").expect(200)
+
+
+def test_a_session_ends_however_busy_it_is(make_server):
+    server = make_server(None, CONFIG)
+    set_up(server).expect(201)
+    browser = sign_in(server)
+    browser.call("GET", "/session").expect(200)
+    execute(server.data, "UPDATE sessions SET expires_at_ms = expires_at_ms - ?", 12 * 3600 * 1000)
+    browser.call("GET", "/session").refused("401.14")
+
+
+# --- a keystore that lacks the pepper
+
+
+def test_without_pepper_nobody_signs_in_and_all_else_works(make_server):
+    resources = Resources().scripts("plain", main="""
+        @DFF.API('Hello')
+        def hello():
+            return 'hi'
+        """).api("hello", "plain__main.hello")
+    server = make_server(resources, CONFIG)
+    set_up(server).expect(201)
+    browser = sign_in(server)
+    assert server.stop() == 0
+    done = command("keystore", "delete", "pepperKey", "--data", server.data)
+    assert done.returncode == 0, done.stderr
+    server.start()
+    browser.client.port = server.port
+    assert server.client.get("/readyz").expect(200).json["degraded"] == ["passwords"]
+    refused = api(server.client, "POST", "/session", json={"login": LOGIN, "password": PASSWORD}).refused("503.61")
+    assert "pepperKey" in refused.json["message"]
+    assert str(server.data) not in refused.text
+    browser.call("GET", "/me").expect(200)
+    server.client.get("/api/v1/func-api/hello/s").expect(200)

@@ -4,9 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <deque>
+#include <deque>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "crypto/hash.h"
 #include "crypto/keyed_hash.h"
@@ -71,7 +72,7 @@ class FakeSecretVault final : public domain::SecretVault {
   // Another key seals from now on; what the old ones sealed still opens, unless `forget`.
   void rotate(bool forget = false) {
     if (forget) keys_.clear();
-    keys_.insert(keys_.begin(), crypto::SealingKey(base::SecretString(random_.bytes(32)), random_));
+    keys_.emplace_front(base::SecretString(random_.bytes(32)), random_);
   }
   base::Result<base::SecretString> look_up(std::string_view alias) override {
     const auto found = aliases.find(std::string(alias));
@@ -84,7 +85,7 @@ class FakeSecretVault final : public domain::SecretVault {
 
  private:
   FakeRandom random_{7};
-  std::vector<crypto::SealingKey> keys_{
+  std::deque<crypto::SealingKey> keys_{
       crypto::SealingKey(base::SecretString("a sealing key of the tests, 32 bytes or more"), random_)};
 };
 

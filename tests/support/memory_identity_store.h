@@ -54,6 +54,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     State next = state_;
     for (const domain::IdentityChange& change : changes.identity) {
       if (auto status = apply(next, change); !status.ok()) return std::move(status).error();
+      if (change.kind == domain::IdentityKind::User && change.deleted) revoke_keys_of(next, change.id, changes.author);
     }
     if (changes.setup_done && !setup_token_) return base::Error{base::Code::Conflict, "the set-up was done already", ""};
     if (changes.setup_done) setup_token_.reset();
@@ -352,6 +353,17 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
         return base::kDone;
     }
     return unknown();
+  }
+
+  // A key stays, revoked, when its owner goes.
+  static void revoke_keys_of(State& state, const std::string& user_id, const std::string& author) {
+    for (auto& [id, key] : state.keys) {
+      if (key.user_id != user_id || key.revoked_at_ms != 0) continue;
+      key.revoked_at_ms = 1;
+      key.revoked_by = author;
+      key.revoked_reason = "owner deleted";
+      ++key.meta.version;
+    }
   }
 
   domain::AuditEntry entry(std::size_t sequence) const {

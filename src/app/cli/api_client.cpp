@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -35,7 +36,8 @@ bool is_loopback(std::string_view url) {
   if (const std::size_t at = host.rfind('@'); at != std::string_view::npos) host = host.substr(at + 1);
   if (host.starts_with('[')) return host.starts_with("[::1]");
   host = host.substr(0, host.find(':'));
-  return base::equals_ignore_case(host, "localhost") || (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
+  return base::equals_ignore_case(host, "localhost") ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string_view::npos);
 }
 
 Result<base::SecretString> read_token(const Connection& connection) {
@@ -63,12 +65,13 @@ Result<std::string> checked_url(const Connection& connection) {
   if (!plain && !base::starts_with_ignore_case(url, "https://"))
     return usage_error(fmt::format("--url {} must begin with https:// or http://", connection.url));
   if (plain && !connection.plain_http && !is_loopback(url)) {
-    return usage_error(fmt::format("{} is not encrypted: everybody on the way could read the key. Use https, or --allow-plain-http", url));
+    return usage_error(
+        fmt::format("{} is not encrypted: everybody on the way could read the key. Use https, or --allow-plain-http", url));
   }
   return url;
 }
 
-Code code_of(int status, std::string_view error) {
+Code code_of(int status, std::int64_t error_hundredths) {
   switch (status) {
     case 401:
     case 403: return Code::PermissionDenied;
@@ -82,7 +85,8 @@ Code code_of(int status, std::string_view error) {
     case 422: return Code::InvalidArgument;
     case 502:
     case 504: return Code::Unavailable;
-    case 503: return error == "503.61" ? Code::Internal : Code::Unavailable;
+    // A secret is missing: the server is there, and trying again does not help.
+    case 503: return error_hundredths == 50'361 ? Code::Internal : Code::Unavailable;
     default: return Code::Internal;
   }
 }
@@ -129,7 +133,8 @@ Result<ApiReply> read_reply(http::IncomingReply received) {
   json::object& envelope = document.get_object();
   if (const json::value* page = envelope.if_contains("pageInfo")) {
     reply.next_cursor = text_member(*page, "nextCursor");
-    if (const json::value* total = member(*page, "total"); total != nullptr && total->is_int64()) reply.total = total->get_int64();
+    if (const json::value* total = member(*page, "total"); total != nullptr && total->is_int64())
+      reply.total = total->get_int64();
   }
   if (const json::value* warnings = envelope.if_contains("warnings"); warnings != nullptr && warnings->is_array()) {
     for (const json::value& warning : warnings->get_array()) {
@@ -161,8 +166,11 @@ int report(const Error& error) {
 }
 
 Error refusal_error(int status, const json::value& envelope) {
-  std::string text = visible(text_member(envelope, "message")), number;
-  if (const json::value* error = member(envelope, "error"); error != nullptr && !error->is_null()) number = base::to_json(*error);
+  std::string text = visible(text_member(envelope, "message"));
+  std::int64_t number = 0;
+  // A JSON number: 503.61.
+  if (const json::value* error = member(envelope, "error"); error != nullptr && error->is_number())
+    number = std::llround(error->to_number<double>() * 100);
   if (text.empty()) text = fmt::format("the server answered {}", status);
   if (const json::value* detail = member(envelope, "detail")) append_findings(text, *detail);
   const std::string trace = text_member(envelope, "traceId");
@@ -181,9 +189,7 @@ Result<ApiClient> ApiClient::open(Connection connection, bool token_needed) {
   return ApiClient(std::move(connection), std::move(token));
 }
 
-std::string ApiClient::place() const {
-  return connection_.remote() ? connection_.url : "the server of " + connection_.data_dir;
-}
+std::string ApiClient::place() const { return connection_.remote() ? connection_.url : "the server of " + connection_.data_dir; }
 
 Result<http::IncomingReply> ApiClient::exchange(const ApiCall& call, const std::string& path, bool with_token) {
   if (connection_.remote()) {
@@ -225,7 +231,9 @@ Result<ApiReply> ApiClient::call(const ApiCall& call) {
   return read_reply(std::move(received));
 }
 
-Result<http::IncomingReply> ApiClient::send(const ApiCall& call) { return exchange(call, std::string(kPrefix) + call.path, true); }
+Result<http::IncomingReply> ApiClient::send(const ApiCall& call) {
+  return exchange(call, std::string(kPrefix) + call.path, true);
+}
 
 Result<json::value> ApiClient::get(std::string path) {
   ApiCall request;

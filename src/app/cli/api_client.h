@@ -1,5 +1,5 @@
-// ApiClient: the management API as the command line uses it: over HTTP with a management key, or over the control socket of a data
-// directory, where the owner of that directory needs none.
+// ApiClient: the management API as the command line uses it: over HTTP with a management key, or over the control socket of a
+// data directory, where the owner of that directory needs none.
 //
 // Errors are ready to be shown: the server's message, one line per finding, and the trace id. Their code says how the program
 // ends; see report(). Thread-safety: one thread.
@@ -29,12 +29,12 @@ struct ApiCall {
 
 struct ApiReply {
   int status = 0;
-  json::value data;          // of the envelope; null if there is none
-  std::string next_cursor;   // of a list; empty = last page
-  std::int64_t total = -1;   // of a list; -1 = not told
+  json::value data;         // of the envelope; null if there is none
+  std::string next_cursor;  // of a list; empty = last page
+  std::int64_t total = -1;  // of a list; -1: not told
   std::string etag, date;
   std::vector<std::string> warnings;
-  std::string text;          // body of an answer that is no envelope
+  std::string text;  // body of an answer that is no envelope
   std::optional<base::WallMs> certificate_ends_ms;
 };
 

@@ -20,10 +20,11 @@ constexpr std::chrono::seconds kTailPause{2};
 
 std::vector<Column> columns_of(bool calls) {
   if (calls) {
-    return {{"SEQ", "seq"},       {"TIME", "time"},   {"API", "apiId"},    {"METHOD", "method"}, {"STATUS", "status"}, {"ERROR", "error"},
-            {"REASON", "reason"}, {"CALLER", "caller"}, {"ADDRESS", "address"}, {"COUNT", "count"},   {"TRACE", "traceId"}};
+    return {{"SEQ", "seq"},         {"TIME", "time"},   {"API", "apiId"},     {"METHOD", "method"},
+            {"STATUS", "status"},   {"ERROR", "error"}, {"REASON", "reason"}, {"CALLER", "caller"},
+            {"ADDRESS", "address"}, {"COUNT", "count"}, {"TRACE", "traceId"}};
   }
-  return {{"SEQ", "seq"},          {"TIME", "time"},       {"EVENT", "event"},    {"OUTCOME", "outcome"},
+  return {{"SEQ", "seq"},           {"TIME", "time"},       {"EVENT", "event"},     {"OUTCOME", "outcome"},
           {"ACTOR", "actor.login"}, {"ADDRESS", "address"}, {"SUMMARY", "summary"}, {"REASON", "reason"}};
 }
 
@@ -53,13 +54,15 @@ Result<std::string> audit_path(const Run& run) {
   std::string path = "/audit";
   TRY(const json::object wanted, make_body(run));
   for (const auto& [name, value] : wanted)
-    append_query(path, std::string_view(name.data(), name.size()), value.is_string() ? std::string(value.get_string()) : base::to_json(value));
+    append_query(path, std::string_view(name.data(), name.size()),
+                 value.is_string() ? std::string(value.get_string()) : base::to_json(value));
   return path;
 }
 
 Result<int> list_audit(Run& run) {
   TRY(const std::string path, audit_path(run));
-  const auto limit = run.values.given("--limit") ? base::parse_digits(run.values.text("--limit")) : std::optional<std::int64_t>(50);
+  const auto limit =
+      run.values.given("--limit") ? base::parse_digits(run.values.text("--limit")) : std::optional<std::int64_t>(50);
   if (!limit || *limit < 1 || *limit > 10'000) return usage_error("--limit must be a number from 1 to 10000");
   bool more = false;
   TRY(const json::array rows, read_list(run.client, path, static_cast<std::size_t>(*limit), more));
@@ -158,7 +161,8 @@ void add_audit(std::vector<Command>& commands) {
   commands.push_back({.words = "audit export",
                       .help = "Write audit records for other programs, newest first",
                       .target = "/audit",
-                      .options = with(filters(), {{"--format", "", Form::Local, "ndjson|csv", "A JSON object per line, or a spreadsheet [ndjson]"},
+                      .options = with(filters(), {{"--format", "", Form::Local, "ndjson|csv",
+                                                   "A JSON object per line, or a spreadsheet [ndjson]"},
                                                   {"--out", "", Form::Local, "FILE", "Write to this file, mode 0600"}}),
                       .run = export_audit});
   commands.push_back({.words = "audit checkpoint",
@@ -173,7 +177,8 @@ Result<int> what_can(Run& run) {
   const bool by_user = run.values.given("--user"), by_key = run.values.given("--key");
   if (by_user == by_key) return usage_error("give either --user or --key");
   std::string path = "/access/what-can";
-  TRY(const std::string id, look_up(run.client, by_user ? Lookup::User : Lookup::Key, run.values.text(by_user ? "--user" : "--key")));
+  TRY(const std::string id,
+      look_up(run.client, by_user ? Lookup::User : Lookup::Key, run.values.text(by_user ? "--user" : "--key")));
   append_query(path, by_user ? "user" : "key", id);
   TRY(const json::value data, run.client.get(path));
   const json::value* apis = member(data, "apis");
@@ -197,12 +202,19 @@ void add_audit_commands(std::vector<Command>& commands) {
   commands.push_back({.words = "access what-can",
                       .help = "Show which APIs a user or one key may call, and why not the others",
                       .target = "/access/what-can",
-                      .options = {{"--user", "", Form::Local, "LOGIN", "This user with all keys"}, {"--key", "", Form::Local, "KEY", "This key alone"}},
+                      .options = {{"--user", "", Form::Local, "LOGIN", "This user with all keys"},
+                                  {"--key", "", Form::Local, "KEY", "This key alone"}},
                       .run = what_can});
   commands.push_back({.words = "public-endpoints",
                       .help = "Show everything that answers without credentials",
                       .target = "/public-endpoints",
-                      .columns = {{"ID", "id"}, {"PATH", "path"}, {"METHODS", "methods"}, {"ACTIVE", "active"}, {"WHY", "why"}, {"WHO", "who"}, {"SINCE", "since"},
+                      .columns = {{"ID", "id"},
+                                  {"PATH", "path"},
+                                  {"METHODS", "methods"},
+                                  {"ACTIVE", "active"},
+                                  {"WHY", "why"},
+                                  {"WHO", "who"},
+                                  {"SINCE", "since"},
                                   {"UNTIL", "until"}},
                       .pages = true});
   commands.push_back({.words = "explain",

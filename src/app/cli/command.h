@@ -43,7 +43,7 @@ struct Option {
   std::string_view name;    // "--email", with a short form "-f,--file"
   std::string_view member;  // of the body, or of the query of a GET: "email", "owner.flow"
   Form form = Form::Text;
-  std::string_view value;   // placeholder in the help: "ADDRESS"
+  std::string_view value;  // placeholder in the help: "ADDRESS"
   std::string_view help;
   bool required = false;
   Lookup lookup = Lookup::Text;  // of Form::Text
@@ -58,12 +58,12 @@ struct Command {
   std::string_view target;  // "/users/{0}": {n} is the n-th positional
   std::vector<Positional> positionals;
   std::vector<Option> options;
-  std::vector<Column> columns = {};   // of a list; empty: one object
-  std::string_view done = {};         // what is said when the server has nothing to say: "The user {0} was deleted"
-  std::string_view body = {};         // JSON that the body begins with; set: a body is sent even without options
+  std::vector<Column> columns = {};  // of a list; empty: one object
+  std::string_view done = {};        // what is said when the server has nothing to say: "The user {0} was deleted"
+  std::string_view body = {};        // JSON that the body begins with; set: a body is sent even without options
   std::vector<std::string_view> positional_members = {};  // of the body: "login"; "" = none, it stands in the path
-  bool if_match = false;              // sends If-Match: * or the version that was asked for
-  bool pages = false;                 // a list that is read to its end
+  bool if_match = false;                                  // sends If-Match: * or the version that was asked for
+  bool pages = false;                                     // a list that is read to its end
   std::function<base::Result<int>(Run&)> run = {};
   bool token_optional = false;
 };
@@ -74,7 +74,7 @@ struct Group {
 
 // What was written on the command line.
 struct Values {
-  std::vector<std::string> positionals;  // those of `many` at the end
+  std::vector<std::string> positionals;                                  // those of `many` at the end
   std::map<std::string, std::vector<std::string>, std::less<>> options;  // by the long name, "--email"; a flag has one empty text
 
   bool given(std::string_view option) const { return options.find(option) != options.end(); }

@@ -31,7 +31,8 @@ bool is_positional(const CLI::Option& option) { return option.get_snames().empty
 // "table|json|yaml" or "{table,json}" as its choices; empty if the value is free.
 std::vector<std::string> choices_of(const CLI::Option& option) {
   std::string type = option.get_type_name();
-  if (const std::size_t brace = type.find('{'); brace != std::string::npos && type.ends_with('}')) type = type.substr(brace + 1, type.size() - brace - 2);
+  if (const std::size_t brace = type.find('{'); brace != std::string::npos && type.ends_with('}'))
+    type = type.substr(brace + 1, type.size() - brace - 2);
   const char separator = type.find('|') != std::string::npos ? '|' : ',';
   std::vector<std::string> out;
   if (type.find(separator) == std::string::npos) return out;
@@ -82,7 +83,8 @@ void collect(const CLI::App& app, const std::string& words, std::vector<Place>& 
     if (!is_positional(*option)) place.options.push_back(option);
   }
   out.push_back(place);
-  for (const CLI::App* command : place.commands) collect(*command, words.empty() ? command->get_name() : words + " " + command->get_name(), out);
+  for (const CLI::App* command : place.commands)
+    collect(*command, words.empty() ? command->get_name() : words + " " + command->get_name(), out);
 }
 
 std::string words_after(const Place& place) {
@@ -130,13 +132,15 @@ std::string bash_script(const std::vector<Place>& places) {
   }
   out += "  esac\n  case \"$words\" in\n";
   for (const Place& place : places) {
-    out += fmt::format("    {}) COMPREPLY=($(compgen -W {} -- \"$word\")) ;;\n", in_quotes(place.words.empty() ? "" : " " + place.words), in_quotes(words_after(place)));
+    out += fmt::format("    {}) COMPREPLY=($(compgen -W {} -- \"$word\")) ;;\n",
+                       in_quotes(place.words.empty() ? "" : " " + place.words), in_quotes(words_after(place)));
   }
   return out + "  esac\n}\ncomplete -o default -F _funcgate funcgate\n";
 }
 
 std::string zsh_script(const std::vector<Place>& places) {
-  return "#compdef funcgate\n# Made by: funcgate completion zsh\nautoload -U +X bashcompinit && bashcompinit\n" + bash_script(places);
+  return "#compdef funcgate\n# Made by: funcgate completion zsh\nautoload -U +X bashcompinit && bashcompinit\n" +
+         bash_script(places);
 }
 
 std::string fish_script(const std::vector<Place>& places) {
@@ -150,14 +154,16 @@ std::string fish_script(const std::vector<Place>& places) {
   for (const Place& place : places) {
     const std::string condition = place.words.empty() ? "__fish_use_subcommand" : "__funcgate_at " + in_quotes(place.words);
     for (const CLI::App* command : place.commands) {
-      out += fmt::format("complete -c funcgate -n {} -a {} -d {}\n", in_quotes(condition), in_quotes(command->get_name()), in_quotes(command->get_description()));
+      out += fmt::format("complete -c funcgate -n {} -a {} -d {}\n", in_quotes(condition), in_quotes(command->get_name()),
+                         in_quotes(command->get_description()));
     }
     for (const CLI::Option* option : place.options) {
       std::string line = fmt::format("complete -c funcgate -n {}", in_quotes(condition));
       for (const std::string& name : option->get_snames()) line += " -s " + name;
       for (const std::string& name : option->get_lnames()) line += " -l " + name;
       const auto choices = choices_of(*option);
-      if (option->get_type_size() != 0) line += choices.empty() ? (takes_file(*option) ? " -rF" : " -r") : " -xa " + in_quotes(base::join(choices, " "));
+      if (option->get_type_size() != 0)
+        line += choices.empty() ? (takes_file(*option) ? " -rF" : " -r") : " -xa " + in_quotes(base::join(choices, " "));
       out += fmt::format("{} -d {}\n", line, in_quotes(option->get_description()));
     }
   }
@@ -173,10 +179,12 @@ json::object describe_commands(const CLI::App& app, const std::string& words) {
     if (!is_positional(*option)) {
       options.push_back(option_json(*option));
     } else {
-      arguments.push_back(json::object{{"name", option->get_name(true)}, {"help", option->get_description()}, {"many", option->get_expected_max() > 1}});
+      arguments.push_back(json::object{
+          {"name", option->get_name(true)}, {"help", option->get_description()}, {"many", option->get_expected_max() > 1}});
     }
   }
-  for (const CLI::App* command : shown_commands(app)) commands.push_back(describe_commands(*command, words + " " + command->get_name()));
+  for (const CLI::App* command : shown_commands(app))
+    commands.push_back(describe_commands(*command, words + " " + command->get_name()));
   out["arguments"] = std::move(arguments);
   out["options"] = std::move(options);
   out["commands"] = std::move(commands);

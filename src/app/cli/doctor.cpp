@@ -76,7 +76,8 @@ void check_clock(const ApiReply& reply, base::WallMs now_ms, Findings& findings)
 void check_certificate(const ApiClient& client, const ApiReply& reply, base::WallMs now_ms, Findings& findings) {
   if (reply.certificate_ends_ms) {
     const base::WallMs left_ms = *reply.certificate_ends_ms - now_ms;
-    const std::string found = fmt::format("valid until {}, {} from now", base::format_rfc3339(*reply.certificate_ends_ms), days(left_ms));
+    const std::string found =
+        fmt::format("valid until {}, {} from now", base::format_rfc3339(*reply.certificate_ends_ms), days(left_ms));
     const bool soon = left_ms < kExpiryWarnMs;
     findings.add(soon ? Verdict::Warn : Verdict::Ok, "certificate", found, soon ? "renew it and restart the server" : "");
   } else if (client.connection().remote() && client.connection().plain_http) {
@@ -92,7 +93,8 @@ void check_ready(ApiClient& client, Findings& findings) {
   if (reply->status == 200) {
     findings.add(Verdict::Ok, "ready", "calls are served");
   } else {
-    findings.add(Verdict::Fail, "ready", fmt::format("/readyz answers {}", reply->status), "look into the server's log; it starts, stops, or its workers fail");
+    findings.add(Verdict::Fail, "ready", fmt::format("/readyz answers {}", reply->status),
+                 "look into the server's log; it starts, stops, or its workers fail");
   }
   const json::value* degraded = member(state, "degraded");
   if (degraded == nullptr || !degraded->is_array()) return;
@@ -129,7 +131,8 @@ void check_server(ApiClient& client, Findings& findings) {
   if (!server.ok()) return;
   const std::string version = text_member(*server, "version");
   const bool same = version == FUNCGATE_VERSION;
-  findings.add(same ? Verdict::Ok : Verdict::Warn, "version", fmt::format("server {}, this program {}", version, FUNCGATE_VERSION),
+  findings.add(same ? Verdict::Ok : Verdict::Warn, "version",
+               fmt::format("server {}, this program {}", version, FUNCGATE_VERSION),
                same ? "" : "use the program of the server's version");
 }
 
@@ -162,7 +165,8 @@ void check_caller(ApiClient& client, base::WallMs now_ms, Findings& findings) {
   const auto ends = key.ok() ? base::parse_rfc3339(text_member(*key, "expiresAt")) : base::Result<base::WallMs>(base::Error{});
   if (!ends.ok()) return;
   const bool soon = *ends - now_ms < kExpiryWarnMs;
-  findings.add(soon ? Verdict::Warn : Verdict::Ok, "key", fmt::format("ends in {}", days(*ends - now_ms)), soon ? "funcgate key reissue makes its successor" : "");
+  findings.add(soon ? Verdict::Warn : Verdict::Ok, "key", fmt::format("ends in {}", days(*ends - now_ms)),
+               soon ? "funcgate key reissue makes its successor" : "");
 }
 
 }  // namespace
@@ -173,12 +177,14 @@ base::Result<int> examine(Run& run) {
   const base::WallMs now_ms = base::SystemClock().wall_ms();
   if (!health.ok()) {
     findings.add(Verdict::Fail, "reachable", health.error().message,
-                 run.client.connection().remote() ? "check the address, the certificate (--ca-file) and the firewall" : "start it with: funcgate serve --data " + run.client.connection().data_dir);
+                 run.client.connection().remote() ? "check the address, the certificate (--ca-file) and the firewall"
+                                                  : "start it with: funcgate serve --data " + run.client.connection().data_dir);
     findings.show(run.format);
     return 6;
   }
   const bool healthy = health->status == 200;
-  findings.add(healthy ? Verdict::Ok : Verdict::Fail, "reachable", fmt::format("{} answers {}", run.client.place(), health->status),
+  findings.add(healthy ? Verdict::Ok : Verdict::Fail, "reachable",
+               fmt::format("{} answers {}", run.client.place(), health->status),
                healthy ? "" : "something else answers at this address");
   check_certificate(run.client, *health, now_ms, findings);
   check_clock(*health, now_ms, findings);

@@ -62,7 +62,8 @@ Result<json::value> value_of(ApiClient& client, const Option& option, const std:
     case Form::Scopes: {
       json::array scopes;
       for (const std::string& one : given) {
-        for (const std::string_view scope : base::split(one, ',')) scopes.emplace_back(json::string_view(scope.data(), scope.size()));
+        for (const std::string_view scope : base::split(one, ','))
+          scopes.emplace_back(json::string_view(scope.data(), scope.size()));
       }
       return json::value(std::move(scopes));
     }
@@ -93,7 +94,8 @@ std::string fill(std::string_view target, const std::vector<std::string>& ids) {
   std::string out(target);
   for (std::size_t i = 0; i < ids.size(); ++i) {
     const std::string place = fmt::format("{{{}}}", i);
-    if (const std::size_t at = out.find(place); at != std::string::npos) out.replace(at, place.size(), base::percent_encode(ids[i]));
+    if (const std::size_t at = out.find(place); at != std::string::npos)
+      out.replace(at, place.size(), base::percent_encode(ids[i]));
   }
   return out;
 }
@@ -212,7 +214,8 @@ Result<int> execute(Run& run) {
   if (run.command.run) return run.command.run(run);
   const auto& positionals = run.command.positionals;
   const std::size_t fixed = !positionals.empty() && positionals.back().many ? positionals.size() - 1 : positionals.size();
-  std::vector<std::string> ids, words(run.values.positionals.begin(), run.values.positionals.begin() + static_cast<std::ptrdiff_t>(fixed));
+  std::vector<std::string> ids,
+      words(run.values.positionals.begin(), run.values.positionals.begin() + static_cast<std::ptrdiff_t>(fixed));
   for (std::size_t i = 0; i < fixed; ++i) {
     TRY(std::string id, look_up(run.client, positionals[i].lookup, run.values.positionals[i]));
     ids.push_back(std::move(id));

@@ -21,7 +21,7 @@ const Option kApi{"--api", "apis", Form::Texts, "ID", "Only these APIs; may be r
 const Option kAddress{"--address", "addresses", Form::Texts, "CIDR", "Only from these networks; may be repeated"};
 
 std::vector<Column> key_columns() {
-  return {{"NAME", "name"},         {"USER", "user.login"},       {"STATUS", "status"}, {"SCOPES", "scopes"},
+  return {{"NAME", "name"},         {"USER", "user.login"},      {"STATUS", "status"}, {"SCOPES", "scopes"},
           {"EXPIRES", "expiresAt"}, {"LAST USED", "lastUsedAt"}, {"KID", "kid"},       {"ID", "id"}};
 }
 
@@ -37,8 +37,8 @@ Result<int> show_made(Run& run, ApiReply reply) {
       // The key exists and nobody knows it: it must not stay behind unnoticed.
       const json::value* key = member(reply.data, "key");
       return Error{written.error().code,
-                   fmt::format("{}\n  The key was made and is lost: revoke it with: funcgate key revoke {}", written.error().message,
-                               key == nullptr ? std::string() : text_member(*key, "id")),
+                   fmt::format("{}\n  The key was made and is lost: revoke it with: funcgate key revoke {}",
+                               written.error().message, key == nullptr ? std::string() : text_member(*key, "id")),
                    {}};
     }
     data->erase("token");
@@ -140,7 +140,8 @@ Result<int> inspect_key(Run& run) {
   if (parts.size() != 3) return Error{Code::InvalidArgument, "this is no API key: it has not three parts", {}};
   TRY(const json::value header, token_part(parts[0], "head"));
   TRY(const json::value claims, token_part(parts[1], "body"));
-  json::object out{{"algorithm", text_member(header, "alg")}, {"kid", text_member(header, "kid")}, {"issuer", text_member(claims, "iss")}};
+  json::object out{
+      {"algorithm", text_member(header, "alg")}, {"kid", text_member(header, "kid")}, {"issuer", text_member(claims, "iss")}};
   const std::string id = text_member(claims, "jti");
   out["id"] = id;
   out["userId"] = text_member(claims, "sub");
@@ -149,14 +150,16 @@ Result<int> inspect_key(Run& run) {
   out["issuedAt"] = moment(claims, "iat");
   out["expiresAt"] = moment(claims, "exp");
   int code = 0;
-  auto known = id.empty() ? Result<json::value>(Error{Code::NotFound, "", {}}) : run.client.get("/api-keys/" + base::percent_encode(id));
+  auto known =
+      id.empty() ? Result<json::value>(Error{Code::NotFound, "", {}}) : run.client.get("/api-keys/" + base::percent_encode(id));
   if (!known.ok() && known.error().code != Code::NotFound) return known.error();
   std::string verdict = "UNKNOWN";
   if (known.ok()) {
     const json::value* user = member(*known, "user");
     out["name"] = text_member(*known, "name");
     out["login"] = user == nullptr ? std::string() : text_member(*user, "login");
-    const bool same = text_member(*known, "kid") == text_member(header, "kid") && user != nullptr && text_member(*user, "id") == text_member(claims, "sub");
+    const bool same = text_member(*known, "kid") == text_member(header, "kid") && user != nullptr &&
+                      text_member(*user, "id") == text_member(claims, "sub");
     verdict = same ? text_member(*known, "status") : "MISMATCH";
   }
   if (verdict != "ACTIVE") code = 1;
@@ -175,7 +178,9 @@ void add_keys(std::vector<Command>& commands) {
                                   {"--name", "name", Form::Text, "NAME", "What it is for; unique for the owner", true},
                                   {"--expires", "expiresAt", Form::Moment, "WHEN", "90d, a date, a date-time, or never"},
                                   {"--scope", "scopes", Form::Scopes, "api,management", "What it opens [api]"},
-                                  kApi, kAddress, kOut},
+                                  kApi,
+                                  kAddress,
+                                  kOut},
                       .run = create_key});
   commands.push_back({.words = "key list",
                       .help = "Show API keys; never the keys themselves",
@@ -194,7 +199,10 @@ void add_keys(std::vector<Command>& commands) {
                       .target = "/api-keys/{0}",
                       .positionals = {kKey},
                       .options = {{"--name", "name", Form::Text, "NAME", "Another name"},
-                                  {"--expires", "expiresAt", Form::Moment, "WHEN", "An earlier end"}, kApi, kAddress, kVersion},
+                                  {"--expires", "expiresAt", Form::Moment, "WHEN", "An earlier end"},
+                                  kApi,
+                                  kAddress,
+                                  kVersion},
                       .if_match = true});
   commands.push_back({.words = "key revoke",
                       .help = "End a key for good, at once",
@@ -202,18 +210,20 @@ void add_keys(std::vector<Command>& commands) {
                       .target = "/api-keys/{0}/revoke",
                       .positionals = {kKey},
                       .options = {{"--reason", "reason", Form::Text, "TEXT", "Why; for the audit trail"}}});
-  commands.push_back({.words = "key reissue",
-                      .help = "Make the successor of a key; the old one ends after the overlap",
-                      .method = "POST",
-                      .target = "/api-keys/{0}/reissue",
-                      .positionals = {kKey},
-                      .options = {{"--overlap", "overlapHours", Form::Hours, "24h", "How long the old one still works [0h]"}, kOut},
-                      .body = "{}",
-                      .run = reissue_key});
-  commands.push_back({.words = "key inspect",
-                      .help = "Tell what a key says of itself and what the server knows of it; the key is read from standard input",
-                      .target = "/api-keys/{id}",
-                      .run = inspect_key});
+  commands.push_back(
+      {.words = "key reissue",
+       .help = "Make the successor of a key; the old one ends after the overlap",
+       .method = "POST",
+       .target = "/api-keys/{0}/reissue",
+       .positionals = {kKey},
+       .options = {{"--overlap", "overlapHours", Form::Hours, "24h", "How long the old one still works [0h]"}, kOut},
+       .body = "{}",
+       .run = reissue_key});
+  commands.push_back(
+      {.words = "key inspect",
+       .help = "Tell what a key says of itself and what the server knows of it; the key is read from standard input",
+       .target = "/api-keys/{id}",
+       .run = inspect_key});
 }
 
 // --- secrets of outgoing calls
@@ -221,7 +231,8 @@ void add_keys(std::vector<Command>& commands) {
 // "APP/FLOW": a slash separates, because names have none at their ends.
 Result<std::pair<std::string, std::string>> split_owner(std::string_view option, const std::string& text) {
   const std::size_t slash = text.find('/');
-  if (slash != std::string::npos && slash > 0 && slash + 1 < text.size()) return std::pair{text.substr(0, slash), text.substr(slash + 1)};
+  if (slash != std::string::npos && slash > 0 && slash + 1 < text.size())
+    return std::pair{text.substr(0, slash), text.substr(slash + 1)};
   return usage_error(fmt::format("{} {}: give APPLICATION/NAME", option, text));
 }
 
@@ -269,9 +280,14 @@ void add_secrets(std::vector<Command>& commands) {
   commands.push_back({.words = "secret list",
                       .help = "Show secrets of outgoing calls; never their values",
                       .target = "/secret-keys",
-                      .options = {{"-q,--search", "q", Form::Text, "TEXT", "Only what has this text in its name"}, {"--limit", "", Form::Local, "N", "Show at most N"}},
-                      .columns = {{"NAME", "name"}, {"APPLICATION", "owner.application"}, {"OWNER", "owner.flow owner.action owner.httpConfiguration"},
-                                  {"ENABLED", "enabled"}, {"SOURCE", "source"}, {"ID", "id"}},
+                      .options = {{"-q,--search", "q", Form::Text, "TEXT", "Only what has this text in its name"},
+                                  {"--limit", "", Form::Local, "N", "Show at most N"}},
+                      .columns = {{"NAME", "name"},
+                                  {"APPLICATION", "owner.application"},
+                                  {"OWNER", "owner.flow owner.action owner.httpConfiguration"},
+                                  {"ENABLED", "enabled"},
+                                  {"SOURCE", "source"},
+                                  {"ID", "id"}},
                       .pages = true});
   commands.push_back({.words = "secret create",
                       .help = "Make a secret without a value; set it with secret set",
@@ -299,7 +315,13 @@ void add_secrets(std::vector<Command>& commands) {
                       .if_match = true});
   for (const auto& [words, help, body] : {std::tuple{"secret enable", "Let actions use a secret", R"({"enabled":true})"},
                                           {"secret disable", "Keep actions from using a secret", R"({"enabled":false})"}}) {
-    commands.push_back({.words = words, .help = help, .method = "PATCH", .target = "/secret-keys/{0}", .positionals = {kSecret}, .body = body, .if_match = true});
+    commands.push_back({.words = words,
+                        .help = help,
+                        .method = "PATCH",
+                        .target = "/secret-keys/{0}",
+                        .positionals = {kSecret},
+                        .body = body,
+                        .if_match = true});
   }
   commands.push_back({.words = "secret delete",
                       .help = "Remove a secret and its value",

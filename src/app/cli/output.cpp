@@ -158,7 +158,8 @@ std::string render_object(const json::value& value) {
     const std::string name(key.data(), key.size());
     if (is_list_of_objects(content) && !is_list_of_links(content)) {
       std::vector<std::string> names;
-      for (const auto& [column, ignored] : content.get_array().front().get_object()) names.emplace_back(column.data(), column.size());
+      for (const auto& [column, ignored] : content.get_array().front().get_object())
+        names.emplace_back(column.data(), column.size());
       std::vector<Column> columns;
       for (const std::string& column : names) columns.push_back({column, column});
       below += fmt::format("\n{}\n{}", name, render_table(content.get_array(), columns));

@@ -29,7 +29,7 @@ CLI::App& group_of(CLI::App& app, std::string_view word) {
     CLI::App* made = find_command(app, std::string(word));
     if (made == nullptr) made = app.add_subcommand(std::string(word), std::string(group.help));
     made->require_subcommand(1);
-    if (made->get_footer().empty()) made->footer("Examples:\n" + std::string(group.examples));
+    if (!made->get_footer().starts_with("Examples:")) made->footer("Examples:\n" + std::string(group.examples));
     return *made;
   }
   return app;
@@ -60,11 +60,17 @@ struct RemoteCommands::Bound {
 
 void add_connection_options(CLI::App& command, Connection& connection) {
   const std::string group = "Connection";
-  command.add_option("--url", connection.url, "Server, as https://host:port; without it the one of --data [FUNCGATE_URL]")->group(group);
-  command.add_option("--token-file", connection.token_file, "File with a management key [FUNCGATE_TOKEN_FILE, FUNCGATE_TOKEN]")->group(group);
+  command.add_option("--url", connection.url, "Server, as https://host:port; without it the one of --data [FUNCGATE_URL]")
+      ->group(group);
+  command.add_option("--token-file", connection.token_file, "File with a management key [FUNCGATE_TOKEN_FILE, FUNCGATE_TOKEN]")
+      ->group(group);
   command.add_option("--ca-file", connection.ca_file, "Certificates (PEM) to trust instead of this machine's")->group(group);
-  command.add_option("--timeout", connection.timeout_s, "Seconds to wait for an answer")->check(CLI::Range(1, 3600))->capture_default_str()->group(group);
-  command.add_flag("--allow-plain-http", connection.plain_http, "Let the key travel unencrypted to another machine")->group(group);
+  command.add_option("--timeout", connection.timeout_s, "Seconds to wait for an answer")
+      ->check(CLI::Range(1, 3600))
+      ->capture_default_str()
+      ->group(group);
+  command.add_flag("--allow-plain-http", connection.plain_http, "Let the key travel unencrypted to another machine")
+      ->group(group);
 }
 
 void take_url_from_environment(const CLI::App& command, Connection& connection) {
@@ -115,11 +121,16 @@ void RemoteCommands::add(CLI::App& app, const Command& command) {
         ->type_name(std::string(option.value))
         ->type_size(1)
         ->expected(1)
-        ->multi_option_policy(option.form == Form::Texts || option.form == Form::Scopes ? CLI::MultiOptionPolicy::TakeAll : CLI::MultiOptionPolicy::Throw)
+        ->multi_option_policy(option.form == Form::Texts || option.form == Form::Scopes ? CLI::MultiOptionPolicy::TakeAll
+                                                                                        : CLI::MultiOptionPolicy::Throw)
         ->required(option.required);
   }
-  leaf.add_option("-o,--output", bound.format, "What is printed")->check(CLI::IsMember({"table", "json", "yaml"}))->type_name("table|json|yaml")->capture_default_str();
-  leaf.add_option("--data", bound.connection.data_dir, "Data directory of a server on this machine")->capture_default_str()->group("Connection");
+  leaf.add_option("-o,--output", bound.format, "What is printed")
+      ->check(CLI::IsMember({"table", "json", "yaml"}))
+      ->capture_default_str();
+  leaf.add_option("--data", bound.connection.data_dir, "Data directory of a server on this machine")
+      ->capture_default_str()
+      ->group("Connection");
   add_connection_options(leaf, bound.connection);
 }
 

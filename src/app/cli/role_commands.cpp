@@ -58,8 +58,12 @@ void add_roles(std::vector<Command>& commands) {
                                   {"--name", "name", Form::Text, "NAME", "A name; a star at its end stands for anything"},
                                   {"--privilege", "privileges", Form::Text, "NAME", "Roles that hold this privilege"},
                                   kLimit},
-                      .columns = {{"NAME", "name"}, {"APPLICATION", "application"}, {"PRIVILEGES", "privileges"}, {"GROUPS", "userGroups[].name"},
-                                  {"BUILT-IN", "builtIn"}, {"ID", "id"}},
+                      .columns = {{"NAME", "name"},
+                                  {"APPLICATION", "application"},
+                                  {"GROUPS", "userGroups[].name"},
+                                  {"BUILT-IN", "builtIn"},
+                                  {"ID", "id"},
+                                  {"PRIVILEGES", "privileges"}},
                       .pages = true});
   commands.push_back({.words = "role get", .help = "Show one role", .target = "/roles/{0}", .positionals = {kRole}});
   commands.push_back({.words = "role create",
@@ -112,18 +116,22 @@ void add_roles(std::vector<Command>& commands) {
                       .done = "{1} has not the role {0}"});
 }
 
-Option number(std::string_view name, std::string_view member, std::string_view help) { return {name, member, Form::Number, "N", help}; }
+Option number(std::string_view name, std::string_view member, std::string_view help) {
+  return {name, member, Form::Number, "N", help};
+}
 
 }  // namespace
 
 void add_role_commands(std::vector<Command>& commands) {
   add_roles(commands);
-  commands.push_back({.words = "privilege list",
-                      .help = "Show all privileges and the roles that hold them",
-                      .target = "/privileges",
-                      .options = {kSearch},
-                      .columns = {{"NAME", "name"}, {"AREA", "area"}, {"SCOPABLE", "scopable"}, {"AUDITED", "auditAction"}, {"ROLES", "roles[].name"}},
-                      .pages = true});
+  commands.push_back(
+      {.words = "privilege list",
+       .help = "Show all privileges and the roles that hold them",
+       .target = "/privileges",
+       .options = {kSearch},
+       .columns =
+           {{"NAME", "name"}, {"AREA", "area"}, {"SCOPABLE", "scopable"}, {"AUDITED", "auditAction"}, {"ROLES", "roles[].name"}},
+       .pages = true});
   commands.push_back({.words = "privilege audit",
                       .help = "Record every use of a privilege, or stop doing so",
                       .method = "PATCH",
@@ -131,24 +139,25 @@ void add_role_commands(std::vector<Command>& commands) {
                       .positionals = {{"NAME", "Name of the privilege"}, {"on|off", "What shall be"}},
                       .run = set_audit});
   commands.push_back({.words = "policy get", .help = "Show the password policy", .target = "/password-policy"});
-  commands.push_back({.words = "policy set",
-                      .help = "Change the password policy; what is not named stays. 0 turns a rule off",
-                      .method = "PUT",
-                      .target = "/password-policy",
-                      .options = {number("--min-length", "minLength", "Characters at least"),
-                                  number("--min-upper", "minUpper", "Upper-case letters at least"),
-                                  number("--min-lower", "minLower", "Lower-case letters at least"),
-                                  number("--min-digits", "minDigits", "Digits at least"),
-                                  number("--min-special", "minSpecial", "Punctuation at least"),
-                                  {"--not-login", "notLogin", Form::YesNo, "yes|no", "The login must not stand in it"},
-                                  number("--no-reuse-count", "noReuseCount", "The last N passwords cannot be used again"),
-                                  number("--no-reuse-days", "noReuseDays", "Nor those of the last N days"),
-                                  number("--days-valid", "daysValid", "Days until a password expires"),
-                                  number("--days-to-reset", "daysToReset", "Days after that in which it can still be changed"),
-                                  number("--lock-after-failures", "lockAfterFailures", "Failed sign-ins until the lock"),
-                                  number("--lock-minutes", "lockMinutes", "Length of the lock"),
-                                  {"--lock-scope", "lockScope", Form::Text, "address|account", "Lock one network, or the whole account"}},
-                      .run = set_policy});
+  commands.push_back(
+      {.words = "policy set",
+       .help = "Change the password policy; what is not named stays. 0 turns a rule off",
+       .method = "PUT",
+       .target = "/password-policy",
+       .options = {number("--min-length", "minLength", "Characters at least"),
+                   number("--min-upper", "minUpper", "Upper-case letters at least"),
+                   number("--min-lower", "minLower", "Lower-case letters at least"),
+                   number("--min-digits", "minDigits", "Digits at least"),
+                   number("--min-special", "minSpecial", "Punctuation at least"),
+                   {"--not-login", "notLogin", Form::YesNo, "yes|no", "The login must not stand in it"},
+                   number("--no-reuse-count", "noReuseCount", "The last N passwords cannot be used again"),
+                   number("--no-reuse-days", "noReuseDays", "Nor those of the last N days"),
+                   number("--days-valid", "daysValid", "Days until a password expires"),
+                   number("--days-to-reset", "daysToReset", "Days after that in which it can still be changed"),
+                   number("--lock-after-failures", "lockAfterFailures", "Failed sign-ins until the lock"),
+                   number("--lock-minutes", "lockMinutes", "Length of the lock"),
+                   {"--lock-scope", "lockScope", Form::Text, "address|account", "Lock one network, or the whole account"}},
+       .run = set_policy});
 }
 
 }  // namespace funcgate::app::cli

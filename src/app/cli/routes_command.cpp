@@ -23,7 +23,8 @@ base::json::array describe_routes() {
   base::json::array out;
   for (const admin::Route& route : admin::product_routes()) {
     base::json::array privileges;
-    for (const domain::Privilege privilege : route.access.privileges) privileges.emplace_back(text(domain::privilege_name(privilege)));
+    for (const domain::Privilege privilege : route.access.privileges)
+      privileges.emplace_back(text(domain::privilege_name(privilege)));
     base::json::object row{{"method", text(domain::method_name(route.method))}, {"path", text(route.pattern)}};
     row["access"] = access_name(route.access.kind);
     row["privileges"] = std::move(privileges);

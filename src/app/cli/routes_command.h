@@ -7,8 +7,8 @@
 
 namespace funcgate::app::cli {
 
-// [{"method", "path", "access": "open|signed-in|needs|scoped", "privileges": [names], "ifMatch", "rawBody"}], in the table's order.
-// Needs no data directory.
+// [{"method", "path", "access": "open|signed-in|needs|scoped", "privileges": [names], "ifMatch", "rawBody"}], in the table's
+// order. Needs no data directory.
 base::json::array describe_routes();
 
 }  // namespace funcgate::app::cli

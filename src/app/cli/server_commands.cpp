@@ -14,35 +14,48 @@ void add_apis(std::vector<Command>& commands) {
                       .help = "Show published APIs and what each demands of callers",
                       .target = "/func-apis",
                       .options = {{"-q,--search", "q", Form::Text, "TEXT", "Only what has this text in a name"},
-                                  {"--state", "state", Form::Text, "STATE", "ok, broken, disabled or expired"}, kLimit},
-                      .columns = {{"ID", "id"}, {"FUNCTION", "funcId"}, {"AUTHENTICATION", "apiAuthIds"}, {"ANONYMOUS", "anonymous"}, {"STATE", "state"},
+                                  {"--state", "state", Form::Text, "STATE", "ok, broken, disabled or expired"},
+                                  kLimit},
+                      .columns = {{"ID", "id"},
+                                  {"FUNCTION", "funcId"},
+                                  {"AUTHENTICATION", "apiAuthIds"},
+                                  {"ANONYMOUS", "anonymous"},
+                                  {"STATE", "state"},
                                   {"TITLE", "title"}},
                       .pages = true});
   commands.push_back({.words = "api get", .help = "Show one API", .target = "/func-apis/{0}", .positionals = {kApi}});
-  commands.push_back({.words = "api update",
-                      .help = "Change who may call an API, or switch it off; what is not named stays",
-                      .method = "PATCH",
-                      .target = "/func-apis/{0}",
-                      .positionals = {kApi},
-                      .options = {{"--auth", "apiAuthIds", Form::Texts, "ID", "Authentication it accepts; may be repeated, replaces the list"},
-                                  {"--anonymous", "anonymous", Form::YesNo, "yes|no", "Whether callers without credentials get in"},
-                                  {"--anonymous-reason", "anonymousReason", Form::Text, "TEXT", "Why it is open; needed with --anonymous yes"},
-                                  {"--disabled", "isDisabled", Form::YesNo, "yes|no", "Refuse every call"},
-                                  {"--title", "title", Form::Text, "TEXT", "Title"},
-                                  {"--if-version", "", Form::Local, "N", "Only if this is still version N of the API"}},
-                      .if_match = true});
+  commands.push_back(
+      {.words = "api update",
+       .help = "Change who may call an API, or switch it off; what is not named stays",
+       .method = "PATCH",
+       .target = "/func-apis/{0}",
+       .positionals = {kApi},
+       .options = {{"--auth", "apiAuthIds", Form::Texts, "ID", "Authentication it accepts; may be repeated, replaces the list"},
+                   {"--anonymous", "anonymous", Form::YesNo, "yes|no", "Whether callers without credentials get in"},
+                   {"--anonymous-reason", "anonymousReason", Form::Text, "TEXT", "Why it is open; needed with --anonymous yes"},
+                   {"--disabled", "isDisabled", Form::YesNo, "yes|no", "Refuse every call"},
+                   {"--title", "title", Form::Text, "TEXT", "Title"},
+                   {"--if-version", "", Form::Local, "N", "Only if this is still version N of the API"}},
+       .if_match = true});
 }
 
 void add_tasks(std::vector<Command>& commands) {
   commands.push_back({.words = "task list",
                       .help = "Show asynchronous calls, newest first",
                       .target = "/tasks",
-                      .options = {{"--status", "status", Form::Text, "STATUS", "queued, running, success, failure …"},
-                                  {"--api", "apiId", Form::Text, "ID", "Tasks of this API"}, kLimit},
-                      .columns = {{"ID", "id"}, {"API", "apiId"}, {"STATUS", "status"}, {"CALLER", "caller"}, {"TRIGGERED", "triggerTime"}, {"ENDED", "endTime"}},
+                      .options = {{"--status", "status", Form::Text, "STATUS", "waiting, running, success, failure …"},
+                                  {"--api", "apiId", Form::Text, "ID", "Tasks of this API"},
+                                  kLimit},
+                      .columns = {{"ID", "id"},
+                                  {"API", "apiId"},
+                                  {"STATUS", "status"},
+                                  {"CALLER", "caller"},
+                                  {"TRIGGERED", "triggerTime"},
+                                  {"ENDED", "endTime"}},
                       .pages = true});
   commands.push_back({.words = "task get", .help = "Show one task", .target = "/tasks/{0}", .positionals = {kTask}});
-  commands.push_back({.words = "task cancel", .help = "Cancel a task", .method = "POST", .target = "/tasks/{0}/cancel", .positionals = {kTask}});
+  commands.push_back(
+      {.words = "task cancel", .help = "Cancel a task", .method = "POST", .target = "/tasks/{0}/cancel", .positionals = {kTask}});
 }
 
 }  // namespace
@@ -97,7 +110,7 @@ std::vector<Group> command_groups() {
        "  funcgate api list\n"
        "  funcgate api update greet --auth api-key --anonymous no"},
       {"task", "Asynchronous calls",
-       "  funcgate task list --status queued\n"
+       "  funcgate task list --status waiting\n"
        "  funcgate task cancel TASK"},
   };
 }

@@ -11,8 +11,8 @@ const Option kSearch{"-q,--search", "q", Form::Text, "TEXT", "Only what has this
 const Option kVersion{"--if-version", "", Form::Local, "N", "Only if this is still version N of the object"};
 
 std::vector<Column> user_columns() {
-  return {{"LOGIN", "login"}, {"NAME", "firstName surname"}, {"ENABLED", "enabled"}, {"GROUPS", "groups[].name"},
-          {"LAST SIGN-IN", "lastLoginAt"}, {"ID", "id"}};
+  return {{"LOGIN", "login"},          {"NAME", "firstName surname"},   {"ENABLED", "enabled"},
+          {"GROUPS", "groups[].name"}, {"LAST SIGN-IN", "lastLoginAt"}, {"ID", "id"}};
 }
 
 std::vector<Option> user_fields() {
@@ -76,27 +76,28 @@ void add_users(std::vector<Command>& commands) {
                       .columns = user_columns(),
                       .pages = true});
   commands.push_back({.words = "user get", .help = "Show one user", .target = "/users/{0}", .positionals = {kUser}});
-  commands.push_back({.words = "user create",
-                      .help = "Make a user; without a password he cannot sign in, but own API keys",
-                      .method = "POST",
-                      .target = "/users",
-                      .positionals = {{"LOGIN", "Lower case; letters, digits and . _ @ + -"}},
-                      .options = with(user_fields(),
-                                      {{"--disabled", "enabled", Form::Clear, "", "Make it, but let nobody in yet"},
-                                       {"--must-change", "mustChangePassword", Form::Set, "", "The password must be changed at the first sign-in"},
+  commands.push_back(
+      {.words = "user create",
+       .help = "Make a user; one without a password can own API keys and not sign in",
+       .method = "POST",
+       .target = "/users",
+       .positionals = {{"LOGIN", "Lower case; letters, digits and . _ @ + -"}},
+       .options = with(user_fields(), {{"--disabled", "enabled", Form::Clear, "", "Make it, but let nobody in yet"},
+                                       {"--must-change", "mustChangePassword", Form::Set, "",
+                                        "The password must be changed at the first sign-in"},
                                        {"--password", "", Form::LocalSet, "", "Read the password from standard input"},
                                        {"--password-file", "", Form::Local, "FILE", "Read the password from this file"}}),
-                      .positional_members = {"login"},
-                      .run = create_user});
+       .positional_members = {"login"},
+       .run = create_user});
   commands.push_back({.words = "user update",
                       .help = "Change fields of a user; what is not named stays",
                       .method = "PATCH",
                       .target = "/users/{0}",
                       .positionals = {kUser},
-                      .options = with(user_fields(),
-                                      {{"--login", "login", Form::Text, "LOGIN", "Another login"},
-                                       {"--must-change", "mustChangePassword", Form::YesNo, "yes|no", "Whether the password must be changed next"},
-                                       kVersion}),
+                      .options = with(user_fields(), {{"--login", "login", Form::Text, "LOGIN", "Another login"},
+                                                      {"--must-change", "mustChangePassword", Form::YesNo, "yes|no",
+                                                       "Whether the password must be changed next"},
+                                                      kVersion}),
                       .if_match = true});
   commands.push_back({.words = "user delete",
                       .help = "Remove a user: keys are revoked, sessions end",
@@ -106,6 +107,9 @@ void add_users(std::vector<Command>& commands) {
                       .options = {kVersion},
                       .done = "The user {0} was deleted",
                       .if_match = true});
+}
+
+void add_user_actions(std::vector<Command>& commands) {
   commands.push_back({.words = "user enable",
                       .help = "Let a user in again",
                       .method = "PATCH",
@@ -140,23 +144,26 @@ void add_users(std::vector<Command>& commands) {
                       .target = "/users/{0}/sessions",
                       .positionals = {kUser},
                       .done = "The sessions of {0} were ended"});
-  commands.push_back({.words = "user privileges",
-                      .help = "Show what a user may do, and through which groups and roles",
-                      .target = "/users/{0}/effective-privileges",
-                      .positionals = {kUser},
-                      .columns = {{"PRIVILEGE", "privilege"}, {"APPLICATION", "scope"}, {"GROUP", "via[].group"}, {"ROLE", "via[].role"}}});
+  commands.push_back(
+      {.words = "user privileges",
+       .help = "Show what a user may do, and through which groups and roles",
+       .target = "/users/{0}/effective-privileges",
+       .positionals = {kUser},
+       .columns = {{"PRIVILEGE", "privilege"}, {"APPLICATION", "scope"}, {"GROUP", "via[].group"}, {"ROLE", "via[].role"}}});
 }
 
 void add_groups(std::vector<Command>& commands) {
   const Option description{"--description", "description", Form::Text, "TEXT", "What this group is for"};
   const Positional users{"USER", "Login or id; several may follow", Lookup::User, true};
-  commands.push_back({.words = "group list",
-                      .help = "Show user groups",
-                      .target = "/user-groups",
-                      .options = {kSearch, {"--name", "name", Form::Text, "NAME", "A name; a star at its end stands for anything"}, kLimit},
-                      .columns = {{"NAME", "name"}, {"USERS", "userCount"}, {"ROLES", "roles[].name"}, {"BUILT-IN", "builtIn"}, {"ID", "id"}},
-                      .pages = true});
-  commands.push_back({.words = "group get", .help = "Show one user group", .target = "/user-groups/{0}", .positionals = {kGroup}});
+  commands.push_back(
+      {.words = "group list",
+       .help = "Show user groups",
+       .target = "/user-groups",
+       .options = {kSearch, {"--name", "name", Form::Text, "NAME", "A name; a star at its end stands for anything"}, kLimit},
+       .columns = {{"NAME", "name"}, {"USERS", "userCount"}, {"ROLES", "roles[].name"}, {"BUILT-IN", "builtIn"}, {"ID", "id"}},
+       .pages = true});
+  commands.push_back(
+      {.words = "group get", .help = "Show one user group", .target = "/user-groups/{0}", .positionals = {kGroup}});
   commands.push_back({.words = "group create",
                       .help = "Make a user group",
                       .method = "POST",
@@ -197,6 +204,7 @@ void add_groups(std::vector<Command>& commands) {
 
 void add_user_commands(std::vector<Command>& commands) {
   add_users(commands);
+  add_user_actions(commands);
   add_groups(commands);
 }
 

@@ -124,7 +124,9 @@ Result<std::string> look_up(ApiClient& client, Lookup lookup, const std::string&
   const std::vector<std::string> ids = ids_named(rows, kind.name_member, name);
   if (ids.empty()) return Error{Code::NotFound, fmt::format("there is no {} \"{}\"", kind.called, text), {}};
   if (ids.size() == 1) return ids.front();
-  return Error{Code::Conflict, fmt::format("\"{}\" is the name of {} {}s; say which: {}", text, ids.size(), kind.called, base::join(ids, ", ")), {}};
+  return Error{Code::Conflict,
+               fmt::format("\"{}\" is the name of {} {}s; say which: {}", text, ids.size(), kind.called, base::join(ids, ", ")),
+               {}};
 }
 
 std::optional<std::int64_t> parse_span_ms(std::string_view text) {
@@ -162,15 +164,20 @@ Result<base::SecretString> read_secret(const std::string& file, std::string_view
   if (text.ends_with('\r')) text.pop_back();
   base::SecretString secret(text);
   base::wipe(text);
-  if (secret.empty()) return Error{Code::InvalidArgument, file.empty() ? "nothing stands on standard input" : "there is nothing in " + file, {}};
+  if (secret.empty())
+    return Error{Code::InvalidArgument, file.empty() ? "nothing stands on standard input" : "there is nothing in " + file, {}};
   return secret;
 }
 
 base::Status write_secret(const std::string& file, std::string_view content) {
   const base::FileDescriptor target(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!target) return Error{errno == EEXIST ? Code::Conflict : Code::Internal, fmt::format("{} cannot be made: {}", file, base::errno_text(errno)), {}};
+  if (!target)
+    return Error{errno == EEXIST ? Code::Conflict : Code::Internal,
+                 fmt::format("{} cannot be made: {}", file, base::errno_text(errno)),
+                 {}};
   TRY_DONE(base::write_all(target.get(), content));
-  if (::fsync(target.get()) != 0) return Error{Code::Internal, fmt::format("{} cannot be written: {}", file, base::errno_text(errno)), {}};
+  if (::fsync(target.get()) != 0)
+    return Error{Code::Internal, fmt::format("{} cannot be written: {}", file, base::errno_text(errno)), {}};
   return base::kDone;
 }
 

@@ -78,9 +78,24 @@ SecretMasking::~SecretMasking() {
   for (Form& form : forms_) base::wipe(form.text);
 }
 
-std::string SecretMasking::masked(std::string text) const {
-  for (const Form& form : forms_) text = replaced(std::move(text), form.text, form.replacement);
-  return text;
+std::string SecretMasking::masked(std::string_view text) const {
+  // In one pass: what was put in place of one value must not be searched for another.
+  std::string out;
+  std::size_t at = 0;
+  while (true) {
+    std::size_t place = std::string::npos;
+    const Form* first = nullptr;
+    for (const Form& form : forms_) {
+      const std::size_t found = text.find(form.text, at);
+      if (found >= place) continue;  // of two at one place the longer one, which comes first
+      place = found;
+      first = &form;
+    }
+    if (first == nullptr) break;
+    out.append(text, at, place - at).append(first->replacement);
+    at = place + first->text.size();
+  }
+  return out.append(text, at);
 }
 
 }  // namespace funcgate::service

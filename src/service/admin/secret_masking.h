@@ -6,6 +6,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/admin/secret_keys.h"
@@ -24,7 +25,7 @@ class SecretMasking {
   SecretMasking& operator=(const SecretMasking&) = delete;
 
   // The text with every form of every value replaced, the longest form first.
-  std::string masked(std::string text) const;
+  std::string masked(std::string_view text) const;
 
  private:
   struct Form {

@@ -91,7 +91,8 @@ class AdminWorld : public ::testing::Test {
         service::ResourceService::Parts{*configuration, host, codec, vault, clock, &directory},
         [](service::ConfigurationPtr, domain::GenerationPtr) {});
     EXPECT_TRUE(resources->start().ok());
-    const auto run = [](const domain::GenerationPtr&, const std::string&, const std::string&) -> base::Result<base::json::object> {
+    const auto run = [](const domain::GenerationPtr&, const std::string&,
+                        const std::string&) -> base::Result<base::json::object> {
       return base::Error{base::Code::Unavailable, "no workers here", {}};
     };
     scripts.reset(new service::Scripts({*resources, *drafts, *configuration, host, clock, run}));

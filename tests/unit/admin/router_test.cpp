@@ -1,5 +1,7 @@
 #include "admin/router.h"
 
+#include <set>
+
 #include "admin_fixture.h"
 
 namespace funcgate::test {
@@ -192,6 +194,8 @@ TEST_F(RouterTest, AWriteWithASessionNeedsItsTokenItsOriginAndNoForm) {
     EXPECT_THAT(post([&](auto& made) { made.content_type = type; }), IsRefused(Fault::Csrf)) << type;
   }
   EXPECT_EQ(runs, before) << "nothing ran";
+  EXPECT_EQ(identities.events().back().reason, "csrf");
+  EXPECT_EQ(identities.events().back().outcome, domain::AuditOutcome::Denied);
 }
 
 TEST_F(RouterTest, ReadingWithASessionNeedsNoToken) {
@@ -288,18 +292,11 @@ TEST_F(RouterTest, OnlyWhoMayApplyMaySendALargeBody) {
 
 // --- the table of the product
 
-TEST(ProductRoutes, EachHasAnEntryThatSaysWhoMayUseIt) {
-  std::vector<Route> table;
-  admin::add_session_routes(table);
-  admin::add_identity_routes(table);
-  admin::add_api_key_routes(table);
-  admin::add_access_routes(table);
-  admin::add_resource_routes(table);
-  admin::add_apply_routes(table);
-  admin::add_operation_routes(table);
-  admin::add_audit_routes(table);
+class ProductRoutes : public AdminWorld {};
+
+TEST_F(ProductRoutes, EachHasAnEntryThatSaysWhoMayUseIt) {
   std::set<std::pair<Method, std::string_view>> known;
-  for (const Route& route : table) {
+  for (const Route& route : router->routes()) {
     SCOPED_TRACE(std::string(domain::method_name(route.method)) + " " + std::string(route.pattern));
     EXPECT_TRUE(known.insert({route.method, route.pattern}).second) << "two entries";
     EXPECT_TRUE(route.pattern.starts_with('/') && !route.pattern.ends_with('/'));

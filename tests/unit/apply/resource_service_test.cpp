@@ -167,10 +167,10 @@ spec:
 
 TEST_F(ResourceServiceTest, ExportIsStableAndHoldsNoSecret) {
   apply(kWithSecrets);
-  const std::string first = joined(service_->export_documents({}));
-  EXPECT_EQ(joined(service_->export_documents({})), first);
+  const std::string first = joined(*service_->export_documents({}));
+  EXPECT_EQ(joined(*service_->export_documents({})), first);
   restart();
-  EXPECT_EQ(joined(service_->export_documents({})), first);
+  EXPECT_EQ(joined(*service_->export_documents({})), first);
   for (const char* secret : {"w9-Kq3vT", "long pass", "secret-token", "$fake$", "v1."})
     EXPECT_EQ(first.find(secret), std::string::npos) << secret;
   EXPECT_THAT(first, HasSubstr("== script-sets/sales/prices.py\napi quote(sku, qty=1)\n"));
@@ -180,7 +180,7 @@ TEST_F(ResourceServiceTest, ExportIsStableAndHoldsNoSecret) {
 TEST_F(ResourceServiceTest, ExportThenApplyChangesNothing) {
   apply(kWithSecrets);
   test::TemporaryFolder folder;
-  write(folder, service_->export_documents({}));
+  write(folder, *service_->export_documents({}));
   std::vector<Problem> problems;
   const Bundle bundle = read_bundle(folder.path(), process_environment, problems);
   ASSERT_THAT(problems, SizeIs(0)) << problems[0].text();
@@ -193,8 +193,8 @@ TEST_F(ResourceServiceTest, ExportThenApplyChangesNothing) {
 TEST_F(ResourceServiceTest, ExportOntoAnEmptyInstanceBringsEverythingButSecrets) {
   apply(kWithSecrets);
   test::TemporaryFolder folder;
-  write(folder, service_->export_documents({}));
-  const std::string original = joined(service_->export_documents({}));
+  write(folder, *service_->export_documents({}));
+  const std::string original = joined(*service_->export_documents({}));
   auto other_database = store::Database::open(folder_ / "other.db", store::sqlite_migrations(), clock_);
   ASSERT_TRUE(other_database.ok());
   store::ConfigurationRepository other_repository(**other_database, clock_, random_);
@@ -205,12 +205,12 @@ TEST_F(ResourceServiceTest, ExportOntoAnEmptyInstanceBringsEverythingButSecrets)
   ASSERT_TRUE(result.ok());
   EXPECT_THAT(report(*result), Each(HasSubstr(": created")));
   EXPECT_THAT(warnings(*result), SizeIs(4)) << "each secret is listed as to be filled";
-  EXPECT_EQ(joined(other.export_documents({})), original);
+  EXPECT_EQ(joined(*other.export_documents({})), original);
 }
 
 TEST_F(ResourceServiceTest, ExportsTheKindsAsked) {
   apply(kWithSecrets);
-  EXPECT_THAT(service_->export_documents({ResourceKind::FuncApi}), SizeIs(2));
+  EXPECT_THAT(*service_->export_documents({ResourceKind::FuncApi}), SizeIs(2));
 }
 
 }  // namespace

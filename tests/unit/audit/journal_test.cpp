@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <functional>
 #include <set>
 #include <thread>
 
 #include "audit/verify.h"
 #include "records.h"
+#include "support/run_async.h"
 
 namespace funcgate::audit {
 namespace {
@@ -124,6 +128,71 @@ TEST(JournalSettings, FollowTheLimits) {
   EXPECT_EQ(settings.refusal_records, 1) << "never none";
   EXPECT_EQ(settings.block_records, 77);
   EXPECT_EQ(settings.flush_ms, 9);
+}
+
+// An io thread whose work happens where the test waits for it.
+struct IoOfATest {
+  base::SystemClock clock;
+  base::IoThread io{0, clock};
+
+  bool wait_for(const std::function<bool()>& condition) {
+    const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!condition() && std::chrono::steady_clock::now() < give_up) {
+      io.context().restart();
+      io.context().run_one_for(std::chrono::milliseconds(5));
+      io.timers().advance(clock.steady_ns());
+    }
+    return condition();
+  }
+  base::SteadyNs in_ms(std::int64_t ms) { return clock.steady_ns() + ms * base::kNsPerMs; }
+};
+
+TEST(JournalThread, WhoWaitsForARecordIsToldWhenItIsOnDisk) {
+  IoOfATest test;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  Journal journal(store, test.clock, metrics, quick_settings(), 2);
+  ASSERT_TRUE(journal.start().ok());
+  domain::Recorder& recorder = journal.recorder(0);
+  EXPECT_TRUE(test::run_to_end(recorder.durable(test.io, test.in_ms(1)))) << "nothing was recorded: there is nothing to wait for";
+  store.fail_after(0);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(recorder.reserve());
+    recorder.record(a_call(i, "api", test.clock.wall_ms()));
+  }
+  test::Started<bool> told(recorder.durable(test.io, test.in_ms(20'000)));
+  test::Started<bool> too_late(recorder.durable(test.io, test.in_ms(30)));
+  EXPECT_TRUE(test.wait_for([&] { return too_late.done(); }));
+  EXPECT_FALSE(*too_late);
+  EXPECT_FALSE(told.done()) << "the store is away";
+  store.recover();
+  ASSERT_TRUE(test.wait_for([&] { return told.done(); }));
+  EXPECT_TRUE(*told);
+  EXPECT_EQ(journaled(store).size(), 3u);
+  EXPECT_TRUE(journal.flush_and_stop().ok());
+}
+
+TEST(JournalThread, ManyWhoWaitAreAllToldWhateverTheOrder) {
+  constexpr int kCalls = 200;
+  IoOfATest test;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  JournalSettings settings = quick_settings();
+  settings.ring_records = 1024;
+  Journal journal(store, test.clock, metrics, settings, 1);
+  ASSERT_TRUE(journal.start().ok());
+  domain::Recorder& recorder = journal.recorder(0);
+  std::vector<test::Started<bool>> told;
+  for (int i = 0; i < kCalls; ++i) {
+    ASSERT_TRUE(recorder.reserve());
+    recorder.record(a_call(i, "api", test.clock.wall_ms()));
+    told.emplace_back(recorder.durable(test.io, test.in_ms(20'000)));
+    if (i % 10 == 0) test.io.context().poll();
+  }
+  const auto all = [&] { return std::all_of(told.begin(), told.end(), [](const auto& one) { return one.done(); }); };
+  EXPECT_TRUE(test.wait_for(all));
+  for (auto& one : told) EXPECT_TRUE(*one);
+  EXPECT_EQ(journaled(store).size(), static_cast<std::size_t>(kCalls));
 }
 
 }  // namespace

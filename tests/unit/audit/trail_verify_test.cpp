@@ -160,7 +160,7 @@ TEST_F(TrailVerify, PruningMeanwhileIsNoDamageEither) {
   EXPECT_EQ(verify_trail(read)->text(), "401 records, chain intact");
   record(300);
   meanwhile = [&] { tamper("DELETE FROM audit_entries WHERE sequence <= 1400"); };
-  EXPECT_EQ(verify_trail(read)->text(), "stream admin, record 801: record missing") << "a cut is one, whenever it happens";
+  EXPECT_EQ(verify_trail(read)->text(), "stream admin, record 1: record missing") << "the announcement was cut off, too";
 }
 
 TEST_F(TrailVerify, AnExportIsCheckedLineByLine) {

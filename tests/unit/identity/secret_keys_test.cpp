@@ -56,8 +56,9 @@ class SecretKeysTest : public test::IdentityWorld {
 
   test::FakeSecretVault vault;
   AliasKeystore keystore{vault};
-  service::SecretKeys secrets{{identity, store, vault, keystore, clock, random,
-                               [](const SecretString& token) { return std::string(token.reveal() == "token-of-ours" ? "key-1" : ""); }}};
+  service::SecretKeys secrets{{identity, store, vault, keystore, clock, random, [](const SecretString& token) {
+                                 return std::string(token.reveal() == "token-of-ours" ? "key-1" : "");
+                               }}};
 };
 
 TEST_F(SecretKeysTest, ANewSecretHasAKeyThatARenameKeeps) {
@@ -157,7 +158,8 @@ TEST_F(SecretKeysTest, SwappedBoxesOpenNowhere) {
   std::swap(one.sealed, other.sealed);
   domain::ChangeSet changes;
   for (const domain::SecretKey& secret : {one, other})
-    changes.identity.push_back({.kind = domain::IdentityKind::SecretKey, .id = secret.id, .expected_version = 2, .value = secret});
+    changes.identity.push_back(
+        {.kind = domain::IdentityKind::SecretKey, .id = secret.id, .expected_version = 2, .value = secret});
   ASSERT_TRUE(store.commit(changes).ok());
   for (const domain::SecretKey& secret : {one, other}) {
     const auto value = secrets.resolve({secret.owner_id}, secret.name);

@@ -11,9 +11,9 @@ namespace {
 using service::SecretMasking;
 using service::UsableSecret;
 
-std::string masked(std::string text, const std::string& value, const std::string& name = "APIKey") {
+std::string masked(const std::string& text, const std::string& value, const std::string& name = "APIKey") {
   const std::vector<UsableSecret> secrets{{name, base::SecretString(value), false}};
-  return SecretMasking(secrets).masked(std::move(text));
+  return SecretMasking(secrets).masked(text);
 }
 
 const std::string kValue = "p/s \"wort\"+\xc3\xa4\xc3\xb6-7";

@@ -26,10 +26,6 @@ using test::kStartMs;
 // The real queue in SQL, a runner that the test plays, and a clock that the test moves.
 struct TasksTest : testing::Test {
   TasksTest() {
-    auto opened = store::Database::open(folder / "funcgate.db", store::sqlite_migrations(), clock);
-    if (!opened.ok()) throw std::runtime_error(opened.error().message);
-    database = std::move(*opened);
-    repository = std::make_unique<store::TaskRepository>(*database, clock);
     settings.call_folder = folder / "calls";
     auto first = std::make_shared<Catalog>();
     first->generation = test::a_generation({test::a_function("jobs__main.work")});
@@ -54,6 +50,11 @@ struct TasksTest : testing::Test {
     io.stop();
   }
 
+  std::unique_ptr<store::Database> open_database() const {
+    auto opened = store::Database::open(folder / "funcgate.db", store::sqlite_migrations(), clock);
+    if (!opened.ok()) throw std::runtime_error(opened.error().message);
+    return std::move(*opened);
+  }
   void insert(const std::string& id, std::int64_t expires_after_ms = 60'000) {
     domain::Task task;
     task.id = id;
@@ -80,8 +81,8 @@ struct TasksTest : testing::Test {
   test::TemporaryFolder folder;
   test::FakeClock clock;
   ServerSettings settings;
-  std::unique_ptr<store::Database> database;
-  std::unique_ptr<store::TaskRepository> repository;
+  std::unique_ptr<store::Database> database = open_database();
+  std::unique_ptr<store::TaskRepository> repository = std::make_unique<store::TaskRepository>(*database, clock);
   base::Snapshot<Catalog> catalog{std::make_shared<Catalog>()};
   test::StubRunner runner;
   std::mutex mutex;
