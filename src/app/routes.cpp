@@ -75,8 +75,11 @@ Answer ServerRoutes::ready() {
 }
 
 base::Async<std::optional<Answer>> ServerRoutes::openapi(const domain::Call& call) {
-  // "signed-in" is closed as long as nobody can sign in: only "public" opens.
-  if (parts_.settings.openapi_access != "public") co_return std::nullopt;
+  if (parts_.settings.openapi_access == "signed-in") {
+    if (auto refusal = co_await parts_.plane.edge().refuse_stranger(io_, call)) co_return refusal;
+  } else if (parts_.settings.openapi_access != "public") {
+    co_return std::nullopt;
+  }
   const service::CatalogPtr catalog = catalog_.get();
   const base::WallMs now_ms = io_.clock().wall_ms();
   service::OpenApiDocumentPtr document = catalog->openapi->find(now_ms);

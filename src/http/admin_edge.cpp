@@ -250,6 +250,15 @@ base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, ser
   co_return to_answer(std::move(answer));
 }
 
+base::Async<std::optional<Answer>> AdminEdge::refuse_stranger(base::IoThread& io, const domain::Call& call) {
+  admin::Request request = make_request(call, Entrance::Public, settings_);
+  request.method = Method::Get;
+  request.path = "/me";
+  admin::Answer answer = co_await ask(io, request);
+  if (!answer.refusal) co_return std::nullopt;
+  co_return to_answer(std::move(answer));
+}
+
 base::Async<Answer> AdminEdge::revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body) {
   if (call.method != Method::Post) {
     domain::Refusal refusal{

@@ -38,6 +38,8 @@ class AdminEdge {
       : router_(router), pools_(pools), settings_(settings) {}
 
   base::Async<service::Answer> serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance);
+  // The refusal of a caller whom the management API does not know: for what else only signed-in people and programs may read.
+  base::Async<std::optional<service::Answer>> refuse_stranger(base::IoThread& io, const domain::Call& call);
   // POST kRevokePath {"token"}: whoever holds a key may end it, without signing in. 204 whatever the token was.
   base::Async<service::Answer> revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body);
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.credentials import basic
+from support.keytool import Keytool
 from support.management import PASSWORD, Management, api, setup_token, sign_in
 from support.resources import PROBE, Resources
 from support.server import BINARY, Server, command, environment
@@ -75,15 +76,13 @@ def test_no_two_instances_share_a_secret(tmp_path):
     assert all(len(set(found.values())) == len(found) for found in seen)
 
 
-@pytest.mark.parametrize("value", ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "abababababababababababababababababababab", "12341234123412341234123412341234"])
+@pytest.mark.parametrize("value", ["aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "12341234123412341234123412341234", "0123456789abcdef0123456789abcdef", "a-string-secret-at-least-256-bits-long"])
 def test_a_trivial_signing_secret_counts_as_missing(make_server, value):
     """authentication 80: a known or trivial value is refused by the command; from elsewhere it signs nothing and accepts nobody."""
     server = make_server()
     set_done = subprocess.run([BINARY, "keystore", "set", SIGNING, "--data", str(server.data)], input=value.encode(), capture_output=True, timeout=60, env=environment())
     assert set_done.returncode == 7 and b"is a known or trivial value" in set_done.stderr
     admin = Management.set_up(server)
-    from support.keytool import Keytool
-
     keytool = Keytool(server.data)
     _, token = admin.key(admin.key_owner("owner")["user"], "Key", scopes=["management"])
     Management(server, token).get("/me").expect(200)
@@ -93,19 +92,6 @@ def test_a_trivial_signing_secret_counts_as_missing(make_server, value):
     assert server.client.get("/readyz").expect(200).json["degraded"] == ["apiKeys"]
     Management(server, token).get("/me").refused("503.99")
     assert "is a known or trivial value" in admin.post(f"/users/{admin.user['id']}/api-keys", {"name": "None"}).refused("503.61").json["message"]
-
-
-def test_samples_of_the_documentation_are_no_secrets(make_server):
-    """authentication 80: no value that our pages show as an example can be a signing secret."""
-    from support.server import ROOT
-    import re
-
-    server = make_server()
-    pages = "\n".join(path.read_text(encoding="utf-8") for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-    samples = set(re.findall(r"keystore set \S+ .*?<<< *['\"]?([^'\"\s]{32,})", pages)) | set(re.findall(r"(?:echo|printf) '([^']{32,})' \| funcgate keystore set", pages))
-    for sample in samples:
-        done = subprocess.run([BINARY, "keystore", "set", SIGNING, "--data", str(server.data)], input=sample.encode(), capture_output=True, timeout=60, env=environment())
-        assert done.returncode == 7, sample
 
 
 def test_of_sixteen_parallel_set_ups_exactly_one_wins(make_server):

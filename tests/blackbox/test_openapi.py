@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
+from support.management import Management
 from support.resources import Resources
 from support.server import wait_until
 
@@ -171,7 +172,11 @@ def test_expiry(make_server):
 
 
 def test_access_signed_in(make_server):
-    """§18: [openapi] access = signed-in: nobody who only knows credentials of an API reads it."""
-    client = make_server(world(), config='[openapi]\naccess = "signed-in"\n').client
-    for headers in ({}, {"X-Shop-Token": SECRET}, {"Authorization": "Bearer a.b.c"}):
-        assert client.get("/openapi.json", headers).status in (401, 404)
+    """§18: [openapi] access = signed-in: a session or a management key, nobody who only knows credentials of an API."""
+    server = make_server(world(), config='[openapi]\naccess = "signed-in"\n')
+    server.client.get("/openapi.json").expect(503)  # nobody can be signed in before the set-up
+    person = Management.set_up(server)
+    for headers in ({}, {"X-Shop-Token": SECRET}, {"Authorization": "Bearer a.b.c"}, {"Cookie": "funcgate=wrong"}):
+        assert server.client.get("/openapi.json", headers).status == 401
+    document = server.client.get("/openapi.json", {"Cookie": person.cookie}).expect(200)
+    assert document.json["openapi"].startswith("3.1")

@@ -71,6 +71,9 @@ def respond(case: str): return RESPONSES[case]()
 def back(files):
     return DFF.RESP_FILE(files[0]['filePath'], download=False, headers={'X-Mine': 'yes'})
 
+@DFF.API('Send back what is new')
+def back_if_new(files): return DFF.RESP_FILE(files[0]['filePath'], allow_304=True)
+
 @DFF.API('A link out of the folder')
 def link(files):
     import os
@@ -123,6 +126,7 @@ def resources() -> Resources:
         made.api(name, f"results__main.{name}")
     made.api("dumps", "results__main.give", returnType="jsonDumps").api("boxed", "results__main.give", unbox=False)
     made.api("back", "results__main.back", acceptFiles=True).api("link", "results__main.link", acceptFiles=True)
+    made.api("back-if-new", "results__main.back_if_new", acceptFiles=True)
     made.api("hello", "results__probe.hello")
     return made
 
@@ -249,6 +253,20 @@ def test_allow_304(client):
     assert tag and first.text == "same"
     assert client.get("/api/v1/al/respond/s?case=not-modified", {"If-None-Match": tag}).expect(304).body == b""
     client.get("/api/v1/al/respond/s?case=not-modified", {"If-None-Match": '"other"'}).expect(200)
+
+
+def test_allow_304_of_a_file(client):
+    """§7: RESP_FILE has allow_304 too; a file of the call is told from another by its content."""
+    from support.wire import File
+
+    def send(content: bytes, tag: str | None = None):
+        return client.post("/api/v1/al/back-if-new/s", {"If-None-Match": tag} if tag else {}, parts=[File("f", "a.bin", content)])
+
+    first = send(b"content").expect(200)
+    tag = first.header("ETag")
+    assert tag and first.body == b"content"
+    assert send(b"content", tag).expect(304).body == b""
+    assert send(b"changed", tag).expect(200).body == b"changed"
 
 
 def test_file_of_the_call(client):

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <future>
 #include <mutex>
-#include <thread>
 
 #include "store/database.h"
 #include "store/migrations.h"
@@ -40,13 +39,7 @@ struct TasksTest : testing::Test {
   ~TasksTest() override {
     tasks.stop();
     // What has begun goes from thread to thread, a step a round, until nothing refers to the tasks any more.
-    for (int round = 0; round < 20; ++round) {
-      std::promise<void> worked, resumed;
-      EXPECT_TRUE(pool.submit([&] { worked.set_value(); }));
-      worked.get_future().wait();
-      io.post([&] { resumed.set_value(); });
-      resumed.get_future().wait();
-    }
+    for (int round = 0; round < 20; ++round) settle();
     io.stop();
   }
 
@@ -73,11 +66,19 @@ struct TasksTest : testing::Test {
     while (!condition()) {
       if (std::chrono::steady_clock::now() > until) return false;
       clock.advance_ms(step_ms);
-      io.post([] {});
-      std::this_thread::yield();
+      settle();
     }
     return true;
   }
+  // Both threads have done what they had to do: the clock of the test must not run away from real work.
+  void settle() {
+    std::promise<void> worked, resumed;
+    EXPECT_TRUE(pool.submit([&] { worked.set_value(); }));
+    worked.get_future().wait();
+    io.post([&] { resumed.set_value(); });
+    resumed.get_future().wait();
+  }
+
   test::TemporaryFolder folder;
   test::FakeClock clock;
   ServerSettings settings;
