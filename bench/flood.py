@@ -1,13 +1,15 @@
 #!/usr/bin/python3
-"""bench/flood.py parallel|names [--samples N] [--binary PATH]
+"""bench/flood.py parallel|keys|names [--samples N] [--binary PATH]
 
 What guessing costs others, and what it tells the one who guesses. Prints one JSON object per run; measures, promises nothing.
 
   parallel  200 distinct wrong Basic passwords at once, again and again, while cached users go on calling: the 99th percentile of
             their response times beside the idle one of the same run (wanted: below twice), and how much memory the hashes take
             (wanted: at most hash limit x 19 MiB)
+  keys      the same with API keys: 200 distinct wrong passwords at once, half at sign-in and half as Basic, while callers with a
+            key go on (wanted: 99th percentile below twice the idle one)
   names     response times of wrong passwords for names that exist, do not exist, are disabled or have expired, asked in turn, as
-            a first guess and again: medians and their distance (wanted: within 5 %). Basic and Digest.
+            a first guess and again: medians and their distance (wanted: within 5 %). Basic, Digest and sign-in.
 
 Needs build/release (script/build). Server and load share the machine: on two cores the load takes time
 from the server too, so that the ratio is an upper bound. Everything runs on loopback in a temporary folder.
@@ -31,7 +33,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PASSWORD = "a password of the bench"
+PASSWORD = "A password of the bench!"
 RESOURCES = """
 {kind: ScriptSet, metadata: {name: bench}, spec: {title: Bench, scripts: {main: {file: main.py}}, publish: true}}
 ---
@@ -56,6 +58,18 @@ spec:
 {kind: FuncApi, metadata: {name: basic}, spec: {funcId: bench__main.hello, apiAuthIds: [basic]}}
 ---
 {kind: FuncApi, metadata: {name: digest}, spec: {funcId: bench__main.hello, apiAuthIds: [digest]}}
+---
+{kind: FuncApi, metadata: {name: keyed}, spec: {funcId: bench__main.hello, apiAuthIds: [api-key]}}
+---
+{kind: Role, metadata: {name: Key users}, spec: {privileges: [Use API Key], userGroups: [Key users]}}
+---
+{kind: UserGroup, metadata: {name: Key users}, spec: {users: [mia]}}
+---
+{kind: User, metadata: {name: mia}, spec: {passwordFrom: {file: password}}}
+---
+{kind: User, metadata: {name: gone}, spec: {passwordFrom: {file: password}, enabled: false}}
+---
+{kind: PasswordPolicy, metadata: {name: default}, spec: {lockAfterFailures: 0}}
 """
 SCRIPT = """
 @DFF.API('A greeting')
@@ -63,9 +77,10 @@ def hello():
     return 'hello'
 """
 # Nobody is blocked: what is measured is the work, not its refusal.
-CONFIG = '[auth.throttle]\nexempt = ["127.0.0.0/8"]\n[limits]\nhash_concurrency = {hashes}\n'
+CONFIG = '[auth.throttle]\nexempt = ["127.0.0.0/8"]\n[identity]\nsign_in_failures_per_hour = 100000\n[limits]\nhash_concurrency = {hashes}\n'
 GUESSERS = 200
-BASIC, DIGEST = "/api/v1/func-api/basic/s", "/api/v1/func-api/digest/s"
+BASIC, DIGEST, KEYED = "/api/v1/func-api/basic/s", "/api/v1/func-api/digest/s", "/api/v1/func-api/keyed/s"
+MANAGEMENT = "/admin/api/v1"
 
 
 def basic(name: str, password: str) -> dict:
@@ -79,6 +94,8 @@ def start(folder: Path, binary: Path, hashes: int) -> tuple[subprocess.Popen, in
     (resources / "main.py").write_text(SCRIPT)
     (resources / "password").write_text(PASSWORD)
     (folder / "funcgate.toml").write_text(CONFIG.format(hashes=hashes))
+    subprocess.run([binary, "init", "--data", folder / "data", "--admin-login", "root", "--admin-password-file", resources / "password"], check=True,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
     log = folder / "log"
     with log.open("wb") as sink:
         server = subprocess.Popen([binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--config", folder / "funcgate.toml",
@@ -104,8 +121,14 @@ class Caller:
         self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def call(self, target: str, headers: dict) -> tuple[float, int, str]:
+        return self._timed("GET", target, None, headers)
+
+    def sign_in(self, login: str, password: str) -> tuple[float, int, str]:
+        return self._timed("POST", MANAGEMENT + "/session", json.dumps({"login": login, "password": password}), {"Content-Type": "application/json"})
+
+    def _timed(self, method: str, target: str, body: str | None, headers: dict) -> tuple[float, int, str]:
         begin = time.perf_counter()
-        self.connection.request("GET", target, headers=headers)
+        self.connection.request(method, target, body, headers)
         answer = self.connection.getresponse()
         answer.read()
         return time.perf_counter() - begin, answer.status, answer.headers.get("WWW-Authenticate", "")
@@ -129,28 +152,30 @@ def peak_kib(pid: int) -> int:
 
 # --- parallel
 
-def cached_times(port: int, samples: int, pause_s: float = 0.002) -> list[float]:
-    """Response times of a user who was verified before, at a steady pace."""
+def cached_times(port: int, samples: int, target: str = BASIC, headers: dict | None = None, pause_s: float = 0.002) -> list[float]:
+    """Response times of a caller who is known, at a steady pace; by default a Basic user who was verified before."""
     caller = Caller(port)
+    headers = headers or basic("mia", PASSWORD)
     times = []
     for _ in range(samples):
-        seconds, status, _ = caller.call(BASIC, basic("mia", PASSWORD))
+        seconds, status, _ = caller.call(target, headers)
         if status != 200:
-            sys.exit(f"bench/flood.py: a cached user got {status}")
+            sys.exit(f"bench/flood.py: a known caller got {status}")
         times.append(seconds)
         time.sleep(pause_s)
     caller.close()
     return times
 
 
-def guess(port: int, number: int, until, answers) -> None:
+def guess(port: int, number: int, until, answers, sign_in: bool) -> None:
     """One of the guessers. Each guess is a password of its own; addresses differ, so that the share per address does not end it."""
     caller = Caller(port, f"127.7.{number // 250}.{1 + number % 250}")
     count: dict[int, int] = {}
     tries = 0
     while not until.is_set():
         tries += 1
-        _, status, _ = caller.call(BASIC, basic("mia", f"wrong password {number} {tries}"))
+        word = f"wrong password {number} {tries}"
+        _, status, _ = caller.sign_in("mia", word) if sign_in else caller.call(BASIC, basic("mia", word))
         count[status] = count.get(status, 0) + 1
         if status == 503:
             until.wait(0.2)  # told to come back later; nobody gains by asking at once
@@ -158,31 +183,54 @@ def guess(port: int, number: int, until, answers) -> None:
     answers.put(count)
 
 
-def guessers(port: int, until, answers) -> None:
+def guessers(port: int, until, answers, half_sign_in: bool) -> None:
     """All of them, in a process of their own: the caller that is measured shall not wait for their interpreter."""
-    threads = [threading.Thread(target=guess, args=(port, number, until, answers)) for number in range(GUESSERS)]
+    threads = [threading.Thread(target=guess, args=(port, number, until, answers, half_sign_in and number % 2 == 0)) for number in range(GUESSERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
 
-def parallel(server: subprocess.Popen, port: int, samples: int, hashes: int) -> dict:
-    cached_times(port, 500)  # warm
+def make_key(port: int) -> str:
+    """A key of mia, made by the first administrator."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def call(method: str, path: str, body: dict, headers: dict, wanted: int):
+        connection.request(method, MANAGEMENT + path, json.dumps(body), {"Content-Type": "application/json", **headers})
+        answer = connection.getresponse()
+        text = answer.read()
+        if answer.status != wanted:
+            sys.exit(f"bench/flood.py: {method} {path} was answered {answer.status}: {text[:500]!r}")
+        return json.loads(text)["data"], answer.headers.get("Set-Cookie", "").split(";")[0]
+
+    _, cookie = call("POST", "/session", {"login": "root", "password": PASSWORD}, {}, 200)
+    session, _ = call("GET", "/session", {}, {"Cookie": cookie}, 200)
+    headers = {"Cookie": cookie, "X-CSRF-Token": session["csrfToken"]}
+    users, _ = call("GET", "/users?login=mia", {}, headers, 200)
+    made, _ = call("POST", f"/users/{users[0]['id']}/api-keys", {"name": "Bench"}, headers, 201)
+    connection.close()
+    return made["token"]
+
+
+def parallel(server: subprocess.Popen, port: int, samples: int, hashes: int, token: str | None = None) -> dict:
+    """With `token`: a caller with this key is measured, and half of the guessers try to sign in."""
+    known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
+    cached_times(port, 500, *known)  # warm
     before_kib = peak_kib(server.pid)
-    idle = cached_times(port, samples)
+    idle = cached_times(port, samples, *known)
     until, answers = multiprocessing.Event(), multiprocessing.Queue()
-    others = multiprocessing.Process(target=guessers, args=(port, until, answers))
+    others = multiprocessing.Process(target=guessers, args=(port, until, answers, token is not None))
     others.start()
     time.sleep(1.0)
-    flooded = cached_times(port, samples)
+    flooded = cached_times(port, samples, *known)
     until.set()
     counts: dict[int, int] = {}
     for _ in range(GUESSERS):
         for status, count in answers.get(timeout=60).items():
             counts[status] = counts.get(status, 0) + count
     others.join()
-    idle_again = cached_times(port, samples)
+    idle_again = cached_times(port, samples, *known)
     return {
         "idle": milliseconds(idle), "flooded": milliseconds(flooded), "idle_again": milliseconds(idle_again),
         "p99_ratio": round(percentile(flooded, 0.99) / percentile(idle + idle_again, 0.99), 2), "wanted_p99_ratio_below": 2,
@@ -203,14 +251,13 @@ def digest_header(challenge: str, name: str, password: str, count: int) -> dict:
                              f'nc={count:08x}, cnonce="{cnonce}", response="{response}"'}
 
 
-def compare(port: int, target: str, headers_of, samples: int) -> dict:
-    """Times of each kind of name, asked in turn so that drift hits all alike."""
-    kinds = ("mia", "nobody", "gone", "past")
+def compare(port: int, ask, samples: int, kinds: tuple[str, ...] = ("mia", "nobody", "gone", "past")) -> dict:
+    """Times of each kind of name, asked in turn so that drift hits all alike. `ask(caller, kind, number)` is one wrong attempt."""
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     caller = Caller(port)
     for number in range(samples + samples // 10):
-        for kind in kinds[number % 4:] + kinds[:number % 4]:
-            seconds, status, _ = caller.call(target, headers_of(kind, number))
+        for kind in kinds[number % len(kinds):] + kinds[:number % len(kinds)]:
+            seconds, status, _ = ask(caller, kind, number)
             if status != 401:
                 sys.exit(f"bench/flood.py: {kind} got {status}")
             if number >= samples // 10:  # the first tenth warms up
@@ -227,15 +274,17 @@ def names(port: int, samples: int) -> dict:
     caller.close()
     return {
         # A new password each time: nothing of it can be remembered.
-        "basic_cold": compare(port, BASIC, lambda name, number: basic(name, f"wrong password {number}"), samples),
-        "basic_warm": compare(port, BASIC, lambda name, number: basic(name, "the same wrong password"), samples),
-        "digest": compare(port, DIGEST, lambda name, number: digest_header(challenge, name, f"wrong password {number}", number + 1), samples),
+        "basic_cold": compare(port, lambda caller, name, number: caller.call(BASIC, basic(name, f"wrong password {number}")), samples),
+        "basic_warm": compare(port, lambda caller, name, number: caller.call(BASIC, basic(name, "the same wrong password")), samples),
+        "digest": compare(port, lambda caller, name, number: caller.call(
+            DIGEST, digest_header(challenge, name, f"wrong password {number}", number + 1)), samples),
+        "sign_in": compare(port, lambda caller, name, number: caller.sign_in(name, f"wrong password {number}"), samples, ("mia", "nobody", "gone")),
     }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/flood.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["parallel", "names"])
+    parser.add_argument("what", choices=["parallel", "keys", "names"])
     parser.add_argument("--samples", type=int, default=2000, help="calls per figure")
     parser.add_argument("--hashes", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="password hashes at a time")
     parser.add_argument("--binary", type=Path, default=Path(os.environ.get("FUNCGATE_BIN", ROOT / "build/release/bin/funcgate")))
@@ -247,7 +296,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="funcgate-flood-") as name:
         server, port = start(Path(name), options.binary, options.hashes)
         try:
-            figures = parallel(server, port, options.samples, options.hashes) if options.what == "parallel" else names(port, options.samples)
+            if options.what == "names":
+                figures = names(port, options.samples)
+            else:
+                figures = parallel(server, port, options.samples, options.hashes, make_key(port) if options.what == "keys" else None)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)

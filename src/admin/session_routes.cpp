@@ -83,7 +83,7 @@ Answer set_up(Context& context) {
   Sessions& sessions = context.services.sessions;
   if (!sessions.setup_pending()) {
     // Who came before it was done has lost a race; who comes later finds nothing.
-    if (context.request.received_ms <= sessions.setup_done_at_ms()) return conflict("Set-up was done by another call");
+    if (context.request.received_ms < sessions.setup_done_at_ms()) return conflict("Set-up was done by another call");
     return not_found("address", "/setup");
   }
   if (!may_use_session(context)) return plain_http();

@@ -208,6 +208,8 @@ int serve(const CommonOptions& common, const ServeOptions& options) {
     const int code = print_report(common, service::to_json(*applied), false);
     if (code != kDone) end(code);
   }
+  // This thread waits for signals from here on: nothing would overwrite what reading the documents left behind.
+  base::wipe_stack();
   std::fflush(stdout);
   auto served = (*instance)->serve(listen);
   // Records and databases are written. Calls that the deadline cut off still hold frames and buffers: the kernel takes them.

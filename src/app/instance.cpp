@@ -283,7 +283,10 @@ base::Status Instance::make_services() {
   make_scheme_factory();
   hashes_ = std::make_unique<auth::HashGate>(
       hash_gate_settings(config_.server.limits),
-      [this](std::string_view password, std::string_view phc) { return verify_under_any_pepper(*keystore_, password, phc); });
+      [this, places = plane_->hash_places()](std::string_view password, std::string_view phc) {
+        const HashPlaces::Hold hold(*places);
+        return verify_under_any_pepper(*keystore_, password, phc);
+      });
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);
   uploads_ = std::make_unique<service::UploadQuota>(config_.server.limits.upload_quota_bytes, *pool_);

@@ -56,6 +56,7 @@ class Management {
   service::IdentityService& identity() { return identity_; }
   domain::IdentityStore& identity_store() { return identity_store_; }
   service::PasswordHashing& hashing() { return hashing_; }
+  const std::shared_ptr<HashPlaces>& hash_places() const { return hashing_.places(); }
   service::Sessions& sessions() { return *sessions_; }
   service::KeystorePort& keystore() { return keystore_; }
   KeystoreControl& keystore_control() { return keystore_control_; }

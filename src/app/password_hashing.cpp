@@ -108,6 +108,7 @@ Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::str
   TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
   const Place place(*this, address.network());
   if (!place.got()) return overload();
+  const HashPlaces::Hold hold(*places_);
   if (phc.empty()) {
     TRY(const std::string nobody, dummy(current));
     std::ignore = crypto::verify_password(current, password, nobody);  // for the time it takes
@@ -128,6 +129,7 @@ Result<service::PasswordHashing::Hashed> KeystorePasswordHashing::hash(std::stri
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
   const Place place(*this, domain::Address());
   if (!place.got()) return overload();
+  const HashPlaces::Hold hold(*places_);
   TRY(std::string phc, crypto::hash_password(pepper, password, cost_));
   return Hashed{std::move(phc), crypto::key_id(pepper)};
 }

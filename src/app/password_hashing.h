@@ -5,9 +5,11 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <string>
 
+#include "app/hash_places.h"
 #include "auth/hash_gate.h"
 #include "crypto/password_hash.h"
 #include "domain/limits.h"
@@ -28,7 +30,10 @@ class KeystorePasswordHashing final : public service::PasswordHashing {
  public:
   // At most `gate.concurrency` hashes at a time; others wait in the order they came, a few of each client network.
   KeystorePasswordHashing(const keystore::Keystore& keystore, crypto::PasswordCost cost, auth::HashGateSettings gate)
-      : keystore_(keystore), cost_(cost), gate_(gate) {}
+      : keystore_(keystore), cost_(cost), gate_(gate), places_(std::make_shared<HashPlaces>(gate.concurrency)) {}
+
+  // Whoever else computes password hashes holds one of these meanwhile.
+  const std::shared_ptr<HashPlaces>& places() const { return places_; }
 
   // `pepper_kid` empty: every pepper is tried, the current one first.
   base::Result<bool> verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
@@ -51,6 +56,7 @@ class KeystorePasswordHashing final : public service::PasswordHashing {
   const keystore::Keystore& keystore_;
   const crypto::PasswordCost cost_;
   const auth::HashGateSettings gate_;
+  const std::shared_ptr<HashPlaces> places_;
   std::mutex mutex_;
   // guarded by mutex_
   std::size_t running_ = 0;

@@ -1,7 +1,7 @@
 #include "base/secret.h"
 
+#include <array>
 #include <cstring>
-
 
 namespace funcgate::base {
 
@@ -12,6 +12,11 @@ bool constant_time_equal(std::string_view a, std::string_view b) {
     difference = static_cast<unsigned char>(difference | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
   }
   return difference == 0;
+}
+
+[[gnu::noinline]] void wipe_stack() {
+  std::array<char, 128 << 10> below;
+  ::explicit_bzero(below.data(), below.size());
 }
 
 void wipe(std::string& text) {

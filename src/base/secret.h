@@ -15,6 +15,8 @@ bool constant_time_equal(std::string_view a, std::string_view b);
 
 // Overwrites `text` in a way the compiler must keep, then empties it.
 void wipe(std::string& text);
+// Overwrites what calls that have returned left on the stack of this thread, 128 KiB deep: libraries copy what they are given.
+void wipe_stack();
 
 class SecretString {
  public:

@@ -18,8 +18,8 @@ namespace funcgate::domain {
   X(UseApiKey, "Use API Key", "Keys", true, "", "Owning an API key that is accepted; by itself it permits no call")             \
   X(GenerateOwnApiKey, "Generate Own API Key", "Keys", false, "D", "Making and revoking one's own API keys")                    \
   X(AdministerUsers, "Administer Users, User Groups and Roles", "Identity", false, "A",                                         \
-    "Changing users, groups, roles, the password policy, sessions, and keys of anyone")                                         \
-  X(ViewUsers, "View Users, User Groups and Roles", "Identity", false, "AU", "Reading users, groups, roles, keys and privileges") \
+    "Changing users, groups, roles, the password policy, sessions, and keys of anyone")                                        \
+  X(ViewUsers, "View Users, User Groups and Roles", "Identity", false, "AU", "Reading users, groups, roles and keys")            \
   X(AdministerApplicationRoles, "Administer Application Roles", "Identity", true, "A", "Changing roles of one application")      \
   X(ViewAuditTrail, "View Audit Trail", "Audit", false, "AU", "Reading and verifying the audit trail")                          \
   X(AdministerServer, "Administer Server", "Server", false, "A", "Settings, keystore, nodes, audit checkpoints")                \

@@ -92,6 +92,7 @@ def test_intact_streams_are_told_with_their_number_of_records(data):
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_one_changed_character_in_any_column_names_the_record(data, column):
+    """authentication 83, I8: any character of any column: the record is named."""
     row = rows(data)[6]
     tamper(data, f"UPDATE audit_entries SET {column} = ? WHERE sequence = 7", changed(row[column]))
     assert verify(data, expect=1).splitlines()[0] == "stream admin, record 7: hash mismatch"
@@ -112,6 +113,7 @@ def test_one_changed_byte_of_the_file_inside_a_record_is_found(data, place):
 
 
 def test_a_removed_record_is_missing(data):
+    """authentication 83, I8: a gap is found."""
     tamper(data, "DELETE FROM audit_entries WHERE sequence = 5")
     assert "stream admin, record 5: record missing" in verify(data, expect=1)
 
@@ -122,12 +124,14 @@ def test_a_removed_beginning_that_nobody_announced_is_missing(data):
 
 
 def test_exchanged_records_are_out_of_order(data):
+    """authentication 83, I8: so is another order."""
     for old, new in ((3, 1_000_003), (6, 3), (1_000_003, 6)):
         tamper(data, "UPDATE audit_entries SET sequence = ? WHERE sequence = ?", new, old)
     assert "stream admin, record 3: order" in verify(data, expect=1)
 
 
 def test_an_inserted_record_does_not_fit(data):
+    """authentication 83, I8: and a record that somebody added."""
     last = rows(data)[-1]
     document = json.loads(last["document"])
     document["seq"] = last["sequence"] + 1

@@ -114,7 +114,8 @@ def use_keys(watched: Watched, admin: Management) -> str:
     for name in ("keyed", "chatty", "later"):
         for value in (token, f"Bearer {token}", token[:-3] + "AAA", f"Basic {token}", f"{token} {token}"):
             keep(f"call of {name}", client.get(target.format(name), [("Authorization", value)]))
-    keep("query", client.get(target.format("keyed") + f"?token={token}&key={IN_QUERY}"))
+    # The envelope repeats the URL to whoever sent it; nothing else may.
+    keep("query", client.get(target.format("keyed") + f"?token={token}&key={IN_QUERY}"), token, IN_QUERY)
     keep("body", client.post(target.format("keyed"), json={"token": token, "authorization": IN_BODY}))
     keep("cookie", client.get(target.format("keyed"), [("Cookie", f"token={token}; {admin.cookie}")]))
     keep("two headers", client.get(target.format("keyed"), [("Authorization", token), ("Authorization", admin.csrf)]))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import json
-import subprocess
 import time
 
 import pytest
 
+from support.keys import ALIAS as SIGNING, SECRET, packed, set_secret, signed, signed_again, unpacked
+from support.keytool import Keytool
 from support.management import PASSWORD, Management, body_without_times
 from support.resources import PROBE, Resources
-from support.server import BINARY, Server, command, environment
+from support.server import Server, command
 from support.wire import Answer
 
-SIGNING = "phixflow-api-key"
-SECRET = b"a-signing-secret-that-this-test-knows-0815"
 CALL = "/api/v1/func-api/keyed"
 
 
@@ -26,27 +24,9 @@ def resources() -> Resources:
     return made.api("open", "demo__probe.see", methods=["GET"])
 
 
-def set_secret(server: Server, value: bytes) -> None:
-    done = subprocess.run([BINARY, "keystore", "set", SIGNING, "--data", str(server.data)], input=value, capture_output=True, timeout=60, env=environment())
-    assert done.returncode == 0, done.stderr
-
-
-def packed(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def unpacked(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
-def signed(head: bytes, claims: bytes, secret: bytes = SECRET, digest: str = "sha256") -> str:
-    text = f"{packed(head)}.{packed(claims)}"
-    return f"{text}.{packed(hmac.new(secret, text.encode(), digest).digest())}"
-
-
 @pytest.fixture(scope="module")
 def admin(server) -> Management:
-    set_secret(server, SECRET)
+    set_secret(server)
     return Management.set_up(server)
 
 
@@ -87,7 +67,7 @@ def test_what_this_module_signs_is_accepted_where_it_says_the_truth(server, toke
     assert head == {"alg": "HS256", "typ": "JWT", "kid": hmac.new(SECRET, b"funcgate kid v1", "sha256").hexdigest()[:16]}
     assert set(claims) == {"iss", "sub", "jti", "iat", "aud"}
     call(server, token).expect(200)
-    call(server, signed(json.dumps(head).encode(), json.dumps(claims, indent=1).encode())).expect(200)
+    call(server, signed_again(token)).expect(200)
 
 
 # --- heads
@@ -247,7 +227,7 @@ def test_a_key_of_published_apis_is_none_of_the_management_and_reverse(server, a
 def test_keys_of_another_instance(server, make_server, parts, refusal):
     """authentication 68: the same secret, the same login and the same names on another instance: its keys are refused here, ours there."""
     other = make_server(resources())
-    set_secret(other, SECRET)
+    set_secret(other)
     theirs = Management.set_up(other)
     foreign = theirs.key(theirs.key_owner("apiagent")["user"], "Genuine")[1]
     call(other, foreign).expect(200)
@@ -296,8 +276,6 @@ def test_a_missing_secret_accepts_nobody_and_says_what_to_do(make_server):
 
 def test_a_short_secret_signs_nothing(tmp_path):
     """authentication 67: 31 bytes are told with alias and remedy; with such a secret no token is made and none accepted."""
-    from support.keytool import Keytool
-
     server = Server(tmp_path / "server")
     assert command("keystore", "create", "--data", server.data).returncode == 0
     keytool, short = Keytool(server.data), "31-bytes-of-a-signing-secret-ab"

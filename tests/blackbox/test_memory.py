@@ -9,6 +9,8 @@ import pytest
 
 from support.credentials import basic, traces
 from support.digest import DigestClient
+from support.keys import set_secret, signed_again
+from support.management import Management, api
 from support.memory import can_read, peak_kib, search
 from support.resources import PROBE, Resources
 from support.server import wait_until
@@ -19,6 +21,7 @@ TARGET = "/api/v1/func-api/{}/s"
 PASSWORD, DIGEST_PASSWORD = "canary-heap-basic-5101-password", "canary-heap-digest-5102-password"
 FIELD, QUERY_FIELD, BODY_FIELD = "canary-heap-header-5103", "canary-heap-query-5104", "canary-heap-body-5105"
 LEFT = "canary-heap-left-5107"
+MANAGEMENT = "Canary-heap-5109-management"
 
 
 def resources() -> Resources:
@@ -33,6 +36,7 @@ def badge():
     made.func_auth("badge", "probe__main.badge").func_auth("remembered", "probe__main.badge", credentialFields=[{"location": "header", "name": "X-Badge"}], cacheTtl=60)
     for name in ("staff", "stock", "tokens", "badge", "remembered"):
         made.api(name, "probe__main.echo", name, methods=["GET", "POST"], acceptFiles=True)
+    made.api("keyed", "probe__main.echo", "api-key", methods=["GET", "POST"])
     return made.api("open", "probe__main.hello").api("later", "probe__main.echo", "tokens", execMode="async", recordDetail=True)
 
 
@@ -169,6 +173,48 @@ def test_nothing_is_left_of_digest(readable):
     expect_gone(readable, DIGEST_PASSWORD, "Digest")
 
 
+@pytest.fixture(scope="module")
+def administrator(readable) -> Management:
+    """The administrator of the module's server, whose password was MANAGEMENT."""
+    return Management.set_up(readable, password=MANAGEMENT)
+
+
+def test_nothing_is_left_of_an_api_key(readable, administrator):
+    """authentication 39: of the calls that bring a key, right or wrong, its signature is not left."""
+    set_secret(readable)
+    token = signed_again(administrator.key(administrator.key_owner("apiagent")["user"], "Key")[1])
+    signature = token.rsplit(".", 1)[1]
+    with readable.client.connect() as connection:
+        for value, status in ((token, 200), (f"Bearer {token}", 200), (f"bearer {token}", 200), (token[:-44] + "A" + token[-43:], 401), (f"Basic {token}", 401)):
+            connection.send(request_bytes("GET", TARGET.format("keyed"), {"Authorization": value}) * 2)
+            for _ in range(2):
+                connection.read().expect(status)
+            expect_gone(readable, signature, "a call, the connection stays open")
+    readable.client.get(TARGET.format("keyed"), {"Cookie": f"token={token}"}).expect(401)
+    expect_gone(readable, signature, "another place")
+
+
+def test_nothing_is_left_of_a_sign_in(readable, administrator):
+    """authentication 39: the password of a person, right and wrong, and what the session is known by: only its hash stays."""
+    expect_gone(readable, MANAGEMENT, "set-up and sign-in")
+    api(readable.client, "POST", "/session", json={"login": "root", "password": MANAGEMENT + "-wrong"}).expect(401)
+    api(readable.client, "POST", "/session", json={"login": MANAGEMENT + "-as-name", "password": "x"}).expect(401)
+    expect_gone(readable, MANAGEMENT + "-wrong", "a wrong password")
+    administrator.get("/me").expect(200)
+    expect_gone(readable, administrator.cookie.split("=", 1)[1], "a cookie")
+    user = administrator.create("/users", login="somebody", password=MANAGEMENT + "-first")
+    administrator.put(f"/users/{user}/password", {"password": MANAGEMENT + "-other"}).expect(204)
+    expect_gone(readable, MANAGEMENT + "-first", "a user that was made")
+    expect_gone(readable, MANAGEMENT + "-other", "a password that was set")
+
+
+def test_nothing_is_left_of_a_secret_key(readable, administrator):
+    """authentication 39: what outgoing calls will need is sealed at once."""
+    secret = administrator.create("/secret-keys", name="APIKey", owner={"kind": "action", "application": "A", "flow": "F", "action": "a"})
+    administrator.put(f"/secret-keys/{secret}/secret", {"secret": "canary-heap-secretkey-5110"}).expect(204)
+    expect_gone(readable, "canary-heap-secretkey-5110", "a secret key")
+
+
 def test_nothing_is_left_of_a_caller_who_left(readable):
     """authentication 39: a caller who hangs up in the middle of a hash leaves no password behind."""
     for _ in range(5):
@@ -217,3 +263,29 @@ def test_memory_of_hashes_is_bounded(make_server):
     grown = peak_kib(server.process.pid) - before
     assert grown <= CONCURRENCY * HASH_KIB + ALLOWANCE_KIB, f"grown by {grown} KiB"
     assert grown >= HASH_KIB // 2, f"grown by {grown} KiB only: no hash was computed, so nothing was measured"
+
+
+def test_memory_of_hashes_is_shared_with_sign_in(make_server):
+    """authentication 35, identity I9: 100 wrong passwords at sign-in and 100 as Basic at once take no more than one of them alone; keys are answered meanwhile."""
+    server = make_server(resources(), f"[limits]\nhash_concurrency = {CONCURRENCY}\n")
+    administrator = Management.set_up(server)
+    token = administrator.key(administrator.key_owner("apiagent")["user"], "Key")[1]
+    client = server.client
+    with ThreadPoolExecutor(50) as pool:
+        list(pool.map(lambda _: client.get(TARGET.format("keyed"), {"Authorization": token}).expect(200), range(200)))
+    before = peak_kib(server.process.pid)
+    connections = [client.connect() for _ in range(200)]
+    for number, connection in enumerate(connections):
+        if number % 2:
+            body = json.dumps({"login": "root", "password": f"wrong password {number}"}).encode()
+            host = f"127.0.0.1:{server.port}"
+            connection.send(request_bytes("POST", "/admin/api/v1/session", {"Content-Type": "application/json"}, body, host=host))
+        else:
+            connection.send(request_bytes("GET", TARGET.format("staff"), basic("mia", f"wrong password {number}")))
+    for _ in range(20):
+        client.get(TARGET.format("keyed"), {"Authorization": token}).expect(200)
+    answers = [connection.read() for connection in connections]
+    assert {answer.error for answer in answers} <= {"401.99", "401.14", "503.99", "503.61", "429.47", "503.1"}, {answer.error for answer in answers}
+    assert {401} <= {answer.status for answer in answers[::2]} and {401} <= {answer.status for answer in answers[1::2]}
+    grown = peak_kib(server.process.pid) - before
+    assert grown <= CONCURRENCY * HASH_KIB + ALLOWANCE_KIB, f"grown by {grown} KiB"

@@ -1,7 +1,9 @@
 """Asynchronous calls (function-apis §11, statement 84)."""
 
 import base64
+import contextlib
 import re
+import sqlite3
 import time
 
 import pytest
@@ -245,6 +247,20 @@ def test_started_functions(client):
     """function-apis §13: DFF.FUNC starts a task of a decorated function."""
     assert client.get("/api/v1/func-api/parent/s").expect(200).text.startswith("task-")
     wait_until(lambda: client.get("/api/v1/func-api/marked/s?mark=child").json == 1, "the child task ran", 20, 0.2)
+
+
+def test_expired_values_do_not_stay_in_the_database(make_server):
+    """Values of DFF.STORE whose time is over are removed beside the outdated tasks, though nobody asks for them again."""
+    script = "@DFF.API('Keep')\ndef keep():\n    DFF.STORE.set('brief', 1, expire=1)\n    DFF.STORE.set('lasting', 1)\n    return 'kept'\n"
+    server = make_server(Resources().scripts("values", main=script).api("keep", "values__main.keep"))
+    assert server.client.get("/api/v1/al/keep/s").expect(200).text == "kept"
+
+    def keys():
+        with contextlib.closing(sqlite3.connect(server.data / "funcgate.db", timeout=20)) as database:
+            return {key for (key,) in database.execute("SELECT key FROM stored_values")}
+
+    assert "lasting" in keys()
+    wait_until(lambda: keys() == {"lasting"}, "the expired value is removed", 20, 0.2)
 
 
 def test_tasks_survive_a_restart(make_server):
