@@ -164,7 +164,8 @@ Status Management::open_api(ApiParts parts) {
                                       .setup_done = [this] { remove_setup_file(); }});
   router_ = std::make_unique<admin::Router>(*services_);
   pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
-  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax);
+  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax,
+                                                      base::BlockingPool::Priority::Background);
   edge_ = std::make_unique<http::AdminEdge>(*router_, http::AdminEdge::Pools{*pool_, *sign_in_pool_}, parts_.config.server);
   return base::kDone;
 }

@@ -35,7 +35,8 @@ PasswordVerifier argon2_verifier(base::SecretString pepper) {
 HashGate::HashGate(HashGateSettings settings, PasswordVerifier verify)
     : settings_(settings),
       verify_(std::move(verify)),
-      pool_(std::make_unique<base::BlockingPool>("funcgate-hash", settings.concurrency, settings.concurrency)) {
+      pool_(std::make_unique<base::BlockingPool>("funcgate-hash", settings.concurrency, settings.concurrency,
+                                                 base::BlockingPool::Priority::Background)) {
   CHECK(settings_.concurrency > 0);
 }
 

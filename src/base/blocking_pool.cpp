@@ -1,6 +1,8 @@
 #include "base/blocking_pool.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <exception>
 
@@ -9,10 +11,17 @@
 
 namespace funcgate::base {
 
-BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max) : queue_max_(queue_max) {
+namespace {
+constexpr int kBackgroundNice = 10;
+}
+
+BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority)
+    : queue_max_(queue_max) {
   for (std::size_t i = 0; i < threads; ++i) {
-    threads_.emplace_back([this, name] {
+    threads_.emplace_back([this, name, priority] {
       pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
+      // Of this thread alone, as Linux has it. If it is refused the work is done all the same.
+      if (priority == Priority::Background) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice);
       work();
     });
   }

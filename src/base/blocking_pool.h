@@ -16,7 +16,10 @@ namespace funcgate::base {
 
 class BlockingPool {
  public:
-  BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max);
+  // Background: threads that get out of the way of all others when the processors are busy, for work that costs much time of
+  // them and that strangers can ask for, like hashing passwords.
+  enum class Priority { Normal, Background };
+  BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority = Priority::Normal);
   // Runs what is queued, then joins.
   ~BlockingPool();
 

@@ -184,7 +184,10 @@ class AdminEdge::SignInPlace {
 
 base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request) {
   std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
-    return router_.handle(request);
+    admin::Answer answer = router_.handle(request);
+    // Passwords and tokens went through here, and this thread may wait for long.
+    base::wipe_stack();
+    return answer;
   };
   base::BlockingPool& pool = signs_in(request) ? pools_.sign_in : pools_.management;
   base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pool, io, work);

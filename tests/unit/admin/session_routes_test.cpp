@@ -36,7 +36,7 @@ TEST_F(SessionRoutes, UntilSetUpIsDoneNothingElseAnswers) {
   admin::Request later = request(Method::Post, "/setup", body);
   later.received_ms = clock.wall_ms();
   EXPECT_THAT(router->handle(later), IsRefused(Fault::NotFound));
-  later.received_ms = clock.wall_ms() - 5;
+  later.received_ms = clock.wall_ms() - 6;
   EXPECT_THAT(router->handle(later), IsRefused(Fault::Conflict)) << "it came before the other was done";
 }
 
