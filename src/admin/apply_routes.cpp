@@ -55,6 +55,19 @@ std::optional<Answer> missing_privilege(const Context& context, const service::B
   return std::nullopt;
 }
 
+// What pruning removes is in no document: only the plan knows it.
+base::Status permit_removals(const Context& context, const service::ApplyResult& plan) {
+  for (const service::ObjectResult& object : plan.objects) {
+    if (object.outcome != service::ObjectOutcome::Pruned) continue;
+    for (const KindPrivilege& entry : kKindPrivileges) {
+      if (entry.kind != service::kind_name(object.kind) || context.holds(entry.privilege)) continue;
+      return base::Error{
+          base::Code::PermissionDenied, fmt::format("Privilege \"{}\" is required", domain::privilege_name(entry.privilege)), {}};
+    }
+  }
+  return base::kDone;
+}
+
 // Documents that came without a folder: what they refer to by file or environment variable is on another machine.
 service::Bundle bundle_of_yaml(std::string_view text, std::vector<base::Finding>& findings) {
   std::vector<service::YamlProblem> problems;
@@ -98,6 +111,7 @@ Answer apply(Context& context, bool dry_run) {
   options.dry_run = dry_run || options.dry_run;
   options.prune = context.parameter("prune") == "true";
   if (const std::string_view set = context.parameter("set"); !set.empty()) options.set = set;
+  options.permit = [&context](const service::ApplyResult& plan) { return permit_removals(context, plan); };
   const auto result =
       options.dry_run ? context.services.resources.diff(*bundle, options) : context.services.resources.apply(*bundle, options);
   if (!result.ok()) return from_error(result.error());

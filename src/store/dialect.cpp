@@ -42,6 +42,61 @@ void open_reader(soci::session& session, const std::string& path, std::chrono::m
   session << "PRAGMA query_only = ON";
 }
 
+void open_existing(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
+  // SQLite would make what is missing.
+  base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) throw soci::sqlite3_soci_error("cannot open " + path + ": " + base::errno_text(errno), SQLITE_CANTOPEN);
+  file.reset();
+  connect(session, path, busy_timeout);
+}
+
+namespace {
+
+int ask(void* go_on) { return (*static_cast<const GoOn*>(go_on))() ? 0 : 1; }
+
+// While it lives, long statements of the session ask whether to go on.
+class Asking {
+ public:
+  Asking(soci::session& session, const GoOn& go_on)
+      : connection_(static_cast<soci::sqlite3_session_backend*>(session.get_backend())->conn_) {
+    constexpr int kInstructions = 20'000;  // some milliseconds
+    // The library hands the address back unchanged.
+    if (go_on) sqlite_api::sqlite3_progress_handler(connection_, kInstructions, ask, const_cast<GoOn*>(&go_on));
+  }
+  ~Asking() { sqlite_api::sqlite3_progress_handler(connection_, 0, nullptr, nullptr); }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+ private:
+  sqlite_api::sqlite3* connection_;
+};
+
+}  // namespace
+
+void copy_to(soci::session& session, const std::string& target, const GoOn& go_on) {
+  const Asking asking(session, go_on);
+  session << "VACUUM INTO :target", soci::use(target);
+}
+
+std::string integrity_problem(soci::session& session, const GoOn& go_on) {
+  const Asking asking(session, go_on);
+  std::string problem;
+  session << "PRAGMA integrity_check(1)", soci::into(problem);
+  return problem == "ok" ? std::string() : problem;
+}
+
+bool has_table(soci::session& session, const std::string& name) {
+  int found = 0;
+  session << "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = :name", soci::use(name), soci::into(found);
+  return found > 0;
+}
+
+std::string json_without(std::string_view column, std::initializer_list<std::string_view> paths) {
+  std::string arguments;
+  for (const std::string_view path : paths) arguments += fmt::format(", '$.{}'", path);
+  return fmt::format("CASE WHEN json_valid({0}) THEN json_remove({0}{1}) ELSE {0} END", column, arguments);
+}
+
 void roll_back(soci::session& session) noexcept {
   try {
     session << "ROLLBACK";
@@ -84,6 +139,7 @@ base::Error translate_exception(std::string_view what) {
       case SQLITE_CANTOPEN: return error(Code::FailedPrecondition, "the database file cannot be opened for writing", detail);
       case SQLITE_TOOBIG: return error(Code::PayloadTooLarge, "a value is too large", detail);
       case SQLITE_CONSTRAINT: return error(Code::Conflict, "it conflicts with what is stored", detail);
+      case SQLITE_INTERRUPT: return error(Code::Cancelled, "it was interrupted", detail);
       case SQLITE_NOMEM: return error(Code::Unavailable, "no memory is left", detail);
       default: return error(Code::Internal, "the database refused the statement", detail);
     }

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <exception>
+#include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -27,8 +29,23 @@ inline constexpr const char* kBeginRead = "BEGIN DEFERRED";
 void open_writer(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 
+// Connects to a file that exists, of whatever schema, and leaves it as it is.
+void open_existing(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
+
+// Asked now and then during long work; false ends it with SQLITE_INTERRUPT.
+using GoOn = std::function<bool()>;
+// Writes one consistent state of the database, without its free pages, to `target`: an empty file. Writers go on meanwhile.
+void copy_to(soci::session& session, const std::string& target, const GoOn& go_on);
+// What is wrong with the pages and indexes of the database, empty if nothing. Reads all of it.
+std::string integrity_problem(soci::session& session, const GoOn& go_on);
+bool has_table(soci::session& session, const std::string& name);
+
 // Compares with a pattern of % and _, ASCII case ignored.
 inline constexpr const char* kLikeIgnoringCase = "LIKE";
+
+// An expression: the JSON text of `column` without the members at `paths` ("caller.attributes"). Text that is no JSON stays as
+// it is: whoever reads it reports that.
+std::string json_without(std::string_view column, std::initializer_list<std::string_view> paths);
 
 // Ends the transaction. Never throws: the first error is the one worth telling.
 void roll_back(soci::session& session) noexcept;

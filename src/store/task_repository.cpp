@@ -22,9 +22,7 @@ constexpr std::size_t kPrunedAtOnceMax = 1000;
 // What the column api_id holds for a task without an API: this and its function. No id contains a blank.
 constexpr std::string_view kFunctionMark = "func ";
 
-std::string bound_of(const Task& task) {
-  return task.api_id.empty() ? std::string(kFunctionMark) + task.func_id : task.api_id;
-}
+std::string bound_of(const Task& task) { return task.api_id.empty() ? std::string(kFunctionMark) + task.func_id : task.api_id; }
 
 // The members that never change after insert().
 std::string document_of(const Task& task) {
@@ -120,9 +118,13 @@ Status read_document(const std::string& document, const std::string& outcome, Ta
   return base::kDone;
 }
 
-constexpr std::string_view kColumns =
-    "id, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, result_ttl_s, attempts, retry_on_crash, folder, "
-    "document, outcome";
+// `document`: the column, or an expression that holds a part of it.
+std::string columns(std::string_view document = "document") {
+  return fmt::format(
+      "id, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, result_ttl_s, attempts, retry_on_crash, "
+      "folder, {}, outcome",
+      document);
+}
 
 struct TaskRow {
   Task task;
@@ -130,7 +132,7 @@ struct TaskRow {
   std::int64_t start_time_ms = 0, end_time_ms = 0;
   int retry_on_crash = 0;
 
-  // Binds the columns of kColumns in their order.
+  // Binds the columns of columns() in their order.
   template <class Statement>
   auto bind(Statement&& statement) {
     return (std::forward<Statement>(statement), soci::into(task.id), soci::into(task.api_id), soci::into(status_name),
@@ -156,7 +158,7 @@ struct TaskRow {
 Result<Task> fetch(soci::session& session, const std::string& id) {
   TaskRow row;
   soci::statement statement =
-      row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE id = :id", kColumns), soci::use(id)));
+      row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE id = :id", columns()), soci::use(id)));
   if (!statement.execute(true)) return Error{Code::NotFound, "no such task", {}};
   return row.read();
 }
@@ -222,7 +224,7 @@ Result<std::vector<Task>> TaskRepository::claim(std::int64_t now_ms, std::size_t
     soci::statement waiting =
         row.bind((session.prepare << fmt::format("SELECT {} FROM tasks WHERE status = 'waiting' AND earliest_ms <= :now "
                                                  "ORDER BY sequence LIMIT :count",
-                                                 kColumns),
+                                                 columns()),
                   soci::use(now_ms), soci::use(limit)));
     waiting.execute();
     while (waiting.fetch()) {
@@ -344,8 +346,12 @@ Result<std::vector<Task>> TaskRepository::list(std::size_t count) {
   return database_.read("list tasks", [&](soci::session& session) -> Result<std::vector<Task>> {
     TaskRow row;
     const auto limit = static_cast<std::int64_t>(count);
-    soci::statement statement = row.bind(
-        (session.prepare << fmt::format("SELECT {} FROM tasks ORDER BY sequence DESC LIMIT :count", kColumns), soci::use(limit)));
+    // Arguments and requests may be megabytes each.
+    const std::string light =
+        dialect::json_without("document", {"kwargs", "files", "request", "callerJson", "caller.attributes"});
+    soci::statement statement =
+        row.bind((session.prepare << fmt::format("SELECT {} FROM tasks ORDER BY sequence DESC LIMIT :count", columns(light)),
+                  soci::use(limit)));
     statement.execute();
     std::vector<Task> tasks;
     while (statement.fetch()) {

@@ -159,6 +159,7 @@ Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vec
     tools.identity = lookup_in(parts_.directory->current());
   }
   Plan plan = make_plan(*current, generation(), bundle, removals, options, tools);
+  if (options.permit) TRY_DONE(options.permit(plan.result));
   if (!plan.result.problems.empty() || !plan.result.would_change() || options.dry_run) {
     plan.result.staged = nullptr;
     return std::move(plan.result);

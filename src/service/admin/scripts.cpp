@@ -15,6 +15,8 @@ using base::Error;
 using base::Result;
 using base::Status;
 
+constexpr int kRoundsMax = 5;
+
 std::string set_of(const std::string& script_id) { return script_id.substr(0, script_id.find("__")); }
 std::string name_in_set(const std::string& script_id) { return script_id.substr(script_id.find("__") + 2); }
 
@@ -63,11 +65,13 @@ Status Scripts::discard(const std::string& script_id, const std::string& expecte
   return parts_.drafts.remove(script_id, expected_sha256);
 }
 
-Result<BundleDocument> Scripts::document_with(const std::string& script_id, const std::optional<std::string>& source) const {
+Result<BundleDocument> Scripts::document_with(const std::string& script_id, const std::optional<std::string>& source,
+                                              std::int64_t& set_version) const {
   const ConfigurationPtr configuration = parts_.resources.configuration();
   const std::string set_id = set_of(script_id);
   const auto set = configuration->script_sets.find(set_id);
   if (set == configuration->script_sets.end()) return no_such_script(script_id);
+  set_version = set->second.meta.version;
   BundleDocument document;
   document.kind = "ScriptSet";
   document.name = set_id;
@@ -86,11 +90,20 @@ Result<BundleDocument> Scripts::document_with(const std::string& script_id, cons
   return document;
 }
 
+Result<ApplyResult> Scripts::put_script(const std::string& script_id, const std::optional<std::string>& source,
+                                        const ApplyOptions& options) {
+  for (int round = 1;; ++round) {
+    std::int64_t set_version = 0;
+    TRY(BundleDocument document, document_with(script_id, source, set_version));
+    auto result = parts_.resources.put(std::move(document), set_version, options);
+    if (result.ok() || result.error().code != Code::FailedPrecondition || round == kRoundsMax) return result;
+  }
+}
+
 Result<ApplyResult> Scripts::publish(const std::string& script_id, ApplyOptions options) {
   TRY(const auto draft, parts_.drafts.get(script_id));
   if (!draft) return Error{Code::FailedPrecondition, fmt::format("The script \"{}\" has no draft to publish", script_id), {}};
-  TRY(BundleDocument document, document_with(script_id, draft->source));
-  TRY(ApplyResult result, parts_.resources.put(std::move(document), std::nullopt, options));
+  TRY(ApplyResult result, put_script(script_id, draft->source, options));
   if (!result.problems.empty() || options.dry_run) return result;
   // A draft that was saved again meanwhile is another one and stays.
   if (auto status = parts_.drafts.remove(script_id, draft->sha256); !status.ok() && status.error().code != Code::Conflict)
@@ -100,13 +113,11 @@ Result<ApplyResult> Scripts::publish(const std::string& script_id, ApplyOptions 
 
 Result<ApplyResult> Scripts::restore(const std::string& script_id, std::int64_t publish_version, ApplyOptions options) {
   TRY(const std::string source, parts_.history.script_source(script_id, publish_version));
-  TRY(BundleDocument document, document_with(script_id, source));
-  return parts_.resources.put(std::move(document), std::nullopt, std::move(options));
+  return put_script(script_id, source, options);
 }
 
 Result<ApplyResult> Scripts::remove(const std::string& script_id, ApplyOptions options) {
-  TRY(BundleDocument document, document_with(script_id, std::nullopt));
-  return parts_.resources.put(std::move(document), std::nullopt, std::move(options));
+  return put_script(script_id, std::nullopt, options);
 }
 
 Result<ApplyResult> Scripts::put_set(const std::string& set_id, json::object spec, std::optional<std::int64_t> expected_version,

@@ -55,8 +55,13 @@ class Scripts {
   domain::DraftStore& drafts() { return parts_.drafts; }
 
  private:
-  // The set's document with this script's source in place of its own; nullopt: without the script.
-  base::Result<BundleDocument> document_with(const std::string& script_id, const std::optional<std::string>& source) const;
+  // The set's document with this script's source in place of its own; nullopt: without the script. `set_version`: of the set
+  // that it was made from.
+  base::Result<BundleDocument> document_with(const std::string& script_id, const std::optional<std::string>& source,
+                                             std::int64_t& set_version) const;
+  // Puts that document. Others may publish scripts of the same set meanwhile: then it is made anew from theirs.
+  base::Result<ApplyResult> put_script(const std::string& script_id, const std::optional<std::string>& source,
+                                       const ApplyOptions& options);
 
   const Parts parts_;
 };

@@ -3,6 +3,7 @@
 // Thread-safety: plain values.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ struct ObjectResult {
   std::string text() const;
 };
 
+struct ApplyResult;
+
 struct ApplyOptions {
   std::string set = "default";  // objects created by this apply belong to it
   bool by_hand = false;         // they belong to no set, so that no prune removes them
@@ -53,6 +56,8 @@ struct ApplyOptions {
   bool allow_broken = false;  // functions may vanish although something uses them
   std::string author, note;
   domain::Actor actor;  // for the audit trail
+  // Asked with the whole plan before anything is written; an Error stops it. Empty: whoever asks may do everything.
+  std::function<base::Status(const ApplyResult&)> permit;
 };
 
 enum class ApplyFailure : std::uint8_t {

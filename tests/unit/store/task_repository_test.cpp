@@ -208,6 +208,36 @@ TEST_F(TaskRepositoryTest, ResultsVanishAfterTheirLife) {
   EXPECT_THAT(*repository_.prune(kStartMs + 100'000), IsEmpty());
 }
 
+TEST_F(TaskRepositoryTest, ListsTheNewestFirstWithoutWhatMayBeLarge) {
+  for (const char* id : {"task-1", "task-2", "task-3"}) {
+    Task task = a_task(id);
+    task.kwargs = std::string(100'000, 'k');
+    task.request = "a request";
+    task.files = "files";
+    task.caller.attributes = R"({"a":"b"})";
+    insert(task);
+  }
+  const auto tasks = repository_.list(2);
+  ASSERT_TRUE(tasks.ok()) << tasks.error().message;
+  ASSERT_EQ(tasks->size(), 2U);
+  EXPECT_EQ(tasks->at(0).id, "task-3");
+  EXPECT_EQ(tasks->at(1).id, "task-2");
+  EXPECT_EQ(tasks->at(0).func_id, "sales__prices.report");
+  EXPECT_EQ(tasks->at(0).caller.name, "jörg");
+  EXPECT_EQ(tasks->at(0).trigger_time_ms, kStartMs);
+  EXPECT_THAT(tasks->at(0).kwargs + tasks->at(0).request + tasks->at(0).files + tasks->at(0).caller.attributes, IsEmpty());
+}
+
+TEST_F(TaskRepositoryTest, AnUnreadableTaskIsMissingInTheListAndHidesNoOther) {
+  insert(a_task("task-1"));
+  insert(a_task("task-2"));
+  spoil("task-1");
+  const auto tasks = repository_.list(10);
+  ASSERT_TRUE(tasks.ok()) << tasks.error().message;
+  ASSERT_EQ(tasks->size(), 1U);
+  EXPECT_EQ(tasks->at(0).id, "task-2");
+}
+
 TEST_F(TaskRepositoryTest, CountsWaitingTasksPerApi) {
   insert(a_task("task-1"));
   insert(a_task("task-2"));
