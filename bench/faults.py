@@ -20,8 +20,9 @@ import time
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-BINARY = ROOT / "build/release/bin/funcgate"
+from processes import BINARY, run_program, workers_of
+from product import Product
+
 RESOURCES = """
 {kind: ScriptSet, metadata: {name: load}, spec: {title: Load, scripts: {a: {file: a.py}, b: {file: b.py}}, publish: true}}
 ---
@@ -65,21 +66,6 @@ def write_version(folder: Path, version: int) -> None:
     (folder / "b.py").write_text(B % version)
 
 
-def workers_of(server: int) -> list[int]:
-    """Pids of the worker processes: grandchildren of the server, through the process that forks them."""
-    children = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            children.setdefault(int(fields[1]), []).append(int(entry.name))
-    return [worker for zygote in children.get(server, []) for worker in children.get(zygote, [])]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("mode", choices=["publish", "kill"])
@@ -87,27 +73,22 @@ def main() -> int:
     parser.add_argument("--connections", type=int, default=64)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        folder, data = Path(temporary) / "resources", Path(temporary) / "data"
+        folder = Path(temporary) / "resources"
         folder.mkdir()
         write_version(folder, 1)
-        server = subprocess.Popen([BINARY, "serve", "--data", data, "--listen", "127.0.0.1:0", "--apply", folder],
-                                  stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        server = Product(Path(temporary) / "server", BINARY).start(folder)
         try:
-            for line in server.stderr:
-                event = json.loads(line)
-                if event["event"] == "server.ready":
-                    break
             script = Path(temporary) / "check.lua"
             script.write_text(LUA)
             load = subprocess.Popen(["wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "-s", script,
-                                     f"{event['url']}/api/v1/func-api/versions/s"], stdout=subprocess.PIPE, text=True)
+                                     f"{server.url}/api/v1/func-api/versions/s"], stdout=subprocess.PIPE, text=True)
             done, wanted, slowest_ms = 0, len(workers_of(server.pid)), 0.0
             while load.poll() is None:
                 if options.mode == "publish":
                     time.sleep(1)
                     done += 1
                     write_version(folder, done + 1)
-                    subprocess.run([BINARY, "apply", "-f", folder, "--data", data], check=True, stdout=subprocess.DEVNULL)
+                    server.command("apply", "-f", folder)
                 else:
                     time.sleep(0.5)
                     alive = workers_of(server.pid)
@@ -123,10 +104,9 @@ def main() -> int:
                         time.sleep(0.001)
                     slowest_ms = max(slowest_ms, (time.monotonic() - begun) * 1000)
             output = load.stdout.read()
-            metrics = urllib.request.urlopen(event["url"] + "/metrics", timeout=10).read().decode()
+            metrics = urllib.request.urlopen(server.url + "/metrics", timeout=10).read().decode()
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
+            server.stop()
     result = json.loads(output.split("RESULT ", 1)[1].splitlines()[0])
     result[{"publish": "publishes", "kill": "kills"}[options.mode]] = done
     if options.mode == "kill":
@@ -140,4 +120,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

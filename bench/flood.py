@@ -22,17 +22,17 @@ import json
 import multiprocessing
 import os
 import re
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from processes import BINARY, run_program
+from product import Product
+
 PASSWORD = "A password of the bench!"
 RESOURCES = """
 {kind: ScriptSet, metadata: {name: bench}, spec: {title: Bench, scripts: {main: {file: main.py}}, publish: true}}
@@ -87,29 +87,15 @@ def basic(name: str, password: str) -> dict:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
-def start(folder: Path, binary: Path, hashes: int) -> tuple[subprocess.Popen, int]:
+def start(folder: Path, binary: Path, hashes: int) -> Product:
     resources = folder / "resources"
     resources.mkdir()
     (resources / "all.yaml").write_text(RESOURCES)
     (resources / "main.py").write_text(SCRIPT)
     (resources / "password").write_text(PASSWORD)
-    (folder / "funcgate.toml").write_text(CONFIG.format(hashes=hashes))
-    subprocess.run([binary, "init", "--data", folder / "data", "--admin-login", "root", "--admin-password-file", resources / "password"], check=True,
-                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, timeout=60)
-    log = folder / "log"
-    with log.open("wb") as sink:
-        server = subprocess.Popen([binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", "--config", folder / "funcgate.toml",
-                                   "--apply", resources], stderr=sink, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        ready = re.search(r'"event":"server.ready","listen":"127.0.0.1:(\d+)"', log.read_text())
-        if ready:
-            return server, int(ready.group(1))
-        if server.poll() is not None:
-            break
-        time.sleep(0.05)
-    server.kill()
-    sys.exit(f"bench/flood.py: the server did not start:\n{log.read_text()[-2000:]}")
+    server = Product(folder / "server", binary, CONFIG.format(hashes=hashes))
+    server.command("init", "--admin-login", "root", "--admin-password-file", resources / "password")
+    return server.start(resources)
 
 
 class Caller:
@@ -213,8 +199,9 @@ def make_key(port: int) -> str:
     return made["token"]
 
 
-def parallel(server: subprocess.Popen, port: int, samples: int, hashes: int, token: str | None = None) -> dict:
+def parallel(server: Product, samples: int, hashes: int, token: str | None = None) -> dict:
     """With `token`: a caller with this key is measured, and half of the guessers try to sign in."""
+    port = server.port
     known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
     cached_times(port, 500, *known)  # warm
     before_kib = peak_kib(server.pid)
@@ -287,25 +274,24 @@ def main() -> int:
     parser.add_argument("what", choices=["parallel", "keys", "names"])
     parser.add_argument("--samples", type=int, default=2000, help="calls per figure")
     parser.add_argument("--hashes", type=int, default=max(1, (os.cpu_count() or 2) // 2), help="password hashes at a time")
-    parser.add_argument("--binary", type=Path, default=Path(os.environ.get("FUNCGATE_BIN", ROOT / "build/release/bin/funcgate")))
+    parser.add_argument("--binary", type=Path, default=BINARY)
     options = parser.parse_args()
     if not 20 <= options.samples <= 100_000:
         parser.error("--samples must lie between 20 and 100000")
     if not options.binary.exists():
         parser.error(f"{options.binary} is missing: run script/build first")
     with tempfile.TemporaryDirectory(prefix="funcgate-flood-") as name:
-        server, port = start(Path(name), options.binary, options.hashes)
+        server = start(Path(name), options.binary, options.hashes)
         try:
             if options.what == "names":
-                figures = names(port, options.samples)
+                figures = names(server.port, options.samples)
             else:
-                figures = parallel(server, port, options.samples, options.hashes, make_key(port) if options.what == "keys" else None)
+                figures = parallel(server, options.samples, options.hashes, make_key(server.port) if options.what == "keys" else None)
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(60)
+            server.stop()
     print(json.dumps({options.what: figures}, indent=1))
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

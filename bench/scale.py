@@ -3,7 +3,8 @@
 
 What a great number of users with one API key each costs: a data directory with ten and one with a million (--keys), and for both
 the start until the first call with a key is answered, the memory of the server, the time and CPU of a call with a key, and when a
-revocation is seen. Prints a table; --write puts it into bench/baselines.md. Measures, promises nothing.
+revocation is seen. Prints a table; --write puts it into bench/baselines.md, one section per number of keys. Measures, promises
+nothing.
 
 Needs build/release (script/build) and 2 GiB of disk in the temporary folder. The rows are written with SQLite directly, because a
 million calls of the management API would take longer than everything that is measured; the keys that call are made by it.
@@ -15,11 +16,9 @@ import os
 import platform
 import re
 import secrets
-import signal
 import socket
 import sqlite3
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,9 +26,10 @@ from contextlib import closing
 from datetime import date
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from processes import BINARY, ROOT, run_program
+from product import Product
+
 BASELINES = ROOT / "bench/baselines.md"
-TITLE = "## One million keys"
 PASSWORD = "Bench-Horse-22!"
 RESOURCES = """
 {kind: ScriptSet, metadata: {name: bench}, spec: {title: Bench, scripts: {main: {file: main.py}}, publish: true}}
@@ -42,33 +42,19 @@ SMALL = 10
 START_S = 300
 
 
-class Server:
-    """One server on a data directory."""
+class Server(Product):
+    """One server on a data directory. What is told of it is told of its own process: workers hold no keys."""
 
     def __init__(self, binary: Path, folder: Path, resources: Path | None = None):
-        self.log = folder / f"log-{time.monotonic_ns()}"
-        self.begin = time.perf_counter()
-        arguments = [binary, "serve", "--data", folder / "data", "--listen", "127.0.0.1:0", *(["--apply", resources] if resources else [])]
-        with self.log.open("wb") as sink:
-            self.process = subprocess.Popen(arguments, stderr=sink, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        until = time.monotonic() + START_S
-        while not (ready := re.search(r'"event":"server.ready","listen":"127.0.0.1:(\d+)"', self.log.read_text())):
-            if self.process.poll() is not None or time.monotonic() > until:
-                self.process.kill()
-                sys.exit(f"bench/scale.py: the server did not start:\n{self.log.read_text()[-2000:]}")
-            time.sleep(0.002)
-        self.port = int(ready.group(1))
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        super().__init__(folder, binary)
+        self.start(*([resources] if resources else []), within_s=START_S)
 
     def memory_mib(self) -> dict[str, float]:
-        text = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        text = Path(f"/proc/{self.pid}/smaps_rollup").read_text()
         return {name: int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M).group(1)) / 1024 for name in ("Rss", "Pss")}
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -198,7 +184,7 @@ def first_answer(binary: Path, folder: Path, token: str) -> tuple[Server, float]
     while caller.status(token) != 200:
         if time.monotonic() > until:
             sys.exit("bench/scale.py: the key is not accepted")
-    return server, time.perf_counter() - server.begin
+    return server, time.perf_counter() - server.begin_s
 
 
 def measure_calls(servers: dict[str, tuple[Server, list]], samples: int) -> dict[str, dict]:
@@ -236,6 +222,37 @@ def revocation_ms(server: Server, keys: list[tuple[str, str]]) -> tuple[float, f
     return statistics.median(took), statistics.median(seen)
 
 
+def measure(binary: Path, folder: Path, sizes: dict[str, int], samples: int) -> tuple[dict[str, dict], str]:
+    """Figures of a server for each number of keys, by name, and the conditions under which calls were measured.
+
+    start_s; Rss, Pss in MiB; per_key in bytes (against the first size); median_us, p99_us and cpu_us of a call; revoke_ms, seen_ms.
+    """
+    keys, servers = {}, {}
+    figures: dict[str, dict] = {size: {} for size in sizes}
+    try:
+        for size, count in sizes.items():
+            place = folder / size
+            keys[size] = prepare(binary, place)
+            if count > SMALL:
+                filled = fill(place / "data", count)
+                print(f"{count:,} users with a key each written in {filled:.0f} s", file=sys.stderr)
+            servers[size], figures[size]["start_s"] = first_answer(binary, place, keys[size][0][1])
+        first, *others = sizes
+        for size, server in servers.items():
+            figures[size] |= server.memory_mib()
+        for size in others:
+            figures[size]["per_key"] = (figures[size]["Pss"] - figures[first]["Pss"]) * 1024 * 1024 / (sizes[size] - sizes[first])
+        measured = measure_calls({size: (server, keys[size]) for size, server in servers.items()}, samples)
+        when = conditions()
+        for size, server in servers.items():
+            figures[size] |= measured[size]
+            figures[size]["revoke_ms"], figures[size]["seen_ms"] = revocation_ms(server, keys[size])
+    finally:
+        for server in servers.values():
+            server.stop()
+    return figures, when
+
+
 def table(figures: dict[str, dict], count: int) -> str:
     rows = [("start to the first answered call, s", "start_s", 2), ("resident memory (RSS), MiB", "Rss", 1),
             ("proportional memory (PSS), MiB", "Pss", 1), ("memory per user with a key, bytes", "per_key", 0),
@@ -256,12 +273,13 @@ def conditions() -> str:
             f"when the calls were measured{busy}. Client and server share the machine.")
 
 
-def write_baselines(section: str) -> None:
-    """Puts the section into the page in place of the one of an earlier run."""
+def write_baselines(count: int, section: str) -> None:
+    """Puts the section into the page in place of the one of an earlier run with as many keys."""
+    title = f"## {count:,} keys\n"
     text = BASELINES.read_text(encoding="utf-8") if BASELINES.exists() else "# Baselines\n\nWhat was measured, when, and on what.\n"
-    before, _, rest = text.partition(TITLE)
+    before, _, rest = text.partition(title)
     after = rest[rest.index("\n## ") + 1:] if "\n## " in rest else ""
-    BASELINES.write_text(f"{before.rstrip()}\n\n{TITLE}\n\n{section}\n" + (f"\n{after}" if after else ""), encoding="utf-8")
+    BASELINES.write_text(f"{before.rstrip()}\n\n{title}\n{section}\n" + (f"\n{after}" if after else ""), encoding="utf-8")
 
 
 def main() -> int:
@@ -269,39 +287,20 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--samples", type=int, default=10_000, help="calls per figure")
     parser.add_argument("--write", action="store_true", help="put the table into bench/baselines.md")
-    parser.add_argument("--binary", type=Path, default=Path(os.environ.get("FUNCGATE_BIN", ROOT / "build/release/bin/funcgate")))
+    parser.add_argument("--binary", type=Path, default=BINARY)
     options = parser.parse_args()
     if not 1000 <= options.keys <= 5_000_000 or not 100 <= options.samples <= 1_000_000:
         parser.error("--keys must lie between 1000 and 5000000, --samples between 100 and 1000000")
     if not options.binary.exists():
         parser.error(f"{options.binary} is missing: run script/build first")
     with tempfile.TemporaryDirectory(prefix="funcgate-scale-") as name:
-        keys, servers, figures = {}, {}, {"small": {}, "large": {}}
-        try:
-            for size in ("small", "large"):
-                folder = Path(name) / size
-                keys[size] = prepare(options.binary, folder)
-                if size == "large":
-                    filled = fill(folder / "data", options.keys)
-                    print(f"{options.keys:,} users with a key each written in {filled:.0f} s", file=sys.stderr)
-                servers[size], figures[size]["start_s"] = first_answer(options.binary, folder, keys[size][0][1])
-            for size, server in servers.items():
-                figures[size] |= server.memory_mib()
-            figures["large"]["per_key"] = (figures["large"]["Pss"] - figures["small"]["Pss"]) * 1024 * 1024 / (options.keys - SMALL)
-            measured = measure_calls({size: (server, keys[size]) for size, server in servers.items()}, options.samples)
-            when = conditions()
-            for size, server in servers.items():
-                figures[size] |= measured[size]
-                figures[size]["revoke_ms"], figures[size]["seen_ms"] = revocation_ms(server, keys[size])
-        finally:
-            for server in servers.values():
-                server.stop()
+        figures, when = measure(options.binary, Path(name), {"small": SMALL, "large": options.keys}, options.samples)
     section = f"{table(figures, options.keys)}\n\n`bench/scale.py`, {when}"
     print(section)
     if options.write:
-        write_baselines(section)
+        write_baselines(options.keys, section)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_program(main))

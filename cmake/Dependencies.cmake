@@ -9,7 +9,8 @@ if(NOT Boost_FOUND)
   funcgate_missing("Boost 1.81 with Boost.JSON" "libboost1.81-dev libboost-json1.81-dev")
 endif()
 foreach(row "OpenSSL|OpenSSL 3|libssl-dev" "fmt|fmt|libfmt-dev" "spdlog|spdlog|libspdlog-dev"
-            "simdjson|simdjson|libsimdjson-dev" "yaml-cpp|yaml-cpp|libyaml-cpp-dev" "CLI11|CLI11|libcli11-dev")
+            "simdjson|simdjson|libsimdjson-dev" "yaml-cpp|yaml-cpp|libyaml-cpp-dev" "CLI11|CLI11|libcli11-dev"
+            "tomlplusplus|toml++|libtomlplusplus-dev")
   string(REPLACE "|" ";" row "${row}")
   list(GET row 0 name)
   list(GET row 1 title)
@@ -24,8 +25,8 @@ if(NOT ICU_FOUND)
   funcgate_missing("ICU" "libicu-dev")
 endif()
 find_package(PkgConfig REQUIRED)
-foreach(row "SODIUM|libsodium|libsodium-dev" "SQLITE3|sqlite3|libsqlite3-dev" "SECCOMP|libseccomp|libseccomp-dev"
-            "ZLIB|zlib|zlib1g-dev" "CURL|libcurl|libcurl4-openssl-dev")
+foreach(row "SODIUM|libsodium|libsodium-dev" "ARGON2|libargon2|libargon2-dev" "SQLITE3|sqlite3|libsqlite3-dev" "SECCOMP|libseccomp|libseccomp-dev"
+            "ZLIB|zlib|zlib1g-dev" "CURL|libcurl|libcurl4-openssl-dev" "ARCHIVE|libarchive|libarchive-dev")
   string(REPLACE "|" ";" row "${row}")
   list(GET row 0 name)
   list(GET row 1 module)

@@ -14,9 +14,9 @@ about a second. What the rules are for stands in docs/testing.md and docs/archit
   word         no notes to oneself, no hosts of package registries, no paths out of the repository
   await        no braces, lambda or ?: inside an expression with co_await (docs/decisions/0001-compiler.md)
   default      a switch over an enum has no default, so that a new alternative is noticed by the compiler
-  sleep        unit tests wait for conditions, never for a time, unless a comment on the line says why
+  sleep        tests wait for conditions, never for a time, unless a comment on the line says why
   readme       every layer has a README.md
-  build        every source file is listed in its layer's CMake files
+  build        every source file, unit test and fuzz target is listed in the CMake files beside it
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SKIPPED = {".git", ".venv", ".cache", ".pytest_cache", "build", "data", "node_modules", "__pycache__", "corpus", "golden"}
+SKIPPED = {".git", ".venv", ".venv-bench", ".cache", ".pytest_cache", "build", "data", "node_modules", "__pycache__", "corpus", "golden"}
 CPP, PYTHON = {".h", ".cpp"}, {".py", ".pyi"}
 TEXT = CPP | PYTHON | {".md", ".toml", ".cmake", ".txt", ".yaml", ".yml", ".json", ".mjs", ".sql", ".sh", ""}
 COLUMNS_MAX, SCRIPT_COLUMNS_MAX, CASE_COLUMNS_MAX = 130, 160, 240
@@ -83,6 +83,10 @@ class Source:
 
 def is_test(path: Path) -> bool:
     return path.relative_to(ROOT).parts[0] in ("tests", "bench")
+
+
+def is_black_box(path: Path) -> bool:
+    return path.relative_to(ROOT).parts[:2] == ("tests", "blackbox")
 
 
 # ---- rules for every text
@@ -257,6 +261,12 @@ def check_cpp(path: Path, text: str, rules: dict, findings: Findings) -> None:
     check_functions(source, findings)
     check_names(source, findings)
     check_awaits(source, findings)
+    if parts[:2] in (("tests", "unit"), ("tests", "fuzz")) and path.suffix == ".cpp":
+        listed = (path.parent / "CMakeLists.txt").read_text() if (path.parent / "CMakeLists.txt").exists() else ""
+        # A fuzz target is named there without its first syllable.
+        wanted = rf"funcgate_fuzz\({path.stem.removeprefix('fuzz_')}[ )]" if path.stem.startswith("fuzz_") else rf"(?<!\S){re.escape(path.name)}(?![^\s)])"
+        if not re.search(wanted, listed):
+            findings.add(path, 1, "build", f"is not listed in {path.parent.relative_to(ROOT)}/CMakeLists.txt: nobody runs it")
     if parts[:2] == ("tests", "unit"):
         for match in re.finditer(r"\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w:])sleep\s*\(", source.code):
             line = source.line(match.start())
@@ -277,6 +287,9 @@ def check_python(path: Path, text: str, findings: Findings) -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.end_lineno - node.lineno + 1 > bound:
             length = node.end_lineno - node.lineno + 1
             findings.add(path, node.lineno, "function", f"{length} lines, at most {bound}: {node.name}")
+        if (is_black_box(path) and isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
+                and "#" not in text.splitlines()[node.lineno - 1]):
+            findings.add(path, node.lineno, "sleep", "a test waits for a condition with a deadline (wait_until)")
         if isinstance(node, ast.ClassDef) and re.search(r"(Manager|Helper|Utils?|Impl)$", node.name):
             findings.add(path, node.lineno, "name", f"{node.name}: what is it?")
 

@@ -351,7 +351,6 @@ Answer public_endpoints(Context& context) {
   if (context.services.settings.openapi_access == "public") {
     rows.push_back(server_endpoint("/openapi.json", "GET, HEAD", "description of the APIs that are shown (openapi.access)"));
   }
-  rows.push_back(server_endpoint("/console", "GET, HEAD", "the console's program; without a session it shows the sign-in page"));
   rows.push_back(server_endpoint("/admin/api/v1/session", "POST", "sign-in, throttled"));
   rows.push_back(server_endpoint("/admin/api/v1/setup", "POST", "first start, with the set-up token; afterwards 404"));
   rows.push_back(server_endpoint("/api/v1/keys/revoke", "POST", "whoever holds a token may end it; always 204"));
@@ -371,9 +370,10 @@ Answer explain(Context& context) {
 
 void add_access_routes(std::vector<Route>& routes) {
   const Access view_users = Access::needs({Privilege::ViewUsers});
-  routes.push_back({Method::Get, "/access/who-can", view_users, who_can});
-  routes.push_back({Method::Get, "/access/what-can", view_users, what_can});
-  routes.push_back({Method::Get, "/public-endpoints", Access::needs({Privilege::ViewServer}), public_endpoints});
+  routes.push_back({Method::Get, "/access/who-can", view_users, who_can, {.query = {.texts = {"api"}}}});
+  routes.push_back({Method::Get, "/access/what-can", view_users, what_can, {.query = {.texts = {"user", "key"}}}});
+  routes.push_back(
+      {Method::Get, "/public-endpoints", Access::needs({Privilege::ViewServer}), public_endpoints, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/explain/{traceId}", Access::needs({Privilege::ExplainDenials}), explain});
 }
 

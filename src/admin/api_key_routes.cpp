@@ -8,6 +8,7 @@
 
 #include "admin/etag.h"
 #include "admin/identity_documents.h"
+#include "admin/key_inspection.h"
 #include "admin/list.h"
 #include "admin/router.h"
 #include "admin/services.h"
@@ -245,6 +246,12 @@ Answer reissue_key(Context& context) {
   return made.ok() ? made_answer(context, *made, "/api-keys") : key_refused(context, made.error(), "overlapHours");
 }
 
+// Unknown and revoked look alike; whatever else fails does not: the key may still work.
+Answer end_key(Services& services, const base::SecretString& token, const domain::Actor& actor) {
+  const auto revoked = services.api_keys.revoke_by_token(token, {}, actor);
+  return revoked.ok() || revoked.error().code == Code::NotFound ? no_content() : from_error(revoked.error());
+}
+
 Answer revoke_by_possession(Context& context) {
   Answer problem;
   const auto body = required_body(context, problem);
@@ -256,10 +263,38 @@ Answer revoke_by_possession(Context& context) {
   reader.finish();
   const base::SecretString token(std::move(text));
   if (!findings.empty()) return invalid(findings);
-  const auto revoked = context.services.api_keys.revoke_by_token(token, {}, context.actor());
-  // Unknown and revoked look alike; a store that fails does not: the key may still work.
-  if (!revoked.ok() && revoked.error().code != Code::NotFound) return from_error(revoked.error());
-  return no_content();
+  return end_key(context.services, token, context.actor());
+}
+
+// POST {"token"}. The token is in no answer and no record; what is said of it is what its bearer could read in it, too.
+Answer inspect(Context& context) {
+  Answer problem;
+  const auto body = required_body(context, problem);
+  if (!body) return problem;
+  std::vector<base::Finding> findings;
+  std::string text;
+  base::ObjectReader reader(*body, "", findings);
+  reader.text("token", text, 1, domain::kApiKeyBytesMax, true);
+  reader.finish();
+  const base::SecretString token(std::move(text));
+  if (!findings.empty()) return invalid(findings);
+  TokenReport report = read_token(token, context.services.verify_token(token));
+  json::object out = std::move(report.claims);
+  std::optional<ApiKey> key;
+  if (!report.key_id.empty()) {
+    auto found = context.services.identity_store.api_key(report.key_id);
+    if (!found.ok() && found.error().code != Code::NotFound) return from_error(found.error());
+    if (found.ok()) key = std::move(*found);
+  }
+  const service::KnowsKid knows_kid = known_kids(context);
+  const base::WallMs now_ms = context.services.clock.wall_ms();
+  const domain::UserEntry* owner = key ? context.directory->user(key->user_id) : nullptr;
+  const std::string status = key ? std::string(service::api_key_status(*key, *context.directory, knows_kid, now_ms)) : "";
+  out["name"] = key ? json::value(key->name) : json::value();
+  out["login"] = owner == nullptr ? json::value() : json::value(std::string(owner->login()));
+  out["status"] = text_or_null(status);
+  out["verdict"] = verdict_of(report, key ? &*key : nullptr, status, now_ms);
+  return ok(std::move(out));
 }
 
 // --- keys of a user
@@ -317,27 +352,32 @@ Answer revoke_presented_key(Services& services, const Request& request) {
   actor.origin = "API";
   actor.address = request.address.text();
   actor.trace_id = request.trace_id;
-  const auto revoked = services.api_keys.revoke_by_token(base::SecretString(std::string(token->get_string())), {}, actor);
-  // A store that fails is told, because the key may still work; all else looks alike.
-  if (!revoked.ok() && revoked.error().code == Code::Unavailable) return from_error(revoked.error());
-  return no_content();
+  return end_key(services, base::SecretString(std::string(token->get_string())), actor);
 }
 
 void add_api_key_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers}), write = Access::needs({Privilege::AdministerUsers});
-  routes.push_back({Method::Get, "/api-keys", view, list_keys});
-  routes.push_back({Method::Post, "/api-keys/revoke", Access::signed_in(), revoke_by_possession});
+  routes.push_back({Method::Get, "/api-keys", view, list_keys, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/api-keys/inspect", view, inspect});
+  routes.push_back({Method::Post, "/api-keys/revoke", Access::signed_in(), revoke_by_possession, {.event = "key.revoked"}});
   routes.push_back({Method::Get, "/api-keys/{id}", view, get_key});
-  routes.push_back({Method::Patch, "/api-keys/{id}", write, patch_key, true});
-  routes.push_back({Method::Post, "/api-keys/{id}/revoke", write, revoke_key});
-  routes.push_back({Method::Post, "/api-keys/{id}/reissue", write, reissue_key});
-  routes.push_back({Method::Get, "/users/{id}/api-keys", view, list_user_keys});
-  routes.push_back({Method::Post, "/users/{id}/api-keys", write, create_user_key});
-  routes.push_back({Method::Get, "/me/api-keys", Access::signed_in(), list_own_keys});
+  routes.push_back({Method::Patch, "/api-keys/{id}", write, patch_key, {.event = "key.changed", .if_match = true}});
+  routes.push_back({Method::Post, "/api-keys/{id}/revoke", write, revoke_key, {.event = "key.revoked"}});
+  routes.push_back({Method::Post, "/api-keys/{id}/reissue", write, reissue_key, {.event = "key.reissued"}});
+  routes.push_back({Method::Get, "/users/{id}/api-keys", view, list_user_keys, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/users/{id}/api-keys", write, create_user_key, {.event = "key.created"}});
+  routes.push_back({Method::Get, "/me/api-keys", Access::signed_in(), list_own_keys, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/me/api-keys/{id}", Access::signed_in(), get_own_key});
-  routes.push_back(
-      {Method::Post, "/me/api-keys", Access::needs({Privilege::GenerateOwnApiKey, Privilege::UseApiKey}), create_own_key});
-  routes.push_back({Method::Delete, "/me/api-keys/{id}", Access::needs({Privilege::GenerateOwnApiKey}), revoke_own_key});
+  routes.push_back({Method::Post,
+                    "/me/api-keys",
+                    Access::needs({Privilege::GenerateOwnApiKey, Privilege::UseApiKey}),
+                    create_own_key,
+                    {.event = "key.created"}});
+  routes.push_back({Method::Delete,
+                    "/me/api-keys/{id}",
+                    Access::needs({Privilege::GenerateOwnApiKey}),
+                    revoke_own_key,
+                    {.event = "key.revoked"}});
 }
 
 }  // namespace funcgate::admin

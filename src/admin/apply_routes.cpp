@@ -1,8 +1,13 @@
 // /resources: many documents at once, as YAML or as the bundle that the command line makes of a folder.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "admin/privilege_uses.h"
 #include "admin/resources.h"
 #include "admin/router.h"
+#include "base/text.h"
+#include "service/apply/events.h"
 #include "service/apply/export.h"
 #include "service/apply/yaml_reader.h"
 #include "service/apply/yaml_writer.h"
@@ -36,21 +41,19 @@ bool is_true(const json::object& spec, std::string_view name) {
 
 // Whoever applies documents needs what changing each of them by hand needs. Unknown kinds are reported by the plan.
 std::optional<Answer> missing_privilege(const Context& context, const service::Bundle& bundle) {
-  const auto needs = [&](Privilege privilege) -> std::optional<Answer> {
-    if (context.holds(privilege)) return std::nullopt;
-    return privilege_missing(domain::privilege_name(privilege));
-  };
+  std::vector<Privilege> needed;  // in the order of the documents: the first one that is missing is named
   for (const service::BundleDocument& document : bundle.documents) {
     for (const KindPrivilege& entry : kKindPrivileges) {
-      if (entry.kind != document.kind) continue;
-      if (auto refusal = needs(entry.privilege)) return refusal;
+      if (entry.kind == document.kind) needed.push_back(entry.privilege);
     }
-    if (document.kind == "FuncApi" && is_true(document.spec, "anonymous")) {
-      if (auto refusal = needs(Privilege::AllowAnonymousApis)) return refusal;
-    }
-    if (document.kind == "ApiAuthentication" && document.spec.contains("runAs")) {
-      if (auto refusal = needs(Privilege::AdministerUsers)) return refusal;
-    }
+    if (document.kind == "FuncApi" && is_true(document.spec, "anonymous")) needed.push_back(Privilege::AllowAnonymousApis);
+    if (document.kind == "ApiAuthentication" && document.spec.contains("runAs")) needed.push_back(Privilege::AdministerUsers);
+  }
+  for (const Privilege privilege : needed) {
+    if (!context.has(privilege)) return privilege_missing(domain::privilege_name(privilege));
+  }
+  for (const Privilege privilege : needed) {
+    if (!context.holds(privilege)) return cannot_record_use();
   }
   return std::nullopt;
 }
@@ -86,9 +89,24 @@ service::Bundle bundle_of_yaml(std::string_view text, std::vector<base::Finding>
   return bundle;
 }
 
+// RFC 9512, 2: the registered one, and what was usual before.
+constexpr std::string_view kYamlTypes[] = {"application/yaml", "application/x-yaml", "text/yaml"};
+
 std::optional<service::Bundle> read_bundle(const Context& context, Answer& problem) {
-  const std::string& type = context.request.content_type;
-  if (type.starts_with("application/json")) {
+  const Request& request = context.request;
+  const bool is_json = domain::media_type_is(request.content_type, "application/json");
+  const bool is_yaml = std::any_of(std::begin(kYamlTypes), std::end(kYamlTypes),
+                                   [&](std::string_view type) { return domain::media_type_is(request.content_type, type); });
+  if (!is_json && !is_yaml) {
+    problem = refused(domain::Fault::MediaType, domain::Reason::BodyMediaType,
+                      "The body must be YAML (Content-Type: application/yaml) or a bundle (application/json)");
+    return std::nullopt;
+  }
+  if (!base::is_valid_utf8(request.body)) {
+    problem = invalid("", "value", "the body must be UTF-8 text");
+    return std::nullopt;
+  }
+  if (is_json) {
     auto bundle = service::bundle_from_json(context.request.body);
     if (bundle.ok()) return std::move(*bundle);
     problem = invalid("", "bundle", bundle.error().message);
@@ -123,22 +141,23 @@ Answer apply(Context& context, bool dry_run) {
   return ok(service::to_json(*result));
 }
 
-// All documents in one YAML stream; with Accept: application/json as {"files": [{path, content}]}.
+// All documents in one YAML stream that can be applied as it is; with Accept: application/json as {"files": [{path, content}]},
+// scripts in files of their own.
 Answer export_documents(Context& context) {
-  std::set<domain::ResourceKind> kinds;
-  const auto files = context.services.resources.export_documents(kinds);
+  const bool as_files = context.request.accept.find("application/json") != std::string::npos;
+  const auto form = as_files ? service::ExportForm::Folder : service::ExportForm::Stream;
+  const auto files = context.services.resources.export_documents({}, form);
   if (!files.ok()) return from_error(files.error());
-  if (context.request.accept.find("application/json") != std::string::npos) {
+  const auto event = service::export_event(*files, context.actor());
+  if (const auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
+  if (as_files) {
     json::array out;
     for (const service::ExportedFile& file : *files) out.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return ok(json::object{{"files", std::move(out)}});
   }
   Answer answer;
   answer.content_type = "application/yaml";
-  for (const service::ExportedFile& file : *files) {
-    if (!file.path.ends_with(".yaml")) continue;
-    answer.raw_body += "---\n" + file.content;
-  }
+  for (const service::ExportedFile& file : *files) answer.raw_body += "---\n" + file.content;
   return answer;
 }
 
@@ -146,11 +165,23 @@ Answer export_documents(Context& context) {
 
 void add_apply_routes(std::vector<Route>& routes) {
   using domain::Method;
-  routes.push_back({Method::Post, "/resources/apply", Access::needs({Privilege::ApplyResources}),
-                    [](Context& context) { return apply(context, false); }, false, true});
-  routes.push_back({Method::Post, "/resources/diff", Access::needs({Privilege::ApplyResources}),
-                    [](Context& context) { return apply(context, true); }, false, true});
-  routes.push_back({Method::Get, "/resources/export", Access::needs({Privilege::ExportResources}), export_documents});
+  routes.push_back({Method::Post,
+                    "/resources/apply",
+                    Access::needs({Privilege::ApplyResources}),
+                    [](Context& context) { return apply(context, false); },
+                    {.event = "resources.applied",
+                     .raw_body = true,
+                     .query = {.texts = {"set"}, .flags = {"dryRun", "allowBroken", "prune"}}}});
+  routes.push_back({Method::Post,
+                    "/resources/diff",
+                    Access::needs({Privilege::ApplyResources}),
+                    [](Context& context) { return apply(context, true); },
+                    {.raw_body = true, .query = {.texts = {"set"}, .flags = {"allowBroken", "prune"}}}});
+  routes.push_back({Method::Get,
+                    "/resources/export",
+                    Access::needs({Privilege::ExportResources}),
+                    export_documents,
+                    {.event = "resources.exported"}});
 }
 
 }  // namespace funcgate::admin

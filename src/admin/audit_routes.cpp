@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "admin/router.h"
 #include "admin/services.h"
@@ -17,9 +18,14 @@ using domain::Privilege;
 constexpr std::size_t kPageMax = 200;
 constexpr std::size_t kExportRecordsMax = 100'000;  // of one export; a cursor goes on
 
+// What is asked for; each has its own parameters.
+enum class Stream { Admin, Calls, CallRecords, Checkpoints };
+
 // The query of either stream; parameters of the other stream are refused.
 struct Wanted {
-  bool calls = false;
+  Stream stream = Stream::Admin;
+  bool nothing = false;  // a filter that no record of the stream meets
+  bool limited = false;  // limit was given
   domain::AuditQuery admin;
   domain::CallQuery call;
   std::size_t limit = 50;
@@ -42,11 +48,14 @@ bool read_common(const std::string& name, const std::string& value, Wanted& out,
     if (!number || *number < 1 || *number > static_cast<std::int64_t>(kPageMax))
       findings.push_back({name, "value", "must be a number from 1 to 200"});
     out.limit = static_cast<std::size_t>(number.value_or(50));
+    out.limited = true;
   } else if (name == "cursor") {
     const auto decoded = base::base64url_decode(value);
     const auto number = decoded ? base::parse_digits(*decoded) : std::nullopt;
     if (!number) findings.push_back({name, "value", "is not a cursor of this list"});
     out.admin.before_sequence = out.call.before_sequence = number.value_or(0);
+  } else if (out.stream == Stream::Checkpoints) {
+    return false;
   } else if (name == "address") {
     out.admin.address = out.call.address = value;
   } else if (name == "traceId") {
@@ -56,21 +65,47 @@ bool read_common(const std::string& name, const std::string& value, Wanted& out,
   } else if (name == "actor") {
     out.admin.actor = out.call.caller = value;
   } else {
-    return name == "stream";
+    return name == "stream" && (out.stream == Stream::Admin || out.stream == Stream::Calls);
   }
   return true;
 }
 
-bool read_special(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
-  if (out.calls) {
-    if (name == "api" || name == "apiId") return out.call.api_id = value, true;
-    if (name == "caller") return out.call.caller = value, true;
-    if (name != "status") return false;
-    const auto number = base::parse_digits(value);
-    if (!number || *number < 100 || *number > 999) findings.push_back({name, "value", "must be an HTTP status"});
-    out.call.status = static_cast<int>(number.value_or(0));
-    return true;
+// OK, DENIED and FAILED are ranges of the status; see AuditService.
+bool read_outcome(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  if (value == "OK") {
+    out.call.status_to = 399;
+  } else if (value == "DENIED") {
+    out.call.status_from = 400;
+    out.call.status_to = 499;
+  } else if (value == "FAILED") {
+    out.call.status_from = 500;
+  } else {
+    findings.push_back({name, "value", "must be OK, DENIED or FAILED"});
   }
+  return true;
+}
+
+bool read_of_calls(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  if (name == "api" || name == "apiId") return out.call.api_id = value, true;
+  if (name == "caller") return out.call.caller = value, true;
+  if (name == "runAs") return out.call.run_as = value, true;
+  if (name == "processId") return out.call.task_id = value, true;
+  if (name == "q") return out.call.text = value, true;
+  // The words of the other stream, so that one question can be asked of both.
+  if (out.stream == Stream::Calls && name == "object") return out.call.api_id = value, true;
+  if (out.stream == Stream::Calls && name == "event")
+    return out.nothing = out.nothing || (value != "call" && value != "call."), true;
+  if (name == "outcome") return read_outcome(name, value, out, findings);
+  if (name != "status") return false;
+  const auto number = base::parse_digits(value);
+  if (!number || *number < 100 || *number > 999) findings.push_back({name, "value", "must be an HTTP status"});
+  out.call.status = static_cast<int>(number.value_or(0));
+  return true;
+}
+
+bool read_special(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  if (out.stream == Stream::Calls || out.stream == Stream::CallRecords) return read_of_calls(name, value, out, findings);
+  if (out.stream == Stream::Checkpoints) return false;
   if (name == "event") return out.admin.event = value, true;
   if (name == "object") return out.admin.object = value, true;
   if (name == "outcome") return out.admin.outcome = value, true;
@@ -78,17 +113,30 @@ bool read_special(const std::string& name, const std::string& value, Wanted& out
   return false;
 }
 
-std::optional<Wanted> read_query(const Context& context, bool calls, Answer& problem) {
+std::string_view stream_name(Stream stream) {
+  switch (stream) {
+    case Stream::Admin: return "the stream admin";
+    case Stream::Calls: return "the stream calls";
+    case Stream::CallRecords: return "the list of call records";
+    case Stream::Checkpoints: break;
+  }
+  return "the list of checkpoints";
+}
+
+std::optional<Wanted> read_query(const Context& context, Stream stream, Answer& problem) {
   Wanted out;
   std::vector<base::Finding> findings;
-  out.calls = calls;
+  std::set<std::string_view> seen;
+  out.stream = stream;
   for (const auto& [name, value] : context.request.query) {
-    if (name == "stream" && value != "admin" && value != "calls") findings.push_back({name, "value", "must be admin or calls"});
-    if (name == "stream") out.calls = value == "calls";
+    if (!seen.insert(name).second) findings.push_back({name, "duplicate", "may be given once"});
+    if (name != "stream" || stream != Stream::Admin) continue;
+    if (value != "admin" && value != "calls") findings.push_back({name, "value", "must be admin or calls"});
+    out.stream = value == "calls" ? Stream::Calls : Stream::Admin;
   }
   for (const auto& [name, value] : context.request.query) {
     if (read_common(name, value, out, findings) || read_special(name, value, out, findings)) continue;
-    findings.push_back({name, "unknown", fmt::format("the stream {} has no such parameter", out.calls ? "calls" : "admin")});
+    findings.push_back({name, "unknown", fmt::format("{} has no such parameter", stream_name(out.stream))});
   }
   if (findings.empty()) return out;
   problem = invalid(findings);
@@ -96,7 +144,8 @@ std::optional<Wanted> read_query(const Context& context, bool calls, Answer& pro
 }
 
 base::Result<service::AuditPage> fetch(Context& context, Wanted& wanted) {
-  if (wanted.calls) {
+  if (wanted.nothing) return service::AuditPage();
+  if (wanted.stream == Stream::Calls) {
     wanted.call.count = wanted.limit;
     return context.services.audit.calls(wanted.call);
   }
@@ -131,8 +180,11 @@ void append_csv(std::string& out, const json::object& record, bool calls) {
   out += "\r\n";
 }
 
-// Everything that matches, newest first, up to kExportRecordsMax.
+std::string cursor_of(std::int64_t before_sequence) { return base::base64url_encode(std::to_string(before_sequence)); }
+
+// Everything that matches, newest first, up to kExportRecordsMax; the header Next-Cursor tells where the next export goes on.
 Answer exported(Context& context, Wanted wanted, bool csv) {
+  if (wanted.limited) return invalid("limit", "value", "an export has no pages; leave it out and follow Next-Cursor");
   Answer answer;
   answer.content_type = csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
   wanted.limit = kPageMax;
@@ -141,7 +193,7 @@ Answer exported(Context& context, Wanted wanted, bool csv) {
     if (!page.ok()) return from_error(page.error());
     for (const json::object& record : page->records) {
       if (csv) {
-        append_csv(answer.raw_body, record, wanted.calls);
+        append_csv(answer.raw_body, record, wanted.stream == Stream::Calls);
       } else {
         answer.raw_body += base::to_json(record) + "\n";
       }
@@ -149,23 +201,28 @@ Answer exported(Context& context, Wanted wanted, bool csv) {
     count += page->records.size();
     if (page->next_before == 0) break;
     wanted.admin.before_sequence = wanted.call.before_sequence = page->next_before;
+    if (count >= kExportRecordsMax) answer.headers.emplace_back("Next-Cursor", cursor_of(page->next_before));
   }
   return answer;
 }
 
-Answer list(Context& context, bool calls) {
-  Answer problem;
-  auto wanted = read_query(context, calls, problem);
-  if (!wanted) return problem;
-  if (context.request.accept.find("application/x-ndjson") != std::string::npos) return exported(context, *wanted, false);
-  if (context.request.accept.find("text/csv") != std::string::npos) return exported(context, *wanted, true);
-  auto page = fetch(context, *wanted);
+Answer one_page(Context& context, Wanted& wanted) {
+  auto page = fetch(context, wanted);
   if (!page.ok()) return from_error(page.error());
   json::array rows;
   for (json::object& record : page->records) rows.emplace_back(std::move(record));
-  PageInfo info{wanted->limit, {}, -1};
-  if (page->next_before != 0) info.next_cursor = base::base64url_encode(std::to_string(page->next_before));
+  PageInfo info{wanted.limit, {}, -1};
+  if (page->next_before != 0) info.next_cursor = cursor_of(page->next_before);
   return listed(std::move(rows), std::move(info));
+}
+
+Answer list(Context& context, Stream stream) {
+  Answer problem;
+  auto wanted = read_query(context, stream, problem);
+  if (!wanted) return problem;
+  if (context.request.accept.find("application/x-ndjson") != std::string::npos) return exported(context, *wanted, false);
+  if (context.request.accept.find("text/csv") != std::string::npos) return exported(context, *wanted, true);
+  return one_page(context, *wanted);
 }
 
 std::string text_member(const json::object& body, std::string_view name) {
@@ -176,12 +233,8 @@ std::string text_member(const json::object& body, std::string_view name) {
 
 // {"stream": "admin"|"calls"|absent = both, "from": seq, "checkpoint": {…}}
 Answer verify(Context& context) {
-  json::object body;
-  if (!context.request.body.empty()) {
-    auto parsed = base::parse_json(context.request.body);
-    if (!parsed.ok() || !parsed->is_object()) return invalid("", "json", "the body must be a JSON object or empty");
-    body = std::move(parsed->get_object());
-  }
+  if (!context.body.is_null() && !context.body.is_object()) return invalid("", "type", "the body must be a JSON object or empty");
+  const json::object body = context.body.is_object() ? context.body.get_object() : json::object();
   std::int64_t from = 1;
   if (const json::value* given = body.if_contains("from")) {
     if (!given->is_int64() || given->get_int64() < 1) return invalid("from", "value", "must be a sequence number from 1");
@@ -220,28 +273,24 @@ Answer make_checkpoint(Context& context) {
 
 // The checkpoints are events of the admin stream.
 Answer list_checkpoints(Context& context) {
-  domain::AuditQuery query;
-  query.event = "audit.checkpoint";
-  query.limit = kPageMax;
-  auto page = context.services.audit.admin(query);
-  if (!page.ok()) return from_error(page.error());
-  json::array rows;
-  for (json::object& record : page->records) rows.emplace_back(std::move(record));
-  return listed(std::move(rows), {kPageMax, {}, -1});
+  Answer problem;
+  auto wanted = read_query(context, Stream::Checkpoints, problem);
+  if (!wanted) return problem;
+  wanted->admin.event = "audit.checkpoint";
+  return one_page(context, *wanted);
 }
 
 Answer list_call_records(Context& context) {
   Answer problem;
-  auto wanted = read_query(context, true, problem);
+  auto wanted = read_query(context, Stream::CallRecords, problem);
   if (!wanted) return problem;
-  if (!wanted->calls) return invalid("stream", "value", "call records have one stream");
   wanted->call.count = wanted->limit + 1;
   auto records = context.services.journal.query(wanted->call);
   if (!records.ok()) return from_error(records.error());
   PageInfo info{wanted->limit, {}, -1};
   if (records->size() > wanted->limit) {
     records->resize(wanted->limit);
-    info.next_cursor = base::base64url_encode(std::to_string(records->back().sequence));
+    info.next_cursor = cursor_of(records->back().sequence);
   }
   json::array rows;
   for (const domain::StoredCallRecord& record : *records) {
@@ -256,11 +305,17 @@ Answer list_call_records(Context& context) {
 void add_audit_routes(std::vector<Route>& routes) {
   using domain::Method;
   const Access view = Access::needs({Privilege::ViewAuditTrail});
-  routes.push_back({Method::Get, "/audit", view, [](Context& context) { return list(context, false); }});
+  routes.push_back(
+      {Method::Get, "/audit", view, [](Context& context) { return list(context, Stream::Admin); }, {.query = Query::of_list()}});
   routes.push_back({Method::Post, "/audit/verify", view, verify});
-  routes.push_back({Method::Get, "/audit/checkpoints", view, list_checkpoints});
-  routes.push_back({Method::Post, "/audit/checkpoints", Access::needs({Privilege::AdministerServer}), make_checkpoint});
-  routes.push_back({Method::Get, "/call-records", Access::needs({Privilege::ViewScripts}), list_call_records});
+  routes.push_back({Method::Get, "/audit/checkpoints", view, list_checkpoints, {.query = Query::of_list()}});
+  routes.push_back({Method::Post,
+                    "/audit/checkpoints",
+                    Access::needs({Privilege::AdministerServer}),
+                    make_checkpoint,
+                    {.event = "audit.checkpoint"}});
+  routes.push_back(
+      {Method::Get, "/call-records", Access::needs({Privilege::ViewScripts}), list_call_records, {.query = Query::of_list()}});
 }
 
 }  // namespace funcgate::admin

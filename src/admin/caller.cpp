@@ -122,7 +122,8 @@ std::optional<Answer> check_origin(const Context& context) {
   if (!request.origin.empty() && !is_own_origin(context)) return csrf("The request comes from another site (Origin)");
   // What a form can send without asking first has other media types.
   if (request.body.empty() && request.content_type.empty()) return std::nullopt;
-  for (std::string_view allowed : {"application/json", "application/merge-patch+json", "application/yaml"}) {
+  for (std::string_view allowed :
+       {"application/json", "application/merge-patch+json", "application/yaml", "application/x-yaml", "text/yaml"}) {
     if (domain::media_type_is(request.content_type, allowed)) return std::nullopt;
   }
   return csrf("A request with a session needs a body of type application/json or application/yaml");

@@ -1,10 +1,17 @@
 #include "admin/context.h"
 
+#include "admin/privilege_uses.h"
+
 namespace funcgate::admin {
 
 const domain::UserEntry* Context::user() const { return caller.user_id.empty() ? nullptr : directory->user(caller.user_id); }
 
 bool Context::holds(domain::Privilege privilege, std::string_view application) const {
+  if (!has(privilege, application)) return false;
+  return uses == nullptr || caller.kind == Caller::Kind::Local || uses->note(*this, privilege);
+}
+
+bool Context::has(domain::Privilege privilege, std::string_view application) const {
   if (caller.kind == Caller::Kind::Local) return true;
   const domain::UserEntry* entry = user();
   return entry != nullptr && directory->holds(*entry, privilege, application);

@@ -16,7 +16,8 @@
 
 namespace funcgate::admin {
 
-struct Services;  // services.h
+struct Services;      // services.h
+class PrivilegeUses;  // privilege_uses.h
 
 // Who asks, after authentication.
 struct Caller {
@@ -35,10 +36,14 @@ struct Context {
   std::vector<std::string> path_parameters;  // in the order of the pattern
   std::optional<service::Sessions::Found> session;  // of a caller with a session
   base::json::value body;                    // of routes that take JSON, parsed and checked; null if there was none
+  PrivilegeUses* uses = nullptr;             // null: no handler runs yet
 
   // Null for the local caller, who may do everything.
   const domain::UserEntry* user() const;
+  // A check that decides what is done: has(), and the use is recorded if uses of this privilege are. Never asked by a plan of
+  // IdentityService::change(), whose lock the record needs.
   bool holds(domain::Privilege privilege, std::string_view application = {}) const;
+  bool has(domain::Privilege privilege, std::string_view application = {}) const;
   domain::Actor actor() const;
   // The query parameter, or empty.
   std::string_view parameter(std::string_view name) const;

@@ -3,15 +3,18 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "domain/address.h"
 
 namespace funcgate::admin {
 
 void DenialLog::record(domain::AuditEvent event) {
   const base::WallMs now = clock_.wall_ms();
   {
-    // By address and not by trace id: those are the caller's to choose.
+    // By network and not by trace id: a caller chooses that, and of an IPv6 network any address.
+    const auto address = domain::Address::parse(event.actor.address);
     const std::string key =
-        fmt::format("{}\n{}\n{}\n{}\n{}", event.event, event.actor.address, event.actor.user_id, event.object_id, event.reason);
+        fmt::format("{}\n{}\n{}\n{}\n{}", event.event, address ? address->network().text() : event.actor.address,
+                    event.actor.user_id, event.object_id, event.reason);
     const std::lock_guard lock(mutex_);
     Recent* recent = recent_.find(key);
     if (recent != nullptr && now >= recent->written_ms && now - recent->written_ms < kMergedMs) {

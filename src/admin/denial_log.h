@@ -1,5 +1,5 @@
-// DenialLog: writes refused attempts into the audit stream, the same attempt once within a second, so that nobody fills the
-// stream by repeating what is refused.
+// DenialLog: writes refused attempts into the audit stream, the same attempt from one network (an IPv4 address, an IPv6 /64) once
+// within a second, so that nobody fills the stream by repeating what is refused.
 //
 // Thread-safety: any thread; record() blocks for the database.
 #pragma once

@@ -35,8 +35,10 @@ std::optional<Answer> check_if_match_text(const Context& context, std::string_vi
                  base::to_json(base::json::object{{"etag", base::json::string_view(current_etag.data(), current_etag.size())}}));
 }
 
-bool not_modified(const Context& context, std::int64_t version) {
-  return !context.request.if_none_match.empty() && names(context.request.if_none_match, make_etag(version), true);
+bool not_modified(const Context& context, std::int64_t version) { return not_modified(context, make_etag(version)); }
+
+bool not_modified(const Context& context, std::string_view etag) {
+  return !context.request.if_none_match.empty() && names(context.request.if_none_match, etag, true);
 }
 
 }  // namespace funcgate::admin

@@ -18,5 +18,6 @@ std::optional<Answer> check_if_match(const Context& context, std::int64_t curren
 std::optional<Answer> check_if_match_text(const Context& context, std::string_view current_etag);
 // GET: true if If-None-Match names this version: answer 304.
 bool not_modified(const Context& context, std::int64_t version);
+bool not_modified(const Context& context, std::string_view etag);  // with its quotes
 
 }  // namespace funcgate::admin

@@ -69,12 +69,7 @@ Idempotency::Idempotency(const Context& context, base::WallMs started_ms) : cont
 
 std::optional<Answer> Idempotency::begin() {
   if (!is_key(record_.key)) return invalid("Idempotency-Key", "value", "must have 1 to 64 visible ASCII characters");
-  domain::IdentityStore& store = context_.services.identity_store;
-  auto first = store.begin_idempotent(record_);
-  if (first.ok() && *first && record_.created_at_ms - (*first)->created_at_ms >= kIdempotencyKeptMs) {
-    if (auto status = store.forget_idempotent(record_.principal, record_.key); !status.ok()) return from_error(status.error());
-    first = store.begin_idempotent(record_);
-  }
+  const auto first = context_.services.identity_store.begin_idempotent(record_, record_.created_at_ms - kIdempotencyKeptMs);
   if (!first.ok()) return from_error(first.error());
   if (!*first) return std::nullopt;
   return replay(**first);

@@ -97,9 +97,7 @@ json::value time_json(std::int64_t time_ms) { return time_ms == 0 ? json::value(
 
 json::array privilege_names(domain::PrivilegeSet privileges) {
   json::array out;
-  for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-    if (privileges.has(info.privilege)) out.emplace_back(view(info.name));
-  }
+  for (const std::string_view name : domain::privilege_names(privileges)) out.emplace_back(view(name));
   return out;
 }
 
@@ -147,7 +145,7 @@ json::object user_group_json(const Context& context, const domain::UserGroup& gr
 json::object role_json(const Context& context, const domain::Role& role) {
   json::object out{{"id", role.id}, {"name", role.name}, {"description", role.description}};
   out["application"] = role.application.empty() ? json::value() : json::value(role.application);
-  out["privileges"] = privilege_names(role.privileges);
+  out["privileges"] = admin::privilege_names(role.privileges);
   out["userGroups"] = group_links(context.directory->groups_with_role(role.id));
   out["builtIn"] = role.built_in;
   append_meta(out, role.meta);
@@ -234,6 +232,12 @@ std::optional<json::value> required_body(const Context& context, Answer& problem
   return std::nullopt;
 }
 
+std::optional<json::object> required_object(const Context& context, Answer& problem) {
+  auto body = required_body(context, problem);
+  if (!body) return std::nullopt;
+  return std::move(body->get_object());
+}
+
 std::optional<json::value> wanted_document(const Context& context, const json::object& current, Answer& problem) {
   auto body = required_body(context, problem);
   if (!body) return std::nullopt;
@@ -273,6 +277,20 @@ Answer shown(const Context& context, json::object object, std::int64_t version) 
   Answer answer;
   answer.status = 304;
   answer.etag = make_etag(version);
+  return answer;
+}
+
+Answer shown_as(const Context& context, json::object object, std::string etag) {
+  constexpr std::size_t kHashShown = 32;
+  if (etag.empty()) etag = crypto::sha256_hex(base::to_json(object)).substr(0, kHashShown);
+  etag = "\"" + etag + "\"";
+  Answer answer;
+  if (not_modified(context, etag)) {
+    answer.status = 304;
+  } else {
+    answer = ok(std::move(object));
+  }
+  answer.etag = std::move(etag);
   return answer;
 }
 

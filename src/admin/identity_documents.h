@@ -39,8 +39,9 @@ service::RoleFields read_role(const base::json::value& body, const base::json::o
 
 // The document that a PUT or PATCH wants the object to be. nullopt: `problem` says why not.
 std::optional<base::json::value> wanted_document(const Context& context, const base::json::object& current, Answer& problem);
-// The body of a request that must have one.
+// The body of a request that must have one: an object.
 std::optional<base::json::value> required_body(const Context& context, Answer& problem);
+std::optional<base::json::object> required_object(const Context& context, Answer& problem);
 
 // The answer to a change that failed.
 Answer change_answer(const base::Error& error, const service::ChangeProblem& problem);
@@ -49,6 +50,8 @@ Answer password_refused(const std::vector<std::string>& failed_rules);
 Answer created_at(base::json::object object, std::string_view collection);
 // GET of one object: 304 if the caller has this version already.
 Answer shown(const Context& context, base::json::object object, std::int64_t version);
+// The same with another text as ETag, given without its quotes; empty: of objects without a version, a hash of what is shown.
+Answer shown_as(const Context& context, base::json::object object, std::string etag = {});
 
 // Objects that published configurations refer to cannot go.
 service::FindReferences references_of(const Context& context);

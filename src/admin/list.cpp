@@ -19,29 +19,27 @@ constexpr std::size_t kTextBytesMax = 200;
 constexpr std::size_t kCursorBytesMax = 4096;
 constexpr std::size_t kSortsMax = 4;
 
-struct SortKey {
-  std::string name;
-  bool descending = false;
-};
+using domain::ListPlace;
+using domain::SortKey;
 
 struct Parameters {
-  domain::ListQuery query;  // without sort and cursor
-  std::vector<SortKey> sorts;
+  domain::ListQuery query;  // without its place
   std::string cursor;
 };
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 std::string_view view(const json::string& text) { return {text.data(), text.size()}; }
 
-std::string sort_text(const std::vector<SortKey>& sorts) {
-  std::vector<std::string> names;
-  for (const SortKey& key : sorts) names.push_back((key.descending ? "-" : "") + key.name);
-  return base::join(names, ",");
-}
-
 // Ties a cursor to the list it was made for: with other filters or another order it would skip rows without a word.
-std::string check_digits(const domain::ListQuery& query, const std::pair<std::string, std::string>& after) {
-  std::vector<std::string_view> parts{query.sort_column, query.descending ? "-" : "+", query.text, after.first, after.second};
+std::string check_digits(const domain::ListQuery& query, const ListPlace& after) {
+  std::vector<std::string_view> parts;
+  for (const SortKey& key : query.sort) {
+    parts.push_back(key.column);
+    parts.push_back(key.descending ? "-" : "+");
+  }
+  parts.push_back(query.text);
+  parts.insert(parts.end(), after.values.begin(), after.values.end());
+  parts.push_back(after.id);
   for (const auto& [name, value] : query.filters) {
     parts.push_back(name);
     parts.push_back(value);
@@ -49,19 +47,24 @@ std::string check_digits(const domain::ListQuery& query, const std::pair<std::st
   return crypto::sha256_hex(crypto::length_prefixed(parts)).substr(0, 16);
 }
 
-std::optional<std::pair<std::string, std::string>> read_cursor(std::string_view text, const domain::ListQuery& query) {
+// [check digits, value of each sort key…, id]
+std::optional<ListPlace> read_cursor(std::string_view text, const domain::ListQuery& query) {
   if (text.size() > kCursorBytesMax) return std::nullopt;
   const auto decoded = base::base64url_decode(text);
   if (!decoded) return std::nullopt;
   const auto document = base::parse_json(*decoded, 4);
   const json::array* parts = document.ok() ? document->if_array() : nullptr;
-  if (parts == nullptr || parts->size() != 3) return std::nullopt;
+  if (parts == nullptr || parts->size() < 2) return std::nullopt;
+  ListPlace after;
   for (const json::value& part : *parts) {
     if (!part.is_string()) return std::nullopt;
+    after.values.emplace_back(view(part.get_string()));
   }
-  std::pair<std::string, std::string> after{std::string(view((*parts)[1].get_string())),
-                                            std::string(view((*parts)[2].get_string()))};
-  if (view((*parts)[0].get_string()) != check_digits(query, after)) return std::nullopt;
+  const std::string digits = std::move(after.values.front());
+  after.id = std::move(after.values.back());
+  after.values.erase(after.values.begin());
+  after.values.pop_back();
+  if (digits != check_digits(query, after)) return std::nullopt;
   return after;
 }
 
@@ -74,10 +77,12 @@ void read_sorts(std::string_view text, const ListFields& fields, std::vector<Sor
   for (std::string_view part : base::split(text, ',')) {
     SortKey key;
     key.descending = part.starts_with("-");
-    key.name = part.substr(key.descending ? 1 : 0);
-    const bool repeated = std::any_of(sorts.begin(), sorts.end(), [&](const SortKey& known) { return known.name == key.name; });
-    if (!fields.sorts.contains(key.name) || repeated || sorts.size() == kSortsMax) {
-      findings.push_back({"sort", "value", fmt::format("must name fields of: {}", known_names(fields.sorts))});
+    key.column = part.substr(key.descending ? 1 : 0);
+    const bool repeated =
+        std::any_of(sorts.begin(), sorts.end(), [&](const SortKey& known) { return known.column == key.column; });
+    if (!fields.sorts.contains(key.column) || repeated || sorts.size() == kSortsMax) {
+      findings.push_back(
+          {"sort", "value", fmt::format("must name up to {} fields, each once, of: {}", kSortsMax, known_names(fields.sorts))});
       return;
     }
     sorts.push_back(std::move(key));
@@ -96,7 +101,7 @@ void read_one(const std::string& name, const std::string& value, const ListField
   } else if (name == "cursor") {
     out.cursor = value;
   } else if (name == "sort") {
-    read_sorts(value, fields, out.sorts, findings);
+    read_sorts(value, fields, out.query.sort, findings);
   } else if (name == "q") {
     if (value.size() > kTextBytesMax) findings.push_back({"q", "value", "must have at most 200 bytes"});
     out.query.text = value;
@@ -105,10 +110,7 @@ void read_one(const std::string& name, const std::string& value, const ListField
   } else {
     std::vector<std::string_view> known{"limit", "cursor", "sort", "q"};
     known.insert(known.end(), fields.filters.begin(), fields.filters.end());
-    const std::string_view suggestion = base::nearest(name, known);
-    findings.push_back(
-        {name, "unknown",
-         suggestion.empty() ? "unknown parameter" : fmt::format("unknown parameter; did you mean {}?", suggestion)});
+    findings.push_back(unknown_parameter(name, known));
   }
 }
 
@@ -123,7 +125,7 @@ std::optional<Parameters> read_parameters(const Context& context, const ListFiel
     }
     read_one(name, value, fields, out, findings);
   }
-  if (out.sorts.empty() && findings.empty()) read_sorts(fields.default_sort, fields, out.sorts, findings);
+  if (out.query.sort.empty() && findings.empty()) read_sorts(fields.default_sort, fields, out.query.sort, findings);
   // The order in which filters were written does not matter to a cursor.
   std::sort(out.query.filters.begin(), out.query.filters.end());
   if (findings.empty()) return out;
@@ -191,7 +193,7 @@ int compare(const json::value& a, const json::value& b) {
 json::array position(const json::object& row, const std::vector<SortKey>& sorts) {
   json::array out;
   for (const SortKey& key : sorts) {
-    const json::value* value = row.if_contains(view(key.name));
+    const json::value* value = row.if_contains(view(key.column));
     out.push_back(value == nullptr || value->is_structured() ? json::value() : *value);
   }
   const json::value* id = row.if_contains("id");
@@ -213,14 +215,6 @@ std::optional<domain::ListQuery> read_list_query(const Context& context, const L
   auto parameters = read_parameters(context, fields, problem);
   if (!parameters) return std::nullopt;
   domain::ListQuery query = std::move(parameters->query);
-  if (parameters->sorts.size() > 1) {
-    problem = invalid("sort", "value", "this list is sorted by one field at a time");
-    return std::nullopt;
-  }
-  if (!parameters->sorts.empty()) {
-    query.sort_column = parameters->sorts.front().name;
-    query.descending = parameters->sorts.front().descending;
-  }
   if (!parameters->cursor.empty()) {
     query.after = read_cursor(parameters->cursor, query);
     if (!query.after) {
@@ -231,11 +225,17 @@ std::optional<domain::ListQuery> read_list_query(const Context& context, const L
   return query;
 }
 
-std::string make_cursor(const domain::ListQuery& query, const std::pair<std::string, std::string>& after) {
+base::Finding unknown_parameter(std::string_view name, const std::vector<std::string_view>& known) {
+  const std::string_view suggestion = base::nearest(name, known);
+  return {std::string(name), "unknown",
+          suggestion.empty() ? "unknown parameter" : fmt::format("unknown parameter; did you mean {}?", suggestion)};
+}
+
+std::string make_cursor(const domain::ListQuery& query, const ListPlace& after) {
   json::array parts;
   parts.emplace_back(view(check_digits(query, after)));
-  parts.emplace_back(view(after.first));
-  parts.emplace_back(view(after.second));
+  for (const std::string& value : after.values) parts.emplace_back(view(value));
+  parts.emplace_back(view(after.id));
   return base::base64url_encode(base::to_json(parts));
 }
 
@@ -244,30 +244,29 @@ Answer list_in_memory(const Context& context, const ListFields& fields, std::vec
   auto parameters = read_parameters(context, fields, problem);
   if (!parameters) return problem;
   domain::ListQuery& query = parameters->query;
-  query.sort_column = sort_text(parameters->sorts);
   std::optional<json::array> after;
   if (!parameters->cursor.empty()) {
     const auto cursor = read_cursor(parameters->cursor, query);
-    const auto place = cursor ? base::parse_json(cursor->first, 4) : base::Result<json::value>(json::value());
+    const auto place = cursor ? base::parse_json(cursor->id, 4) : base::Result<json::value>(json::value());
     if (!cursor || !place.ok() || !place->is_array())
       return invalid("cursor", "value", "is not a cursor of this list with these filters");
     after = place->get_array();
   }
   std::vector<std::pair<json::array, json::object>> found;
   for (json::object& row : rows) {
-    if (row_matches(row, query)) found.emplace_back(position(row, parameters->sorts), std::move(row));
+    if (row_matches(row, query)) found.emplace_back(position(row, query.sort), std::move(row));
   }
-  const auto before = [&](const auto& a, const auto& b) { return stands_before(a.first, b.first, parameters->sorts); };
+  const auto before = [&](const auto& a, const auto& b) { return stands_before(a.first, b.first, query.sort); };
   std::sort(found.begin(), found.end(), before);
   PageInfo page;
   page.page_size = query.limit;
   page.total = static_cast<std::int64_t>(found.size());
   json::array out;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (after && !stands_before(*after, found[i].first, parameters->sorts)) continue;
+    if (after && !stands_before(*after, found[i].first, query.sort)) continue;
     out.emplace_back(std::move(found[i].second));
     if (out.size() < query.limit) continue;
-    if (i + 1 < found.size()) page.next_cursor = make_cursor(query, {base::to_json(found[i].first), ""});
+    if (i + 1 < found.size()) page.next_cursor = make_cursor(query, {{}, base::to_json(found[i].first)});
     break;
   }
   return listed(std::move(out), std::move(page));

@@ -10,14 +10,14 @@
 #include <vector>
 
 #include "admin/context.h"
-#include "domain/ports/identity_store.h"
+#include "domain/list_query.h"
 
 namespace funcgate::admin {
 
 struct ListFields {
   std::set<std::string, std::less<>> filters;  // parameter names that may be used as filters
   std::set<std::string, std::less<>> sorts;
-  std::string default_sort;                    // "name", "-createdAt"
+  std::string default_sort;                    // "name", "-createdAt", "area,name"
 };
 
 // Reads limit (1-200, default 50), cursor, sort, q and the filters. nullopt: `problem` is the 400.43 that names what is wrong
@@ -25,7 +25,9 @@ struct ListFields {
 std::optional<domain::ListQuery> read_list_query(const Context& context, const ListFields& fields, Answer& problem);
 
 // An opaque text; a foreign or changed one is refused by read_list_query().
-std::string make_cursor(const domain::ListQuery& query, const std::pair<std::string, std::string>& after);
+std::string make_cursor(const domain::ListQuery& query, const domain::ListPlace& after);
+// `{path: name, code: unknown}`, with what was probably meant.
+base::Finding unknown_parameter(std::string_view name, const std::vector<std::string_view>& known);
 
 // Filters, sorts and cuts rows that are in memory. Each row is the public JSON of an object with a member `id`.
 Answer list_in_memory(const Context& context, const ListFields& fields, std::vector<base::json::object> rows);

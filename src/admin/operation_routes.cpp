@@ -1,6 +1,7 @@
 // /tasks, /server, /settings, /nodes: the running of it.
 #include <fmt/format.h>
 
+#include "admin/identity_documents.h"
 #include "admin/list.h"
 #include "admin/router.h"
 #include "admin/services.h"
@@ -31,21 +32,25 @@ json::object task_json(const domain::Task& task) {
 }
 
 Answer list_tasks(Context& context) {
-  const auto tasks = context.services.task_store.list(10'000);
-  if (!tasks.ok()) return from_error(tasks.error());
-  std::vector<json::object> rows;
-  for (const domain::Task& task : *tasks) rows.push_back(task_json(task));
-  return list_in_memory(context,
-                        {{"id", "apiId", "funcId", "status", "caller", "authId", "traceId"},
-                         {"id", "apiId", "funcId", "status", "triggerTime", "startTime", "endTime"},
-                         "-triggerTime"},
-                        std::move(rows));
+  static const ListFields fields{.filters = {"id", "apiId", "funcId", "status", "caller", "authId", "traceId"},
+                                 .sorts = {"id", "apiId", "funcId", "status", "triggerTime", "startTime", "endTime"},
+                                 .default_sort = "-triggerTime"};
+  Answer problem;
+  const auto query = read_list_query(context, fields, problem);
+  if (!query) return problem;
+  const auto page = context.services.task_store.list(*query);
+  if (!page.ok()) return from_error(page.error());
+  json::array rows;
+  for (const domain::Task& task : page->rows) rows.push_back(task_json(task));
+  PageInfo info{.page_size = query->limit, .next_cursor = {}, .total = page->total};
+  if (page->next) info.next_cursor = make_cursor(*query, *page->next);
+  return listed(std::move(rows), std::move(info));
 }
 
 Answer get_task(Context& context) {
   const auto task = context.services.task_store.get(context.path_parameters.at(0));
   if (!task.ok()) return from_error(task.error());
-  return ok(task_json(*task));
+  return shown_as(context, task_json(*task));
 }
 
 Answer cancel_task(Context& context) {
@@ -85,13 +90,13 @@ Answer server(Context& context) {
 // One node: this one. What it serves is told so that a second one can be compared with it.
 Answer nodes(Context& context) {
   const auto catalog = context.services.catalog.current();
-  json::array rows;
+  std::vector<json::object> rows;
   rows.push_back(json::object{{"id", context.services.node_name},
                               {"version", context.services.settings.version},
                               {"startedAt", base::format_rfc3339(context.services.started_ms)},
                               {"sequence", catalog->sequence},
                               {"self", true}});
-  return listed(std::move(rows), {50, {}, 1});
+  return list_in_memory(context, {{"id"}, {"id"}, "id"}, std::move(rows));
 }
 
 // What the configuration file says; it is changed there and read at start.
@@ -101,11 +106,13 @@ Answer settings(Context& context) { return ok(base::json::value(context.services
 
 void add_operation_routes(std::vector<Route>& routes) {
   using domain::Method;
-  routes.push_back({Method::Get, "/tasks", Access::needs({Privilege::ViewSystemConsole}), list_tasks});
+  routes.push_back(
+      {Method::Get, "/tasks", Access::needs({Privilege::ViewSystemConsole}), list_tasks, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/tasks/{id}", Access::needs({Privilege::ViewSystemConsole}), get_task});
-  routes.push_back({Method::Post, "/tasks/{id}/cancel", Access::needs({Privilege::CancelTasks}), cancel_task});
+  routes.push_back(
+      {Method::Post, "/tasks/{id}/cancel", Access::needs({Privilege::CancelTasks}), cancel_task, {.event = "process.cancelled"}});
   routes.push_back({Method::Get, "/server", Access::needs({Privilege::ViewServer}), server});
-  routes.push_back({Method::Get, "/nodes", Access::needs({Privilege::ViewServer}), nodes});
+  routes.push_back({Method::Get, "/nodes", Access::needs({Privilege::ViewServer}), nodes, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/settings", Access::needs({Privilege::AdministerServer}), settings});
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "admin/etag.h"
+#include "admin/identity_documents.h"
 #include "admin/list.h"
 #include "admin/merge_patch.h"
 #include "admin/resources.h"
@@ -238,18 +239,12 @@ Answer get(Context& context, const Kind& kind) {
   auto object = kind.one(context, context.path_parameters.at(0));
   if (!object) return not_found(kind.called, context.path_parameters.at(0));
   const std::int64_t version = version_of(*object);
-  if (not_modified(context, version)) {
-    Answer answer;
-    answer.status = 304;
-    answer.etag = make_etag(version);
-    return answer;
-  }
-  return ok(std::move(*object), version);
+  return shown(context, std::move(*object), version);
 }
 
 Answer create(Context& context, const Kind& kind) {
   Answer problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
   std::string id;
   if (const json::value* given = body->if_contains("id")) {
@@ -274,7 +269,7 @@ Answer change(Context& context, const Kind& kind, bool patch) {
   const std::int64_t version = version_of(*before);
   if (auto refusal = check_if_match(context, version)) return std::move(*refusal);
   Answer problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
   if (const json::value* given = body->if_contains("id"); given != nullptr && *given != json::value(id))
     return invalid("id", "value", "the id of an object cannot be changed");
@@ -299,26 +294,35 @@ Answer remove(Context& context, const Kind& kind) {
   return no_content();
 }
 
+// The names of what is refused: of routes that make, change and remove.
+struct Attempts {
+  std::string_view created, changed, deleted;
+};
+
 void add_kind(std::vector<Route>& routes, std::string_view list_path, std::string_view one_path, const Kind& (*kind)(),
-              Access read, Access write) {
+              Access read, Access write, const Attempts& attempts) {
   using domain::Method;
-  routes.push_back({Method::Get, list_path, read, [kind](Context& c) { return list(c, kind()); }});
-  routes.push_back({Method::Post, list_path, write, [kind](Context& c) { return create(c, kind()); }});
+  const Rules create_rules{.event = attempts.created, .query = change_flags()};
+  const Rules change_rules{.event = attempts.changed, .if_match = true, .query = change_flags()};
+  const Rules remove_rules{.event = attempts.deleted, .if_match = true, .query = change_flags()};
+  routes.push_back({Method::Get, list_path, read, [kind](Context& c) { return list(c, kind()); }, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, list_path, write, [kind](Context& c) { return create(c, kind()); }, create_rules});
   routes.push_back({Method::Get, one_path, read, [kind](Context& c) { return get(c, kind()); }});
-  routes.push_back({Method::Put, one_path, write, [kind](Context& c) { return change(c, kind(), false); }, true});
-  routes.push_back({Method::Patch, one_path, write, [kind](Context& c) { return change(c, kind(), true); }, true});
-  routes.push_back({Method::Delete, one_path, write, [kind](Context& c) { return remove(c, kind()); }, true});
+  routes.push_back({Method::Put, one_path, write, [kind](Context& c) { return change(c, kind(), false); }, change_rules});
+  routes.push_back({Method::Patch, one_path, write, [kind](Context& c) { return change(c, kind(), true); }, change_rules});
+  routes.push_back({Method::Delete, one_path, write, [kind](Context& c) { return remove(c, kind()); }, remove_rules});
 }
 
 }  // namespace
 
 void add_resource_routes(std::vector<Route>& routes) {
   add_kind(routes, "/func-apis", "/func-apis/{id}", function_apis, Access::needs({Privilege::ViewScripts}),
-           Access::needs({Privilege::PublishApis}));
+           Access::needs({Privilege::PublishApis}), {"api.published", "api.published", "api.unpublished"});
   add_kind(routes, "/api-authentications", "/api-authentications/{id}", api_authentications,
-           Access::needs({Privilege::ViewApiAuthentication}), Access::needs({Privilege::ManageApiAuthentication}));
+           Access::needs({Privilege::ViewApiAuthentication}), Access::needs({Privilege::ManageApiAuthentication}),
+           {"apiauth.created", "apiauth.changed", "apiauth.deleted"});
   add_kind(routes, "/env-variables", "/env-variables/{id}", env_variables, Access::needs({Privilege::ViewScripts}),
-           Access::needs({Privilege::ManageEnvVariables}));
+           Access::needs({Privilege::ManageEnvVariables}), {"envvariable.created", "envvariable.changed", "envvariable.deleted"});
 }
 
 }  // namespace funcgate::admin

@@ -36,18 +36,7 @@ void append_meta(json::object& out, const domain::ResourceMeta& meta) {
   out["updatedAt"] = base::format_rfc3339(meta.updated_at_ms);
 }
 
-std::optional<json::object> read_body(const Context& context, Answer& problem) {
-  auto parsed = base::parse_json(context.request.body);
-  if (!parsed.ok()) {
-    problem = invalid("", "json", parsed.error().message);
-    return std::nullopt;
-  }
-  if (!parsed->is_object()) {
-    problem = invalid("", "type", "the body must be a JSON object");
-    return std::nullopt;
-  }
-  return std::move(parsed->get_object());
-}
+Query change_flags() { return {.flags = {"dryRun", "allowBroken"}}; }
 
 service::ApplyOptions options_of(const Context& context) {
   service::ApplyOptions options;

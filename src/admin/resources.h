@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "admin/context.h"
+#include "admin/router.h"
 #include "admin/services.h"
 
 namespace funcgate::admin {
@@ -18,8 +19,8 @@ void drop_reports(base::json::object& body);
 // createdAt, updatedAt, version of an object.
 void append_meta(base::json::object& out, const domain::ResourceMeta& meta);
 
-// The body as a JSON object, or the 400.43 that says what is wrong.
-std::optional<base::json::object> read_body(const Context& context, Answer& problem);
+// Query parameters of changes: dryRun and allowBroken, read by options_of().
+Query change_flags();
 
 // Options of a change by this caller: author, actor, note, dryRun=true of the query.
 service::ApplyOptions options_of(const Context& context);

@@ -125,8 +125,8 @@ Answer set_group(Context& context) {
   const domain::Role* role = find_role(context, kRoleAt, problem);
   if (role == nullptr) return problem;
   if (auto refusal = may_write(context, role->application, {})) return std::move(*refusal);
-  service::UserGroups groups(
-      {context.services.identity, context.services.clock, context.services.random, references_of(context)});
+  service::UserGroups groups({context.services.identity, context.services.identity_store, context.services.clock,
+                              context.services.random, references_of(context)});
   const auto done = groups.set_role(context.path_parameters.at(1 - kRoleAt), role->id, kGiven, context.actor());
   return done.ok() ? no_content() : from_error(done.error());
 }
@@ -146,11 +146,6 @@ Answer set_privilege(Context& context) {
   return done.ok() ? no_content() : change_answer(done.error(), why);
 }
 
-// A privilege has one field that can be written: its version is the state of that field.
-std::int64_t privilege_version(const Context& context, Privilege privilege) {
-  return context.directory->audited_privileges().has(privilege) ? 2 : 1;
-}
-
 Answer list_privileges(Context& context) {
   std::vector<json::object> rows;
   for (const domain::PrivilegeInfo& info : domain::privilege_table()) rows.push_back(privilege_json(context, info));
@@ -161,14 +156,14 @@ Answer get_privilege(Context& context) {
   const std::string& name = context.path_parameters.at(0);
   const auto privilege = domain::parse_privilege(name);
   if (!privilege) return not_found("privilege", name);
-  return shown(context, privilege_json(context, domain::privilege_info(*privilege)), privilege_version(context, *privilege));
+  return shown(context, privilege_json(context, domain::privilege_info(*privilege)),
+               context.directory->audited_privileges_version());
 }
 
 Answer patch_privilege(Context& context) {
   const std::string& name = context.path_parameters.at(0);
   const auto privilege = domain::parse_privilege(name);
   if (!privilege) return not_found("privilege", name);
-  if (auto refusal = check_if_match(context, privilege_version(context, *privilege))) return std::move(*refusal);
   Answer problem;
   const auto body = required_body(context, problem);
   if (!body) return problem;
@@ -178,10 +173,18 @@ Answer patch_privilege(Context& context) {
   reader.boolean("auditAction", audited);
   reader.finish();
   if (!findings.empty()) return invalid(findings);
-  const auto done = service::set_privilege_audit(context.services.identity, *privilege, audited, context.actor());
+  // One version for all of them, because they are one set: whoever changes one makes the others be read again.
+  std::optional<Answer> stale;
+  const auto unchanged = [&](const domain::Directory& current) -> base::Status {
+    stale = check_if_match(context, current.audited_privileges_version());
+    if (stale) return base::Error{base::Code::FailedPrecondition, "changed meanwhile", {}};
+    return base::kDone;
+  };
+  const auto done = service::set_privilege_audit(context.services.identity, *privilege, audited, context.actor(), unchanged);
+  if (stale) return std::move(*stale);
   if (!done.ok()) return from_error(done.error());
   context.directory = context.services.identity.directory();
-  return ok(privilege_json(context, domain::privilege_info(*privilege)), privilege_version(context, *privilege));
+  return ok(privilege_json(context, domain::privilege_info(*privilege)), context.directory->audited_privileges_version());
 }
 
 }  // namespace
@@ -189,23 +192,30 @@ Answer patch_privilege(Context& context) {
 void add_role_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers});
   const Access write = Access::scoped({Privilege::AdministerUsers, Privilege::AdministerApplicationRoles});
-  routes.push_back({Method::Get, "/roles", view, list_roles});
-  routes.push_back({Method::Post, "/roles", write, create_role});
+  routes.push_back({Method::Get, "/roles", view, list_roles, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/roles", write, create_role, {.event = "role.created"}});
   routes.push_back({Method::Get, "/roles/{id}", view, get_role});
-  routes.push_back({Method::Put, "/roles/{id}", write, write_role, true});
-  routes.push_back({Method::Patch, "/roles/{id}", write, write_role, true});
-  routes.push_back({Method::Delete, "/roles/{id}", write, delete_role, true});
-  routes.push_back({Method::Put, "/roles/{id}/user-groups/{groupId}", write, set_group<true, 0>});
-  routes.push_back({Method::Delete, "/roles/{id}/user-groups/{groupId}", write, set_group<false, 0>});
-  routes.push_back({Method::Put, "/user-groups/{id}/roles/{roleId}", write, set_group<true, 1>});
-  routes.push_back({Method::Delete, "/user-groups/{id}/roles/{roleId}", write, set_group<false, 1>});
-  routes.push_back({Method::Put, "/roles/{id}/privileges/{name}", write, set_privilege<true, 0>});
-  routes.push_back({Method::Delete, "/roles/{id}/privileges/{name}", write, set_privilege<false, 0>});
-  routes.push_back({Method::Put, "/privileges/{name}/roles/{roleId}", write, set_privilege<true, 1>});
-  routes.push_back({Method::Delete, "/privileges/{name}/roles/{roleId}", write, set_privilege<false, 1>});
-  routes.push_back({Method::Get, "/privileges", view, list_privileges});
+  routes.push_back({Method::Put, "/roles/{id}", write, write_role, {.event = "role.changed", .if_match = true}});
+  routes.push_back({Method::Patch, "/roles/{id}", write, write_role, {.event = "role.changed", .if_match = true}});
+  routes.push_back({Method::Delete, "/roles/{id}", write, delete_role, {.event = "role.deleted", .if_match = true}});
+  routes.push_back({Method::Put, "/roles/{id}/user-groups/{groupId}", write, set_group<true, 0>, {.event = "membership.added"}});
+  routes.push_back(
+      {Method::Delete, "/roles/{id}/user-groups/{groupId}", write, set_group<false, 0>, {.event = "membership.removed"}});
+  routes.push_back({Method::Put, "/user-groups/{id}/roles/{roleId}", write, set_group<true, 1>, {.event = "membership.added"}});
+  routes.push_back(
+      {Method::Delete, "/user-groups/{id}/roles/{roleId}", write, set_group<false, 1>, {.event = "membership.removed"}});
+  routes.push_back({Method::Put, "/roles/{id}/privileges/{name}", write, set_privilege<true, 0>, {.event = "role.changed"}});
+  routes.push_back({Method::Delete, "/roles/{id}/privileges/{name}", write, set_privilege<false, 0>, {.event = "role.changed"}});
+  routes.push_back({Method::Put, "/privileges/{name}/roles/{roleId}", write, set_privilege<true, 1>, {.event = "role.changed"}});
+  routes.push_back(
+      {Method::Delete, "/privileges/{name}/roles/{roleId}", write, set_privilege<false, 1>, {.event = "role.changed"}});
+  routes.push_back({Method::Get, "/privileges", view, list_privileges, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/privileges/{name}", view, get_privilege});
-  routes.push_back({Method::Patch, "/privileges/{name}", Access::needs({Privilege::AdministerServer}), patch_privilege, true});
+  routes.push_back({Method::Patch,
+                    "/privileges/{name}",
+                    Access::needs({Privilege::AdministerServer}),
+                    patch_privilege,
+                    {.event = "privilege.audit_changed", .if_match = true}});
 }
 
 }  // namespace funcgate::admin

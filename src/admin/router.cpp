@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "admin/caller.h"
 #include "admin/denial_log.h"
 #include "admin/idempotency.h"
+#include "admin/list.h"
+#include "admin/privilege_uses.h"
 #include "admin/services.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -20,6 +23,8 @@ using domain::Method;
 using domain::Reason;
 
 constexpr std::string_view kSetupPath = "/setup", kSessionPath = "/session", kOwnPasswordPath = "/me/password";
+constexpr std::string_view kApplyPath = "/resources/apply", kDiffPath = "/resources/diff", kExportPath = "/resources/export",
+                           kAuditPath = "/audit";
 
 // Segments of a path, still encoded; nullopt: it cannot be one of ours ("/a//b", "/a/").
 std::optional<std::vector<std::string_view>> segments_of(std::string_view path) {
@@ -65,53 +70,17 @@ Answer wrong_method(std::string allow) {
 
 Answer setup_pending() {
   return refused(Fault::SetupPending, Reason::ArgumentsInvalid,
-                 "This server has no administrator yet: open the set-up link that the server wrote at its start, or run funcgate "
-                 "setup-token");
+                 "This server has no administrator yet: POST /admin/api/v1/setup with the token that stands in the file setup-token "
+                 "of the data directory; funcgate setup-token makes another");
 }
 
 Answer system_error() {
   return refused(Fault::System, Reason::Internal, "The request could not be completed; see the server's log");
 }
 
-// "user.changed" for PATCH /users/{id}: what somebody tried. Reading has no event of its own.
-std::string event_of(const Route& route) {
-  static constexpr std::pair<std::string_view, std::string_view> kNouns[] = {{"users", "user"},
-                                                                             {"user-groups", "group"},
-                                                                             {"roles", "role"},
-                                                                             {"api-keys", "key"},
-                                                                             {"secret-keys", "secret"},
-                                                                             {"func-apis", "api"},
-                                                                             {"schedules", "schedule"},
-                                                                             {"api-authentications", "apiauth"},
-                                                                             {"scripts", "script"},
-                                                                             {"script-sets", "script"},
-                                                                             {"applications", "application"},
-                                                                             {"tables", "table"},
-                                                                             {"flows", "flow"},
-                                                                             {"http-configurations", "httpconfig"}};
-  if (!is_write(route.method)) return "privilege.used";
-  const std::string_view first = base::split(route.pattern.substr(1), '/').front();
-  if (route.pattern == kOwnPasswordPath || route.pattern.ends_with("/password")) return "password.changed";
-  if (route.pattern.ends_with("/api-keys")) return "key.created";
-  if (first == "password-policy") return "policy.changed";
-  if (first == "privileges") return "privilege.audit_changed";
-  if (first == "sessions" || route.pattern.ends_with("/sessions")) return "session.ended";
-  if (first == "keystore") return "keystore.changed";
-  if (first == "settings" || first == "env-variables") return "settings.changed";
-  if (first == "resources") return "resources.applied";
-  for (const auto& [path, noun] : kNouns) {
-    if (path != first) continue;
-    const std::string_view verb = route.method == Method::Delete ? "deleted"
-                                  : route.method == Method::Post ? "created"
-                                                                 : "changed";
-    return fmt::format("{}.{}", noun, verb);
-  }
-  return "privilege.used";
-}
-
 domain::AuditEvent denied_event(const Context& context, const Route& route, std::string_view reason) {
   domain::AuditEvent event;
-  event.event = event_of(route);
+  event.event = route.rules.event;
   event.outcome = domain::AuditOutcome::Denied;
   event.actor = context.actor();
   event.object_kind = "Route";
@@ -125,6 +94,27 @@ domain::AuditEvent denied_event(const Context& context, const Route& route, std:
 // What a route demands that names nothing: it is open to nobody but the local caller.
 constexpr domain::Privilege kNobodyHoldsThis = domain::Privilege::AdministerServer;
 
+// Unknown parameters would be ignored, and ?dry_run=true be anything but that.
+std::optional<Answer> check_query(const Context& context, const Query& query) {
+  if (query.list) return std::nullopt;
+  std::vector<std::string_view> known = query.texts;
+  known.insert(known.end(), query.flags.begin(), query.flags.end());
+  std::vector<base::Finding> findings;
+  std::set<std::string_view> seen;
+  for (const auto& [name, value] : context.request.query) {
+    const bool is_flag = std::find(query.flags.begin(), query.flags.end(), name) != query.flags.end();
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      findings.push_back(unknown_parameter(name, known));
+    } else if (!seen.insert(name).second) {
+      findings.push_back({name, "duplicate", "may be given once"});
+    } else if (is_flag && value != "true" && value != "false") {
+      findings.push_back({name, "value", "must be true or false"});
+    }
+  }
+  if (findings.empty()) return std::nullopt;
+  return invalid(findings);
+}
+
 // The privilege that is missing, or nullptr.
 const domain::Privilege* missing_privilege(const Context& context, const Access& access) {
   switch (access.kind) {
@@ -132,7 +122,7 @@ const domain::Privilege* missing_privilege(const Context& context, const Access&
     case Access::Kind::SignedIn: return nullptr;
     case Access::Kind::Needs:
       for (const domain::Privilege& privilege : access.privileges) {
-        if (!context.holds(privilege)) return &privilege;
+        if (!context.has(privilege)) return &privilege;
       }
       return access.privileges.empty() && context.caller.kind != Caller::Kind::Local ? &kNobodyHoldsThis : nullptr;
     case Access::Kind::Scoped: break;
@@ -152,7 +142,7 @@ const domain::Privilege* missing_privilege(const Context& context, const Access&
 // Media type and text of a JSON body; nullopt: Context::body holds it.
 std::optional<Answer> read_body(Context& context, const Route& route) {
   const Request& request = context.request;
-  if (route.raw_body || request.body.empty()) return std::nullopt;
+  if (route.rules.raw_body || request.body.empty()) return std::nullopt;
   const bool merge = route.method == Method::Patch && domain::media_type_is(request.content_type, "application/merge-patch+json");
   if (!merge && !domain::media_type_is(request.content_type, "application/json"))
     return refused(Fault::MediaType, Reason::BodyMediaType, "The body must be JSON (Content-Type: application/json)");
@@ -178,6 +168,7 @@ std::vector<Route> product_routes() {
   add_operation_routes(routes);
   add_audit_routes(routes);
   add_secret_routes(routes);
+  add_throttle_routes(routes);
   return routes;
 }
 
@@ -231,6 +222,24 @@ Answer Router::handle(const Request& request) {
 
 Answer Router::answer(const Request& request) {
   const Match match = find(request);
+  Context context = context_of(request, match);
+  if (auto answer = settled_by_head(context, match)) return std::move(*answer);
+  return answer_known(context, match);
+}
+
+Context Router::context_of(const Request& request, const Match& match) {
+  return {.request = request,
+          .services = services_,
+          .caller = {},
+          .directory = services_.identity.directory(),
+          .path_parameters = match.parameters,
+          .session = {},
+          .body = {}};
+}
+
+// Fills the caller; the answer if the request ends here.
+std::optional<Answer> Router::settled_by_head(Context& context, const Match& match) {
+  const Request& request = context.request;
   const bool open = match.route != nullptr && match.route->access.kind == Access::Kind::Open;
   const bool pending = !request.local && services_.sessions.setup_pending();
   if (pending && !(open && match.route->pattern == kSetupPath)) return setup_pending();
@@ -239,60 +248,91 @@ Answer Router::answer(const Request& request) {
   if (request.method == Method::Trace || request.method == Method::Connect || request.method == Method::Other)
     return wrong_method("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
-  Context context{.request = request,
-                  .services = services_,
-                  .caller = {},
-                  .directory = services_.identity.directory(),
-                  .path_parameters = match.parameters,
-                  .session = {},
-                  .body = {}};
   if (request.local) {
     context.caller = local_caller();
   } else if (open) {
-    if (auto refusal = check_origin(context)) return std::move(*refusal);
+    if (auto refusal = check_origin(context)) return refusal;
   } else if (auto refusal = authenticate(context, *denials_)) {
-    return std::move(*refusal);
+    return refusal;
   }
   if (context.caller.must_change_password && request.path != kSessionPath && request.path != kOwnPasswordPath)
     return refused(Fault::PasswordExpired, Reason::ArgumentsInvalid, "The password must be changed first: PUT /me/password");
   if (context.caller.kind == Caller::Kind::Session) {
     if (auto refusal = check_csrf(context)) {
       if (match.route != nullptr) denials_->record(denied_event(context, *match.route, "csrf"));
-      return std::move(*refusal);
+      return refusal;
     }
   }
   if (match.allow.empty()) return no_route();
   if (match.route == nullptr) return wrong_method(match.allow);
-  return answer_known(context, match);
+  if (const domain::Privilege* missing = missing_privilege(context, match.route->access)) {
+    denials_->record(denied_event(context, *match.route, domain::privilege_name(*missing)));
+    return privilege_missing(domain::privilege_name(*missing));
+  }
+  return std::nullopt;
 }
 
-bool Router::may_send_large_body(const Request& head) {
+Admission Router::admit(const Request& head) {
+  Admission admission;
   try {
-    Context context{.request = head,
-                    .services = services_,
-                    .caller = {},
-                    .directory = services_.identity.directory(),
-                    .path_parameters = {},
-                    .session = {},
-                    .body = {}};
-    if (head.local) return true;
-    if (services_.sessions.setup_pending() || authenticate(context, *denials_)) return false;
-    return !context.caller.must_change_password && context.holds(domain::Privilege::ApplyResources);
+    const Match match = find(head);
+    Context context = context_of(head, match);
+    admission.refusal = settled_by_head(context, match);
+    const bool bundle = match.route != nullptr && (match.route->pattern == kApplyPath || match.route->pattern == kDiffPath);
+    if (bundle) admission.body_bytes_max = kApplyBodyBytesMax;
   } catch (const std::exception& error) {
     base::log::error("admin.exception", {{"what", base::printable(error.what())}, {"trace", head.trace_id}});
-    return false;
+    admission.refusal = system_error();
   }
+  return admission;
+}
+
+// Changes of resources wait for each other, and any of them may be an apply whose scripts take long to load.
+std::span<const std::string_view> long_writes() {
+  static constexpr std::string_view kAll[] = {kApplyPath,
+                                              kDiffPath,
+                                              "/func-apis",
+                                              "/func-apis/{id}",
+                                              "/api-authentications",
+                                              "/api-authentications/{id}",
+                                              "/env-variables",
+                                              "/env-variables/{id}",
+                                              "/script-sets",
+                                              "/script-sets/{id}",
+                                              "/scripts/{id}",
+                                              "/scripts/{id}/draft/run",
+                                              "/scripts/{id}/publish",
+                                              "/scripts/{id}/versions/{version}/restore",
+                                              "/audit/verify"};
+  return kAll;
+}
+
+bool Router::is_long_work(const Request& head) const {
+  const Match match = find(head);
+  if (match.route == nullptr) return false;
+  const Route& route = *match.route;
+  if (is_write(route.method)) {
+    const auto all = long_writes();
+    return std::find(all.begin(), all.end(), route.pattern) != all.end();
+  }
+  // As a list it is one page, as a file of lines everything that was recorded.
+  const bool lines =
+      head.accept.find("application/x-ndjson") != std::string::npos || head.accept.find("text/csv") != std::string::npos;
+  return route.pattern == kExportPath || (route.pattern == kAuditPath && lines);
 }
 
 Answer Router::answer_known(Context& context, const Match& match) {
   const Route& route = *match.route;
-  if (const domain::Privilege* missing = missing_privilege(context, route.access)) {
-    denials_->record(denied_event(context, route, domain::privilege_name(*missing)));
-    return privilege_missing(domain::privilege_name(*missing));
-  }
-  if (auto refusal = record_use(context, route)) return std::move(*refusal);
-  if (route.if_match && context.request.if_match.empty()) return if_match_missing();
+  if (auto refusal = check_query(context, route.rules.query)) return std::move(*refusal);
+  if (route.rules.if_match && context.request.if_match.empty()) return if_match_missing();
   if (auto refusal = read_body(context, route)) return std::move(*refusal);
+  PrivilegeUses uses(services_.identity, route);
+  context.uses = &uses;
+  if (route.access.kind == Access::Kind::Needs) {
+    for (const domain::Privilege privilege : route.access.privileges) {
+      if (!context.holds(privilege)) return cannot_record_use();
+    }
+  }
   // Set-up and sign-in are not repeatable: their answers belong to whoever knew the secret in the body.
   const bool idempotent =
       route.method == Method::Post && !context.request.idempotency_key.empty() && context.caller.kind != Caller::Kind::Nobody;
@@ -304,38 +344,24 @@ Answer Router::answer_known(Context& context, const Match& match) {
   return answer;
 }
 
-// Uses of privileges that somebody wants to know about. What cannot be recorded does not happen.
-std::optional<Answer> Router::record_use(const Context& context, const Route& route) {
-  const domain::AuditedPrivileges audited = context.directory->audited_privileges();
-  if (audited.empty() || context.caller.kind == Caller::Kind::Local) return std::nullopt;
-  std::vector<domain::AuditEvent> events;
-  for (const domain::Privilege privilege : route.access.privileges) {
-    if (!audited.has(privilege)) continue;
-    domain::AuditEvent event = denied_event(context, route, domain::privilege_name(privilege));
-    event.event = "privilege.used";
-    event.outcome = domain::AuditOutcome::Ok;
-    event.summary = fmt::format("{} {} with the privilege {}", domain::method_name(route.method), route.pattern,
-                                domain::privilege_name(privilege));
-    events.push_back(std::move(event));
-  }
-  if (events.empty()) return std::nullopt;
-  const auto status = services_.identity.record(std::move(events));
-  if (status.ok()) return std::nullopt;
-  base::log::error("audit.not_written", {{"event", "privilege.used"}, {"problem", status.error().message}});
-  return refused(Fault::LimitReached, Reason::CapacityRecord, "The use of this privilege cannot be recorded now");
-}
-
 Answer Router::run(Context& context, const Route& route) {
   Answer answer;
+  const auto threw = [&](std::string_view what) {
+    base::log::error("admin.exception",
+                     {{"what", base::printable(what)}, {"route", route.pattern}, {"trace", context.request.trace_id}});
+    answer = system_error();
+  };
+  // Whatever is thrown: an Idempotency-Key would otherwise stay "running" for a day.
   try {
     answer = route.handler(context);
+    if (context.uses->failed()) answer = cannot_record_use();
+    if (answer.refusal && is_write(route.method) && route.access.kind != Access::Kind::Open)
+      note_refusal(context, route, *answer.refusal);
   } catch (const std::exception& error) {
-    base::log::error("admin.exception",
-                     {{"what", base::printable(error.what())}, {"route", route.pattern}, {"trace", context.request.trace_id}});
-    answer = system_error();
+    threw(error.what());
+  } catch (...) {
+    threw("unknown");
   }
-  if (answer.refusal && is_write(route.method) && route.access.kind != Access::Kind::Open)
-    note_refusal(context, route, *answer.refusal);
   return answer;
 }
 

@@ -33,14 +33,37 @@ struct Access {
   static Access scoped(std::initializer_list<domain::Privilege> any) { return {Kind::Scoped, any}; }
 };
 
+// The query parameters of a route. Any other one, and one that is given twice, is 400.43 before anything is done.
+struct Query {
+  std::vector<std::string_view> texts = {};  // the handler judges their values
+  std::vector<std::string_view> flags = {};  // true or false
+  bool list = false;                         // the handler reads all of them with read_list_query() or the like
+
+  static Query of_list() { return {.list = true}; }
+};
+
+// What a route says of itself besides.
+struct Rules {
+  // Of the audit trail, for attempts that are refused; of what only reads, the use of a privilege.
+  std::string_view event = "privilege.used";
+  bool if_match = false;  // 428.52 without If-Match; the handler compares the version (see etag.h)
+  // Not JSON (YAML, CSV): the handler judges media type and text itself. Otherwise a body is JSON and stands in Context::body.
+  bool raw_body = false;
+  Query query = {};
+};
+
 struct Route {
   domain::Method method;
   std::string_view pattern;  // "/users/{id}/api-keys"; a parameter is one segment, percent-decoded
   Access access;
   Handler handler;
-  bool if_match = false;  // 428.52 without If-Match; the handler compares the version (see etag.h)
-  // Not JSON (YAML, CSV): the handler judges media type and text itself. Otherwise a body is JSON and stands in Context::body.
-  bool raw_body = false;
+  Rules rules = {};
+};
+
+// What the head of a request decides, before its body is read.
+struct Admission {
+  std::optional<Answer> refusal;  // the answer: the body is not wanted
+  std::size_t body_bytes_max = kBodyBytesMax;
 };
 
 class Router {
@@ -51,8 +74,12 @@ class Router {
   ~Router();
   // Never throws: what a handler throws becomes 500.5.
   Answer handle(const Request& request);
-  // Whether the sender of this head may send more than kBodyBytesMax: known, and may apply resources. Blocks.
-  bool may_send_large_body(const Request& head);
+  // For a request whose body is large, or whose work is long: whether its sender is known and may do what he asks. handle()
+  // judges everything anew when the body is there, so that whoever was disabled meanwhile does nothing. Never throws; blocks.
+  Admission admit(const Request& head);
+  // Whether handle() may take seconds or wait for somebody else's request that does: runs, bundles, changes of resources,
+  // exports, verifications. Any thread; does not block.
+  bool is_long_work(const Request& head) const;
   // For anybody, signed in or not: ends the key whose token the body holds. 204 whatever it was, so that nothing can be probed.
   Answer revoke_by_possession(const Request& request);
   std::span<const Route> routes() const { return routes_; }
@@ -60,10 +87,11 @@ class Router {
  private:
   struct Match;
   Answer answer(const Request& request);
+  Context context_of(const Request& request, const Match& match);
+  std::optional<Answer> settled_by_head(Context& context, const Match& match);
   Answer answer_known(Context& context, const Match& match);
   Answer run(Context& context, const Route& route);
   Match find(const Request& request) const;
-  std::optional<Answer> record_use(const Context& context, const Route& route);
   void note_refusal(const Context& context, const Route& route, const domain::Refusal& refusal);
 
   Services& services_;
@@ -71,6 +99,9 @@ class Router {
   const base::WallMs started_ms_;
   std::unique_ptr<DenialLog> denials_;
 };
+
+// Patterns whose writes are long work.
+std::span<const std::string_view> long_writes();
 
 // All routes of the product. Their handlers need a Router; what they say of themselves needs nothing.
 std::vector<Route> product_routes();
@@ -87,5 +118,6 @@ void add_script_routes(std::vector<Route>& routes);       // /script-sets /scrip
 void add_operation_routes(std::vector<Route>& routes);    // /tasks /server /settings /nodes
 void add_audit_routes(std::vector<Route>& routes);        // /audit* /call-records
 void add_secret_routes(std::vector<Route>& routes);       // /keystore* /secret-keys*
+void add_throttle_routes(std::vector<Route>& routes);     // /throttle
 
 }  // namespace funcgate::admin

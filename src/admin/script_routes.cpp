@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "admin/etag.h"
+#include "admin/identity_documents.h"
 #include "admin/list.h"
 #include "admin/merge_patch.h"
 #include "admin/resources.h"
@@ -57,7 +58,7 @@ Answer get_set(Context& context) {
   const auto current = configuration(context);
   const auto found = current->script_sets.find(context.path_parameters.at(0));
   if (found == current->script_sets.end()) return not_found("script set", context.path_parameters.at(0));
-  return ok(set_json(*current, found->second), found->second.meta.version);
+  return shown(context, set_json(*current, found->second), found->second.meta.version);
 }
 
 Answer set_written(Context& context, const std::string& id, base::Result<service::ApplyResult> result, bool is_new) {
@@ -77,7 +78,7 @@ Answer set_written(Context& context, const std::string& id, base::Result<service
 
 Answer create_set(Context& context) {
   Answer problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
   const json::value* id = body->if_contains("id");
   if (id == nullptr || !id->is_string()) return invalid("id", "missing", "is required");
@@ -97,8 +98,10 @@ Answer change_set(Context& context, bool patch) {
   const std::int64_t version = found->second.meta.version;
   if (auto refusal = check_if_match(context, version)) return std::move(*refusal);
   Answer problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
+  if (const json::value* given = body->if_contains("id"); given != nullptr && *given != json::value(id))
+    return invalid("id", "value", "the id of an object cannot be changed");
   if (patch) *body = merge_patch(domain::to_spec(found->second.value), *body).as_object();
   drop_reports(*body);
   body->erase("scripts");
@@ -169,7 +172,7 @@ Answer get_script(Context& context) {
   const auto current = configuration(context);
   const auto found = current->scripts.find(id);
   if (found == current->scripts.end()) return not_found("script", id);
-  return ok(script_json(found->second, true), found->second.meta.version);
+  return shown(context, script_json(found->second, true), found->second.meta.version);
 }
 
 Answer delete_script(Context& context) {
@@ -187,9 +190,7 @@ Answer delete_script(Context& context) {
 Answer get_draft(Context& context) {
   const auto draft = context.services.scripts.current(context.path_parameters.at(0));
   if (!draft.ok()) return from_error(draft.error());
-  Answer answer = ok(draft_json(*draft, true));
-  answer.etag = quoted(draft->sha256);
-  return answer;
+  return shown_as(context, draft_json(*draft, true), draft->sha256);
 }
 
 // The hash that the store must still hold: empty when what the author saw was the published text.
@@ -214,7 +215,7 @@ Answer put_draft(Context& context) {
   Answer problem;
   const auto expected = seen_draft(context, id, problem);
   if (!expected) return problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
   std::vector<base::Finding> findings;
   domain::ScriptDraft draft;
@@ -240,13 +241,14 @@ Answer delete_draft(Context& context) {
   Answer problem;
   const auto expected = seen_draft(context, id, problem);
   if (!expected) return problem;
+  if (const auto seen = context.services.scripts.current(id); !seen.ok()) return from_error(seen.error());
   if (auto status = context.services.scripts.discard(id, *expected); !status.ok()) return from_error(status.error());
   return no_content();
 }
 
 Answer run_draft(Context& context) {
   Answer problem;
-  auto body = read_body(context, problem);
+  auto body = required_object(context, problem);
   if (!body) return problem;
   std::vector<base::Finding> findings;
   std::string function;
@@ -284,8 +286,8 @@ Answer published(Context& context, base::Result<service::ApplyResult> result) {
 // {"note": "…", "allowBroken": false}, both optional.
 std::optional<service::ApplyOptions> publish_options(Context& context, Answer& problem) {
   service::ApplyOptions options = options_of(context);
-  if (context.request.body.empty()) return options;
-  auto body = read_body(context, problem);
+  if (context.body.is_null()) return options;
+  auto body = required_object(context, problem);
   if (!body) return std::nullopt;
   std::vector<base::Finding> findings;
   const json::value whole(*body);
@@ -363,23 +365,44 @@ void add_script_routes(std::vector<Route>& routes) {
   using domain::Method;
   const Access view = Access::needs({Privilege::ViewScripts}), modify = Access::needs({Privilege::ModifyScripts});
   const Access publishing = Access::needs({Privilege::PublishScripts});
-  routes.push_back({Method::Get, "/script-sets", view, list_sets});
-  routes.push_back({Method::Post, "/script-sets", modify, create_set});
+  routes.push_back({Method::Get, "/script-sets", view, list_sets, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/script-sets", modify, create_set, {.event = "script.created", .query = change_flags()}});
   routes.push_back({Method::Get, "/script-sets/{id}", view, get_set});
-  routes.push_back({Method::Put, "/script-sets/{id}", modify, [](Context& c) { return change_set(c, false); }, true});
-  routes.push_back({Method::Patch, "/script-sets/{id}", modify, [](Context& c) { return change_set(c, true); }, true});
-  routes.push_back({Method::Delete, "/script-sets/{id}", publishing, delete_set, true});
-  routes.push_back({Method::Get, "/scripts", view, list_scripts});
+  routes.push_back({Method::Put,
+                    "/script-sets/{id}",
+                    modify,
+                    [](Context& c) { return change_set(c, false); },
+                    {.event = "script.changed", .if_match = true, .query = change_flags()}});
+  routes.push_back({Method::Patch,
+                    "/script-sets/{id}",
+                    modify,
+                    [](Context& c) { return change_set(c, true); },
+                    {.event = "script.changed", .if_match = true, .query = change_flags()}});
+  routes.push_back({Method::Delete,
+                    "/script-sets/{id}",
+                    publishing,
+                    delete_set,
+                    {.event = "script.deleted", .if_match = true, .query = change_flags()}});
+  routes.push_back({Method::Get, "/scripts", view, list_scripts, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/scripts/{id}", view, get_script});
-  routes.push_back({Method::Delete, "/scripts/{id}", publishing, delete_script, true});
+  routes.push_back({Method::Delete,
+                    "/scripts/{id}",
+                    publishing,
+                    delete_script,
+                    {.event = "script.deleted", .if_match = true, .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts/{id}/draft", view, get_draft});
-  routes.push_back({Method::Put, "/scripts/{id}/draft", modify, put_draft, true});
-  routes.push_back({Method::Delete, "/scripts/{id}/draft", modify, delete_draft, true});
+  routes.push_back({Method::Put, "/scripts/{id}/draft", modify, put_draft, {.event = "script.changed", .if_match = true}});
+  routes.push_back({Method::Delete, "/scripts/{id}/draft", modify, delete_draft, {.event = "script.changed", .if_match = true}});
   routes.push_back({Method::Post, "/scripts/{id}/draft/run", Access::needs({Privilege::RunFunctions}), run_draft});
-  routes.push_back({Method::Post, "/scripts/{id}/publish", publishing, publish});
+  routes.push_back(
+      {Method::Post, "/scripts/{id}/publish", publishing, publish, {.event = "script.published", .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts/{id}/versions", view, list_versions});
-  routes.push_back({Method::Post, "/scripts/{id}/versions/{version}/restore", publishing, restore});
-  routes.push_back({Method::Get, "/functions", view, list_functions});
+  routes.push_back({Method::Post,
+                    "/scripts/{id}/versions/{version}/restore",
+                    publishing,
+                    restore,
+                    {.event = "script.published", .query = change_flags()}});
+  routes.push_back({Method::Get, "/functions", view, list_functions, {.query = Query::of_list()}});
 }
 
 }  // namespace funcgate::admin

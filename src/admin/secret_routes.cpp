@@ -9,9 +9,8 @@
 #include "admin/list.h"
 #include "admin/router.h"
 #include "admin/services.h"
-#include "base/log.h"
 #include "base/text.h"
-#include "service/admin/identity_events.h"
+#include "service/admin/keystore_events.h"
 #include "service/admin/secret_keys.h"
 
 namespace funcgate::admin {
@@ -162,18 +161,11 @@ json::array entries_json(const Context& context) {
 
 Answer list_entries(Context& context) { return ok(entries_json(context)); }
 
-// The file was written already: what cannot be recorded any more is told to the operator.
-void record(const Context& context, std::string name, std::string_view alias, std::string summary) {
-  const auto event = service::object_event(std::move(name), context.actor(), "Keystore", alias, alias, 0, std::move(summary));
-  if (const auto status = context.services.identity.record({event}); !status.ok())
-    base::log::error("audit.not_written", {{"event", event.event}, {"problem", status.error().message}});
-}
-
 Answer reload(Context& context) {
   if (!context.request.body.empty() && !(context.body.is_object() && context.body.get_object().empty()))
     return invalid("", "value", "this request has no body");
   if (const auto status = context.services.keystore.reload(); !status.ok()) return keystore_refused(status.error().message);
-  record(context, "keystore.reloaded", "", "Keystore read again");
+  service::record_keystore_event(context.services.identity, "keystore.reloaded", "", "Keystore read again", context.actor());
   return ok(entries_json(context));
 }
 
@@ -197,8 +189,9 @@ Answer rotate(Context& context) {
     return kid.error().code == Code::FailedPrecondition ? invalid("alias", "value", kid.error().message)
                                                         : from_error(kid.error());
   }
-  record(context, "keystore.rotated", base::to_lower(alias),
-         fmt::format("Secret \"{}\" rotated; the new kid is {}", alias, *kid));
+  service::record_keystore_event(context.services.identity, "keystore.rotated", base::to_lower(alias),
+                                 fmt::format("Secret \"{}\" rotated; the new kid is {}", base::to_lower(alias), *kid),
+                                 context.actor());
   return ok(json::object{{"alias", base::to_lower(alias)}, {"kid", *kid}});
 }
 
@@ -208,17 +201,17 @@ void add_secret_routes(std::vector<Route>& routes) {
   using domain::Method;
   // Applications do not exist yet: a privilege of one application gives nothing here.
   const Access view = Access::needs({Privilege::ViewApplications}), write = Access::needs({Privilege::ManageSecretKeys});
-  routes.push_back({Method::Get, "/secret-keys", view, list_secrets});
-  routes.push_back({Method::Post, "/secret-keys", write, create_secret});
+  routes.push_back({Method::Get, "/secret-keys", view, list_secrets, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/secret-keys", write, create_secret, {.event = "secret.created"}});
   routes.push_back({Method::Get, "/secret-keys/{id}", view, get_secret});
-  routes.push_back({Method::Patch, "/secret-keys/{id}", write, patch_secret, true});
-  routes.push_back({Method::Delete, "/secret-keys/{id}", write, delete_secret, true});
-  routes.push_back({Method::Put, "/secret-keys/{id}/secret", write, set_value});
-  routes.push_back({Method::Delete, "/secret-keys/{id}/secret", write, remove_value});
+  routes.push_back({Method::Patch, "/secret-keys/{id}", write, patch_secret, {.event = "secret.changed", .if_match = true}});
+  routes.push_back({Method::Delete, "/secret-keys/{id}", write, delete_secret, {.event = "secret.deleted", .if_match = true}});
+  routes.push_back({Method::Put, "/secret-keys/{id}/secret", write, set_value, {.event = "secret.value_set"}});
+  routes.push_back({Method::Delete, "/secret-keys/{id}/secret", write, remove_value, {.event = "secret.changed"}});
   const Access administer = Access::needs({Privilege::AdministerServer});
   routes.push_back({Method::Get, "/keystore", administer, list_entries});
-  routes.push_back({Method::Post, "/keystore/reload", administer, reload});
-  routes.push_back({Method::Post, "/keystore/rotate", administer, rotate});
+  routes.push_back({Method::Post, "/keystore/reload", administer, reload, {.event = "keystore.reloaded"}});
+  routes.push_back({Method::Post, "/keystore/rotate", administer, rotate, {.event = "keystore.rotated"}});
 }
 
 }  // namespace funcgate::admin

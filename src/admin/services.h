@@ -6,13 +6,13 @@
 #include <string>
 
 #include "admin/context.h"
+#include "auth/signing_keys.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/secret.h"
 #include "base/snapshot.h"
 #include "domain/ports/identity_store.h"
 #include "domain/ports/journal_store.h"
-#include "domain/ports/secret_codec.h"
 #include "domain/ports/task_store.h"
 #include "service/admin/api_keys.h"
 #include "service/admin/audit_service.h"
@@ -25,7 +25,6 @@
 #include "service/admin/sessions.h"
 #include "service/catalog.h"
 #include "service/settings.h"
-#include "service/tasks.h"
 
 namespace funcgate::admin {
 
@@ -36,6 +35,9 @@ struct KeyVerdict {
 };
 // `authorization`: the whole value of the one Authorization header. Any thread; touches memory only.
 using VerifyManagementKey = std::function<KeyVerdict(const base::SecretString& authorization, const domain::Address& address)>;
+
+// Form, algorithm, secret, signature and issuer of a token, as for a call that presents it.
+using VerifyToken = std::function<auth::KeyVerification(const base::SecretString& token)>;
 
 struct Services {
   const base::Clock& clock;
@@ -49,16 +51,17 @@ struct Services {
   service::AuditService& audit;
   service::Explanations& explanations;
   service::KeystorePort& keystore;
-  service::Tasks& tasks;
   domain::IdentityStore& identity_store;
   service::Scripts& scripts;
   domain::JournalStore& journal;
   domain::TaskStore& task_store;
-  domain::SecretVault& vault;
   service::SecretKeys& secret_keys;
   VerifyManagementKey verify_key;
+  VerifyToken verify_token;
   // Stops a task wherever it waits or runs. Conflict: it has ended.
   std::function<base::Status(const std::string& id)> cancel_task;
+  // Forgets wrong credentials, of the network of one address or of all; how many counters went.
+  std::function<std::size_t(const std::optional<domain::Address>& address)> clear_throttle;
   base::json::object settings_document;  // the configuration in force, without secrets
   std::string instance_id, node_name;
   base::WallMs started_ms = 0;

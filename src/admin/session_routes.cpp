@@ -9,6 +9,7 @@
 #include "admin/router.h"
 #include "admin/services.h"
 #include "base/log.h"
+#include "domain/session_cookie.h"
 #include "service/admin/identity_events.h"
 #include "service/admin/identity_rules.h"
 #include "service/admin/users.h"
@@ -25,7 +26,7 @@ using domain::Reason;
 using service::Sessions;
 using service::SignedIn;
 
-constexpr std::string_view kSecureCookie = "__Host-funcgate", kPlainCookie = "funcgate";
+constexpr std::string_view kSecureCookie = domain::kSecureSessionCookie, kPlainCookie = domain::kPlainSessionCookie;
 
 json::string_view view(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -191,7 +192,7 @@ Answer me(Context& context) {
       scoped.push_back(json::object{{"privilege", view(domain::privilege_name(held.privilege))}, {"scope", held.application}});
     }
   }
-  data["privileges"] = privilege_names(everywhere);
+  data["privileges"] = admin::privilege_names(everywhere);
   data["applicationPrivileges"] = std::move(scoped);
   data["keyId"] = context.caller.key_id.empty() ? json::value() : json::value(view(context.caller.key_id));
   return ok(std::move(data));
@@ -282,29 +283,37 @@ json::object session_json(const Context& context, const domain::Session& session
 }
 
 base::Result<domain::Session> find_session(const Context& context) {
-  auto open = context.services.identity_store.sessions("");
-  if (!open.ok()) return open.error();
-  for (domain::Session& session : *open) {
-    if (session.id == context.path_parameters.front() && context.services.sessions.is_live(session)) return std::move(session);
-  }
-  return base::Error{base::Code::NotFound, fmt::format("There is no session \"{}\"", context.path_parameters.front()), {}};
+  const std::string& id = context.path_parameters.front();
+  auto session = context.services.identity_store.session_by_id(id);
+  const bool ended = session.ok() ? !context.services.sessions.is_live(*session) : session.error().code == base::Code::NotFound;
+  if (ended) return base::Error{base::Code::NotFound, fmt::format("There is no session \"{}\"", id), {}};
+  return session;
 }
 
 Answer list_sessions(Context& context) {
   static const ListFields kFields{
       {"userId", "login", "address"}, {"login", "createdAt", "lastUsedAt", "expiresAt"}, "-createdAt"};
-  const auto open = context.services.identity_store.sessions("");
-  if (!open.ok()) return from_error(open.error());
-  std::vector<json::object> rows;
-  for (const domain::Session& session : *open) {
+  Answer problem;
+  const auto asked = read_list_query(context, kFields, problem);
+  if (!asked) return problem;
+  domain::ListQuery query = *asked;  // `asked` is what the cursor belongs to
+  query.filters.emplace_back("expiresAt", fmt::format(">={}", context.services.clock.wall_ms() + 1));
+  query.filters.emplace_back("lastUsedAt", fmt::format(">={}", context.services.sessions.idle_since_ms()));
+  const auto page = context.services.identity_store.list_sessions(query);
+  if (!page.ok()) return from_error(page.error());
+  json::array rows;
+  for (const domain::Session& session : page->rows) {
+    // What the store knows of the last use may be a minute old: of the few that lie between, this decides.
     if (context.services.sessions.is_live(session)) rows.push_back(session_json(context, session));
   }
-  return list_in_memory(context, kFields, std::move(rows));
+  PageInfo info{.page_size = query.limit, .next_cursor = {}, .total = page->total};
+  if (page->next) info.next_cursor = make_cursor(*asked, *page->next);
+  return listed(std::move(rows), std::move(info));
 }
 
 Answer show_session(Context& context) {
   const auto session = find_session(context);
-  return session.ok() ? ok(session_json(context, *session)) : from_error(session.error());
+  return session.ok() ? shown_as(context, session_json(context, *session)) : from_error(session.error());
 }
 
 Answer end_session(Context& context) {
@@ -318,17 +327,17 @@ Answer end_session(Context& context) {
 
 void add_session_routes(std::vector<Route>& routes) {
   const auto view_users = Access::needs({Privilege::ViewUsers}), administer = Access::needs({Privilege::AdministerUsers});
-  routes.push_back({Method::Post, "/setup", Access::open(), set_up});
-  routes.push_back({Method::Post, "/session", Access::open(), sign_in});
+  routes.push_back({Method::Post, "/setup", Access::open(), set_up, {.event = "setup.done"}});
+  routes.push_back({Method::Post, "/session", Access::open(), sign_in, {.event = "login.failed"}});
   routes.push_back({Method::Get, "/session", Access::signed_in(), own_session});
-  routes.push_back({Method::Delete, "/session", Access::signed_in(), sign_out});
+  routes.push_back({Method::Delete, "/session", Access::signed_in(), sign_out, {.event = "logout"}});
   routes.push_back({Method::Get, "/me", Access::signed_in(), me});
-  routes.push_back({Method::Put, "/me/password", Access::signed_in(), change_own_password});
+  routes.push_back({Method::Put, "/me/password", Access::signed_in(), change_own_password, {.event = "password.changed"}});
   routes.push_back({Method::Get, "/password-policy", view_users, show_policy});
-  routes.push_back({Method::Put, "/password-policy", administer, change_policy, true});
-  routes.push_back({Method::Get, "/sessions", view_users, list_sessions});
+  routes.push_back({Method::Put, "/password-policy", administer, change_policy, {.event = "policy.changed", .if_match = true}});
+  routes.push_back({Method::Get, "/sessions", view_users, list_sessions, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/sessions/{id}", view_users, show_session});
-  routes.push_back({Method::Delete, "/sessions/{id}", administer, end_session});
+  routes.push_back({Method::Delete, "/sessions/{id}", administer, end_session, {.event = "session.ended"}});
 }
 
 }  // namespace funcgate::admin

@@ -22,8 +22,8 @@ const ListFields& list_fields() {
 }
 
 service::UserGroups groups_of(const Context& context) {
-  return service::UserGroups(
-      {context.services.identity, context.services.clock, context.services.random, references_of(context)});
+  return service::UserGroups({context.services.identity, context.services.identity_store, context.services.clock,
+                              context.services.random, references_of(context)});
 }
 
 const std::string& group_id(const Context& context) { return context.path_parameters.at(0); }
@@ -85,12 +85,12 @@ Answer delete_group(Context& context) {
 
 void add_user_group_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers}), write = Access::needs({Privilege::AdministerUsers});
-  routes.push_back({Method::Get, "/user-groups", view, list_groups});
-  routes.push_back({Method::Post, "/user-groups", write, create_group});
+  routes.push_back({Method::Get, "/user-groups", view, list_groups, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/user-groups", write, create_group, {.event = "group.created"}});
   routes.push_back({Method::Get, "/user-groups/{id}", view, get_group});
-  routes.push_back({Method::Put, "/user-groups/{id}", write, write_group, true});
-  routes.push_back({Method::Patch, "/user-groups/{id}", write, write_group, true});
-  routes.push_back({Method::Delete, "/user-groups/{id}", write, delete_group, true});
+  routes.push_back({Method::Put, "/user-groups/{id}", write, write_group, {.event = "group.changed", .if_match = true}});
+  routes.push_back({Method::Patch, "/user-groups/{id}", write, write_group, {.event = "group.changed", .if_match = true}});
+  routes.push_back({Method::Delete, "/user-groups/{id}", write, delete_group, {.event = "group.deleted", .if_match = true}});
 }
 
 }  // namespace funcgate::admin

@@ -1,4 +1,6 @@
 // /users and what hangs on a user: password, lock, sessions, effective privileges, user groups.
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "admin/etag.h"
@@ -6,6 +8,8 @@
 #include "admin/identity_routes.h"
 #include "admin/list.h"
 #include "admin/services.h"
+#include "base/clock.h"
+#include "service/admin/identity_events.h"
 
 namespace funcgate::admin {
 namespace {
@@ -152,6 +156,12 @@ Answer unlock_user(Context& context) {
   Answer problem;
   const auto user = find_user(context, problem);
   if (!user) return problem;
+  const std::int64_t until_ms = context.services.sessions.locked_until_ms(user->login);
+  auto event = service::object_event("user.changed", context.actor(), "User", user->id, user->login, user->meta.version,
+                                     fmt::format("Sign-in of \"{}\" unlocked: failures before are forgotten", user->login));
+  if (until_ms > 0) event.changes.push_back({"lockedUntil", base::json_string(base::format_rfc3339(until_ms)), ""});
+  // What cannot be recorded does not happen.
+  if (const auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
   context.services.sessions.unlock(user->login);
   return no_content();
 }
@@ -196,20 +206,24 @@ Answer password_unavailable(const Context& context, const base::Error& error) {
 
 void add_user_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers}), write = Access::needs({Privilege::AdministerUsers});
-  routes.push_back({Method::Get, "/users", view, list_users});
-  routes.push_back({Method::Post, "/users", write, create_user});
+  routes.push_back({Method::Get, "/users", view, list_users, {.query = Query::of_list()}});
+  routes.push_back({Method::Post, "/users", write, create_user, {.event = "user.created"}});
   routes.push_back({Method::Get, "/users/{id}", view, get_user});
-  routes.push_back({Method::Put, "/users/{id}", write, write_user, true});
-  routes.push_back({Method::Patch, "/users/{id}", write, write_user, true});
-  routes.push_back({Method::Delete, "/users/{id}", write, delete_user, true});
-  routes.push_back({Method::Put, "/users/{id}/password", write, set_password});
-  routes.push_back({Method::Post, "/users/{id}/unlock", write, unlock_user});
-  routes.push_back({Method::Delete, "/users/{id}/sessions", write, end_sessions});
+  routes.push_back({Method::Put, "/users/{id}", write, write_user, {.event = "user.changed", .if_match = true}});
+  routes.push_back({Method::Patch, "/users/{id}", write, write_user, {.event = "user.changed", .if_match = true}});
+  routes.push_back({Method::Delete, "/users/{id}", write, delete_user, {.event = "user.deleted", .if_match = true}});
+  routes.push_back({Method::Put, "/users/{id}/password", write, set_password, {.event = "password.reset"}});
+  routes.push_back({Method::Post, "/users/{id}/unlock", write, unlock_user, {.event = "user.changed"}});
+  routes.push_back({Method::Delete, "/users/{id}/sessions", write, end_sessions, {.event = "session.ended"}});
   routes.push_back({Method::Get, "/users/{id}/effective-privileges", view, effective_privileges});
-  routes.push_back({Method::Put, "/users/{id}/user-groups/{groupId}", write, set_membership<true, 0>});
-  routes.push_back({Method::Delete, "/users/{id}/user-groups/{groupId}", write, set_membership<false, 0>});
-  routes.push_back({Method::Put, "/user-groups/{id}/users/{userId}", write, set_membership<true, 1>});
-  routes.push_back({Method::Delete, "/user-groups/{id}/users/{userId}", write, set_membership<false, 1>});
+  routes.push_back(
+      {Method::Put, "/users/{id}/user-groups/{groupId}", write, set_membership<true, 0>, {.event = "membership.added"}});
+  routes.push_back(
+      {Method::Delete, "/users/{id}/user-groups/{groupId}", write, set_membership<false, 0>, {.event = "membership.removed"}});
+  routes.push_back(
+      {Method::Put, "/user-groups/{id}/users/{userId}", write, set_membership<true, 1>, {.event = "membership.added"}});
+  routes.push_back(
+      {Method::Delete, "/user-groups/{id}/users/{userId}", write, set_membership<false, 1>, {.event = "membership.removed"}});
 }
 
 }  // namespace funcgate::admin

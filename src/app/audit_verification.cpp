@@ -11,9 +11,8 @@ base::Result<service::AuditVerdict> verify_stream(domain::IdentityStore& store, 
   service::AuditVerdict verdict;
   verdict.stream = stream;
   if (stream == audit::kCallsStream) {
-    if (!options.checkpoint) {
-      TRY(options.checkpoint, audit::anchored_head(store, kNodeName));
-    }
+    TRY(const auto anchored, audit::anchored_head(store, kNodeName));
+    if (anchored) options.checkpoints.push_back(*anchored);
     TRY(const audit::Verification found, audit::verify(journal, options));
     verdict.intact = found.intact();
     verdict.records = found.records;

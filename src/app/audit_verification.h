@@ -14,7 +14,7 @@
 namespace funcgate::app {
 
 // `stream`: "admin" or "calls". The calls stream is held against the head that the newest checkpoint anchored in the admin
-// stream, unless `options` names another. An error is the store's: nothing is known then.
+// stream as well. An error is the store's: nothing is known then.
 base::Result<service::AuditVerdict> verify_stream(domain::IdentityStore& store, domain::JournalStore& journal,
                                                   const std::string& stream, audit::VerifyOptions options);
 

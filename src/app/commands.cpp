@@ -93,6 +93,7 @@ int report_problems(const CommonOptions& common, std::vector<service::Problem> p
 }
 
 int change(const CommonOptions& common, const ResourceOptions& options, bool dry_run) {
+  if (const auto named = service::check_set_name(options.set); !named.ok()) return fail(named.error());
   std::vector<service::Problem> problems;
   const service::Bundle bundle = service::read_bundle(options.folder, service::process_environment, problems);
   if (!problems.empty()) return report_problems(common, std::move(problems));
@@ -244,16 +245,16 @@ int export_resources(const CommonOptions& common, const std::string& folder) {
   } else if (reply.error().code != base::Code::NotFound) {
     return fail(reply.error());
   } else {
-    base::SystemClock clock;
-    base::SystemRandom random;
     if (!std::filesystem::exists(common.data_dir + "/funcgate.db"))
       return fail({base::Code::NotFound, common.data_dir + " is not a data directory", {}});
-    auto database = store::Database::open(common.data_dir + "/funcgate.db", store::sqlite_migrations(), clock);
-    if (!database.ok()) return fail(database.error());
-    auto configuration = store::ConfigurationRepository(**database, clock, random).load();
-    if (!configuration.ok()) return fail(configuration.error());
-    for (const auto& file : service::export_configuration(*configuration, {}))
-      files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    auto config = load_config(common.config_path);
+    if (!config.ok()) return fail(config.error());
+    base::log::configure(base::log::Level::Warning, "-");
+    auto instance = Instance::open_identity({common.data_dir, common.password_sources, false}, std::move(*config));
+    if (!instance.ok()) return fail(instance.error());
+    const auto exported = (*instance)->export_documents();
+    if (!exported.ok()) return fail(exported.error());
+    for (const auto& file : *exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
   }
   return write_files(folder, files);
 }

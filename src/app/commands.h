@@ -66,7 +66,22 @@ struct AuditVerifyOptions {
 };
 int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options);
 
+// commands_backup.cpp, commands_restore.cpp, commands_migrate.cpp
+struct BackupOptions {
+  std::string file;
+  bool force = false, with_keystore = false;
+};
+int backup(const CommonOptions& common, const BackupOptions& options);
+struct RestoreOptions {
+  std::string file;
+  bool force = false;
+};
+int restore(const CommonOptions& common, const RestoreOptions& options);
+int migrate(const CommonOptions& common, bool dry_run);
+
 // Prints the message to standard error; the exit code that goes with it.
 int fail(const base::Error& error);
+// The same for work on files alone: there is no server that could be unreachable, a full disk is 1.
+int fail_on_files(const base::Error& error);
 
 }  // namespace funcgate::app

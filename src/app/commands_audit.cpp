@@ -39,8 +39,7 @@ int unreadable(const Error& error) {
 }
 
 // Whose signature a checkpoint must bear: the key stands in the keystore.
-Result<audit::Checkpoint> read_checkpoint(const CommonOptions& common, const std::string& path) {
-  TRY(const std::string line, audit::newest_checkpoint(path));
+Result<std::vector<audit::Checkpoint>> read_checkpoints(const CommonOptions& common, const std::string& path) {
   TRY(const Config config, load_config(common.config_path));
   base::SystemClock clock;
   base::SystemRandom random;
@@ -56,7 +55,15 @@ Result<audit::Checkpoint> read_checkpoint(const CommonOptions& common, const std
                  fmt::format("The keystore has no secret \"{}\": the checkpoint cannot be checked", audit::kAuditKeyAlias),
                  {}};
   TRY(const crypto::SigningKey key, audit::checkpoint_key(*secret));
-  return audit::read_checkpoint(line, key.public_key());
+  return audit::read_checkpoints(path, key.public_key());
+}
+
+std::vector<audit::ChainAnchor> anchors_of(const std::vector<audit::Checkpoint>& checkpoints, std::string_view stream) {
+  std::vector<audit::ChainAnchor> anchors;
+  for (const audit::Checkpoint& checkpoint : checkpoints) {
+    if (auto anchor = checkpoint.anchor(stream)) anchors.push_back(*std::move(anchor));
+  }
+  return anchors;
 }
 
 std::int64_t sequence_of(std::string_view line) {
@@ -136,14 +143,14 @@ int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options)
   base::log::configure(base::log::Level::Error, "-");
   audit::VerifyOptions verify;
   verify.from_sequence = options.from;
-  std::optional<audit::Checkpoint> checkpoint;
+  std::vector<audit::Checkpoint> checkpoints;
   if (!options.checkpoint.empty()) {
-    auto read = read_checkpoint(common, options.checkpoint);
+    auto read = read_checkpoints(common, options.checkpoint);
     if (!read.ok()) return unreadable(read.error());
-    checkpoint = std::move(*read);
+    checkpoints = std::move(*read);
   }
   if (!options.file.empty()) {
-    if (checkpoint) verify.checkpoint = checkpoint->anchor(audit::kAdminStream);
+    verify.checkpoints = anchors_of(checkpoints, audit::kAdminStream);
     return verify_file(common, options, verify);
   }
   const std::string database_path = common.data_dir + "/funcgate.db", journal_path = common.data_dir + "/journal.db";
@@ -162,7 +169,7 @@ int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options)
   std::vector<service::AuditVerdict> verdicts;
   for (const std::string_view stream : {audit::kAdminStream, audit::kCallsStream}) {
     if (!options.stream.empty() && options.stream != stream) continue;
-    verify.checkpoint = checkpoint ? checkpoint->anchor(stream) : std::nullopt;
+    verify.checkpoints = anchors_of(checkpoints, stream);
     auto verdict = verify_stream(identities, calls, std::string(stream), verify);
     if (!verdict.ok()) return unreadable(verdict.error());
     verdicts.push_back(std::move(*verdict));

@@ -53,11 +53,7 @@ base::Result<std::string> check_login(const std::string& login) {
   return base::Error{base::Code::InvalidArgument, fmt::format("--admin-login: {}", findings.front().message), {}};
 }
 
-void print_setup(const std::string& path) {
-  fmt::print(
-      "The set-up token stands in {}; it is good for 60 minutes.\nOpen the console's page /console/setup and give it there.\n",
-      path);
-}
+void print_setup(const std::string& path) { fmt::print("{}", setup_instructions("http://HOST:PORT", path)); }
 
 }  // namespace
 

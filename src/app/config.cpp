@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "base/field_limit.h"
 #include "base/files.h"
 #include "base/text.h"
 
@@ -104,10 +105,11 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("body_bytes", limits.body_bytes, 0, 500 << 20, "body of a call, after decoding; beyond it 413");
   add("upload_bytes", limits.upload_bytes, 0, kBytes, "all files of one call; beyond it 413");
   add("upload_files", limits.upload_files, 0, 1000, "files of one call; beyond it 413");
-  add("form_fields", limits.form_fields, 1, 100'000, "text parts of one multipart body, fields of one form; beyond it 413");
+  add("form_fields", limits.form_fields, 1, base::kFieldsMax,
+      "text parts of one multipart body, fields of one form; beyond it 413");
   add("upload_quota_bytes", limits.upload_quota_bytes, 0, kBytes, "files of all unfinished calls together; beyond it 503");
   add("json_depth", limits.json_depth, 1, 64, "nesting of JSON in requests; beyond it 400");
-  add("query_fields", limits.query_fields, 1, 100'000, "fields of one query; beyond it 400");
+  add("query_fields", limits.query_fields, 1, base::kFieldsMax, "fields of one query; beyond it 400");
   add("pool_queue_length", limits.pool_queue_length, 0, 1'000'000, "calls that wait for a worker of one pool; beyond it 503");
   add("pool_workers", limits.pool_workers, 0, 1000, "workers of the default pool; 0 = number of cores");
   add("worker_memory_bytes", limits.worker_memory_bytes, 64 << 20, kBytes, "memory of one worker");
@@ -143,8 +145,8 @@ std::vector<Key> keys_of(Config& config) {
   keys.push_back(integer("server", "threads", config.threads, 0, 256, "io threads; 0 = number of cores"));
   keys.push_back(
       text("server", "public_url", config.server.public_url, "base of the URLs in error bodies; empty = scheme and Host"));
-  keys.push_back(
-      networks("server", "trusted_proxies", config.server.trusted_proxies, "whose X-Forwarded-* headers are believed"));
+  keys.push_back(networks("server", "trusted_proxies", config.server.trusted_proxies,
+                          "whose Forwarded and X-Forwarded-* headers are believed"));
   keys.push_back(
       text("server", "tls_certificate", config.tls_certificate, "PEM file; with tls_key HTTPS is served instead of HTTP"));
   keys.push_back(text("server", "tls_key", config.tls_key, "PEM file"));
@@ -166,7 +168,7 @@ std::vector<Key> keys_of(Config& config) {
   keys.push_back(integer("auth.password_hash", "iterations", config.password_hash.iterations, crypto::kPasswordCostLeast.passes,
                          crypto::kPasswordCostMost.passes, "passes over that memory"));
   keys.push_back(text("admin", "listen", config.admin_listen,
-                      "HOST:PORT for the management API and the console alone; empty = together with the published APIs"));
+                      "HOST:PORT for the management API alone; empty = together with the published APIs"));
   keys.push_back(boolean("console", "allow_plain_http", config.server.console_plain_http,
                          "people may sign in over plain HTTP from other machines too; never on an open network"));
   keys.push_back(integer("identity", "session_idle_minutes", config.session_idle_minutes, 1, 1440,
@@ -180,6 +182,8 @@ std::vector<Key> keys_of(Config& config) {
   keys.push_back(text("audit", "calls", config.audit_calls,
                       "batched, or before_reply: the answer to a call waits until its record is on disk",
                       {"batched", "before_reply"}));
+  keys.push_back(text("audit", "checkpoint_file", config.audit_checkpoint_file,
+                      "every signed checkpoint is appended to this file, best on another machine; empty = none"));
   auth::ThrottleSettings& throttle = config.throttle;
   auto guard = [&](const char* name, std::int64_t& target, const char* meaning) {
     keys.push_back(integer("auth.throttle", name, target, 1, 1'000'000, meaning));

@@ -43,6 +43,7 @@ struct Config {
   std::int64_t sign_in_failures_per_hour = 100;  // of one client network
   std::int64_t key_overlap_hours = 720;  // keys signed with a retired secret stay good so long
   std::string audit_calls = "batched";   // or before_reply: server.record_before_reply
+  std::string audit_checkpoint_file;     // each checkpoint becomes a line of it; empty: of none
   auth::ThrottleSettings throttle;
   service::ServerSettings server;
 };

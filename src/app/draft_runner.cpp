@@ -6,6 +6,8 @@
 #include <future>
 #include <memory>
 
+#include "service/redaction.h"
+
 namespace funcgate::app {
 namespace {
 
@@ -17,6 +19,7 @@ constexpr std::int64_t kDraftResultBytesMax = 1 << 20;
 // Lives as long as the run, even if nobody waits for its end any more.
 struct DraftRun {
   domain::GenerationPtr generation;
+  service::CatalogPtr catalog;
   std::string kwargs, trace_id, function_id;
   std::promise<json::object> done;
 };
@@ -48,13 +51,19 @@ json::value json_or_text(std::string_view text) {
   return parsed.ok() ? std::move(*parsed) : json::value(std::string(text));
 }
 
-json::object describe(const domain::RunResult& result) {
+// What was printed and what went wrong are shown as they would be recorded: without the values of password variables.
+json::object describe(const domain::RunResult& result, const service::Catalog& catalog) {
   const domain::FunctionReply& reply = result.reply;
+  std::vector<std::string_view> secrets;
+  for (const base::SecretString& password : catalog.passwords) secrets.push_back(password.reveal());
+  std::string problem(reply.problem), print(reply.print_log);
+  service::mask_secrets(problem, secrets);
+  service::mask_secrets(print, secrets);
   return {{"outcome", std::string(outcome_of(result))},
           {"result", reply.outcome == domain::ReplyOutcome::Value ? json_or_text(reply.body) : json::value()},
           {"contentType", std::string(reply.content_type)},
-          {"problem", json_or_text(reply.problem)},
-          {"print", std::string(reply.print_log)},
+          {"problem", json_or_text(problem)},
+          {"print", std::move(print)},
           {"runMs", reply.run_ns / 1'000'000}};
 }
 
@@ -74,18 +83,19 @@ base::Async<void> run(base::IoThread& io, domain::FunctionRunner& runner, std::s
   work.trigger_time_ms = io.clock().wall_ms();
   work.result_bytes_max = work.large_result_bytes_max = kDraftResultBytesMax;
   const domain::RunResult result = co_await runner.run(work);
-  draft->done.set_value(describe(result));
+  draft->done.set_value(describe(result, *draft->catalog));
 }
 
 }  // namespace
 
 base::Result<json::object> run_candidate(base::IoThread& io, domain::FunctionRunner& runner,
-                                         const domain::GenerationPtr& candidate, const std::string& function_id,
-                                         const std::string& kwargs, const std::string& trace_id) {
+                                         const domain::GenerationPtr& candidate, service::CatalogPtr catalog,
+                                         const std::string& function_id, const std::string& kwargs, const std::string& trace_id) {
   if (candidate->function(function_id) == nullptr)
     return base::Error{base::Code::NotFound, fmt::format("The draft has no function \"{}\" with @DFF.API", function_id), {}};
   auto draft = std::make_shared<DraftRun>();
   draft->generation = candidate;
+  draft->catalog = std::move(catalog);
   draft->kwargs = kwargs;
   draft->trace_id = trace_id;
   draft->function_id = function_id;

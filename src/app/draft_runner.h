@@ -8,14 +8,17 @@
 #include "base/io_thread.h"
 #include "base/json.h"
 #include "domain/ports/function_runner.h"
+#include "service/catalog.h"
 
 namespace funcgate::app {
 
 inline constexpr std::int64_t kDraftRunMs = 60'000;
 
-// {"outcome": "value"|"raised"|"badArguments"|…, "result", "problem", "print", "runMs"}. NotFound: no such function.
+// {"outcome": "value"|"raised"|"badArguments"|…, "result", "problem", "print", "runMs"}. NotFound: no such function. Values of
+// the catalog's password variables are masked in problem and print.
 base::Result<base::json::object> run_candidate(base::IoThread& io, domain::FunctionRunner& runner,
-                                               const domain::GenerationPtr& candidate, const std::string& function_id,
-                                               const std::string& kwargs, const std::string& trace_id);
+                                               const domain::GenerationPtr& candidate, service::CatalogPtr catalog,
+                                               const std::string& function_id, const std::string& kwargs,
+                                               const std::string& trace_id);
 
 }  // namespace funcgate::app

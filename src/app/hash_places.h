@@ -1,7 +1,8 @@
-// HashPlaces: how many password hashes may be in progress at once, whoever computes them. Sign-in and HTTP Basic have queues of
-// their own, so that neither fills that of the other; what they share is the memory and the processors that hashes take.
+// HashPlaces: how many password hashes may be in progress at once, whoever computes them: sign-in, HTTP Basic, documents. They
+// have queues of their own, so that none fills that of another; what they share is the memory and the processors they take.
 //
-// Thread-safety: any thread. Waiting blocks for as long as the hashes ahead take; both queues limit how many wait.
+// Thread-safety: any thread. Waiting blocks for as long as the hashes ahead take; the queues and pools of those who ask limit how
+// many wait.
 #pragma once
 
 #include <condition_variable>
@@ -15,6 +16,12 @@ class HashPlaces {
  public:
   // `count` > 0.
   explicit HashPlaces(std::size_t count) : free_(count) {}
+
+  // How many wait for one now.
+  std::size_t waiting() {
+    const std::lock_guard lock(mutex_);
+    return static_cast<std::size_t>(arrived_ - admitted_);
+  }
 
   // One place for as long as the object lives, given in the order of arrival.
   class Hold {

@@ -1,17 +1,18 @@
 #include "app/instance.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
 
+#include "app/data_directory.h"
 #include "base/log.h"
 #include "base/offload.h"
 #include "crypto/seal.h"
 #include "service/admin/secret_keys.h"
+#include "service/apply/events.h"
+#include "service/apply/export_identity.h"
 #include "store/migrations.h"
 
 namespace funcgate::app {
@@ -46,6 +47,7 @@ Instance::Instance(InstanceOptions options, Config config, runtime::ZygoteClient
     : options_(std::move(options)),
       config_(std::move(config)),
       zygote_(zygote),
+      hash_places_(std::make_shared<HashPlaces>(hash_gate_settings(config_.server.limits).concurrency)),
       throttle_(config_.throttle, clock_),
       results_(config_.server.limits.result_cache_bytes, config_.server.limits.result_cache_entry_bytes),
       nonces_(static_cast<std::size_t>(config_.server.limits.digest_nonces_kept), clock_.wall_ms()) {}
@@ -70,15 +72,20 @@ base::Result<std::unique_ptr<Instance>> Instance::open_identity(InstanceOptions 
   return instance;
 }
 
+base::Result<std::vector<service::ExportedFile>> Instance::export_documents() {
+  TRY(const domain::Configuration configuration, configuration_->load());
+  std::vector<service::ExportedFile> files = service::export_configuration(configuration, {});
+  TRY(std::vector<service::ExportedFile> identities,
+      service::export_identities(*directory_.current(), plane_->identity_store(), {}));
+  files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  TRY_DONE(plane_->identity().record({service::export_event(files, domain::local_actor())}));
+  return files;
+}
+
 base::Status Instance::lock_folder() {
   TRY_DONE(base::make_folder(options_.data_dir, 0700));
-  lock_ = base::FileDescriptor(::open((options_.data_dir + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock_)
-    return base::Error{
-        base::Code::PermissionDenied, "cannot open " + options_.data_dir + "/lock: " + base::errno_text(errno), {}};
-  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
-    return base::Error{base::Code::Conflict, "another funcgate uses the data directory " + options_.data_dir, {}};
-  }
+  TRY(lock_, lock_data_directory(options_.data_dir));
   std::error_code error;
   const std::string absolute = std::filesystem::absolute(options_.data_dir, error).lexically_normal().string();
   config_.server.call_folder = absolute + "/run/calls";
@@ -103,10 +110,17 @@ base::Status Instance::open_keystore() {
   for (const std::string& warning : started.warnings) base::log::warning("keystore.warning", {{"message", warning}});
   keystore_created_ = started.created;
   keystore_ = std::move(started.keystore);
-  codec_ = std::make_unique<KeystoreSecretCodec>(*keystore_, config_.password_hash.cost());
+  codec_ = std::make_unique<KeystoreSecretCodec>(*keystore_, hash_places_, config_.password_hash.cost());
   vault_ = std::make_unique<KeystoreSecretVault>(*keystore_, random_);
-  overlaps_ = std::make_unique<KeyOverlaps>(options_.data_dir + "/key-overlaps.json");
   return base::kDone;
+}
+
+// After the database, which knows whether the file must be there.
+base::Status Instance::open_overlaps() {
+  const std::string fact = "key-overlaps";
+  TRY(const bool kept_before, configuration_->is_noted(fact));
+  TRY(overlaps_, KeyOverlaps::open(options_.data_dir + "/key-overlaps.json", kept_before));
+  return kept_before ? base::Status(base::kDone) : configuration_->note(fact);
 }
 
 base::Status Instance::open_store() {
@@ -121,6 +135,7 @@ base::Status Instance::open_store() {
 
 base::Status Instance::make_management() {
   TRY(instance_id_, configuration_->instance_id());
+  TRY_DONE(open_overlaps());
   signing_keys_.publish(make_signing_keys());
   plane_ = std::make_unique<Management>(Management::Parts{.config = config_,
                                                           .data_dir = options_.data_dir,
@@ -133,7 +148,8 @@ base::Status Instance::make_management() {
                                                           .clock = clock_,
                                                           .random = random_,
                                                           .keystore_changed = [this] { keystore_changed(); },
-                                                          .overlaps = *overlaps_});
+                                                          .overlaps = *overlaps_,
+                                                          .hash_places = hash_places_});
   TRY_DONE(plane_->start());
   if (keystore_created_)
     plane_->keystore_control().record("keystore.created", "", "Keystore made with new secrets", domain::Actor());
@@ -283,7 +299,7 @@ base::Status Instance::make_services() {
   make_scheme_factory();
   hashes_ = std::make_unique<auth::HashGate>(
       hash_gate_settings(config_.server.limits),
-      [this, places = plane_->hash_places()](std::string_view password, std::string_view phc) {
+      [this, places = hash_places_](std::string_view password, std::string_view phc) {
         const HashPlaces::Hold hold(*places);
         return verify_under_any_pepper(*keystore_, password, phc);
       });
@@ -341,6 +357,8 @@ void Instance::publish(service::ConfigurationPtr configuration, domain::Generati
   const service::CatalogPtr previous = schemes_changed_ ? nullptr : catalog_.current();
   schemes_changed_ = false;
   catalog_.publish(builder_->build(*configuration, std::move(generation), previous));
+  if (!gateways_ready_) return;
+  for (auto& world : worlds_) world->io.post([gateway = world->gateway.get()] { gateway->let_go(); });
 }
 
 void Instance::reload() {

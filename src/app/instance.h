@@ -77,6 +77,8 @@ class Instance {
   static base::Result<std::unique_ptr<Instance>> open_identity(InstanceOptions options, Config config);
 
   service::ResourceService& resources() { return *resources_; }
+  // As resources().export_documents() of everything, also without resources(), and with its record.
+  base::Result<std::vector<service::ExportedFile>> export_documents();
   Management& management() { return *plane_; }
   // Opens the sockets and prints where; then answers until stop_requested() of the signals. Returns when everything is written.
   base::Status serve(const std::string& listen);
@@ -88,6 +90,7 @@ class Instance {
   base::Status lock_folder();
   base::Status open_keystore();
   base::Status open_store();
+  base::Status open_overlaps();
   base::Status make_management();
   base::Status open_management_api();
   void keystore_changed();
@@ -102,6 +105,7 @@ class Instance {
   auth::SigningKeysPtr make_signing_keys();
   void publish(service::ConfigurationPtr configuration, domain::GenerationPtr generation);
   base::Status open_listeners(const std::string& listen);
+  void register_authentication_gauges();
   void drain();
   runtime::HostSettings host_settings() const;
 
@@ -113,6 +117,7 @@ class Instance {
   base::Metrics metrics_;
   base::FileDescriptor lock_;
   bool first_start_ = false, keystore_created_ = false;
+  const std::shared_ptr<HashPlaces> hash_places_;  // of everybody who computes password hashes
 
   std::unique_ptr<keystore::Keystore> keystore_;
   std::unique_ptr<KeystoreSecretCodec> codec_;
@@ -150,6 +155,7 @@ class Instance {
   std::unique_ptr<http::TlsIdentity> tls_;
   std::unique_ptr<http::EdgeMetrics> edge_metrics_;
   std::vector<std::unique_ptr<IoWorld>> worlds_;
+  std::atomic<bool> gateways_ready_{false};  // each world has its gateway
   std::unique_ptr<runtime::PythonHost> host_;
   std::unique_ptr<Management> plane_;
   std::unique_ptr<service::ResourceService> resources_;

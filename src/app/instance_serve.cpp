@@ -55,7 +55,6 @@ base::Status Instance::cancel_task(const std::string& id) {
 base::Status Instance::open_management_api() {
   return plane_->open_api(
       {.resources = *resources_,
-       .tasks = *tasks_,
        .catalog = catalog_,
        .journal_store = *journal_store_,
        .task_store = *task_store_,
@@ -67,8 +66,34 @@ base::Status Instance::open_management_api() {
        .script_history = *configuration_,
        .run_candidate =
            [this](const domain::GenerationPtr& candidate, const std::string& function, const std::string& kwargs) {
-             return run_candidate(worlds_[0]->io, host_->runner(0), candidate, function, kwargs, random_.uuid_upper());
+             return run_candidate(worlds_[0]->io, host_->runner(0), candidate, catalog_.current(), function, kwargs,
+                                  random_.uuid_upper());
            }});
+}
+
+void Instance::register_authentication_gauges() {
+  using Read = std::function<std::size_t()>;
+  const auto gauge = [this](std::string_view name, std::string_view help, const base::Labels& labels, Read read) {
+    metrics_.gauge(name, help, labels, [read = std::move(read)] { return static_cast<double>(read()); });
+  };
+  constexpr std::string_view kHashes = "funcgate_password_hashes", kHashesHelp = "Argon2id hashes of calls by state.";
+  gauge(kHashes, kHashesHelp, {{"state", "running"}}, [this] { return hashes_->running(); });
+  gauge(kHashes, kHashesHelp, {{"state", "waiting"}}, [this] { return hashes_->waiting(); });
+  gauge("funcgate_password_hashes_computed", "Argon2id hashes of calls since the start.", {},
+        [this] { return static_cast<std::size_t>(hashes_->computed()); });
+  const auto of_all_threads = [this](auto size) {
+    return [this, size] {
+      std::size_t sum = 0;
+      for (const auto& world : worlds_) sum += size(*world);
+      return sum;
+    };
+  };
+  constexpr std::string_view kEntries = "funcgate_cache_entries", kEntriesHelp = "What is remembered, by cache.";
+  gauge(kEntries, kEntriesHelp, {{"cache", "passwords"}}, of_all_threads([](IoWorld& w) { return w.credentials.size(); }));
+  gauge(kEntries, kEntriesHelp, {{"cache", "verdicts"}}, of_all_threads([](IoWorld& w) { return w.verdicts.size(); }));
+  gauge(kEntries, kEntriesHelp, {{"cache", "keys"}}, of_all_threads([](IoWorld& w) { return w.keys.size(); }));
+  gauge(kEntries, kEntriesHelp, {{"cache", "nonces"}}, [this] { return nonces_.size(); });
+  gauge(kEntries, kEntriesHelp, {{"cache", "results"}}, [this] { return results_.size(); });
 }
 
 base::Status Instance::open_listeners(const std::string& listen) {
@@ -80,6 +105,7 @@ base::Status Instance::open_listeners(const std::string& listen) {
   edge_metrics_ = std::make_unique<http::EdgeMetrics>(metrics_);
   metrics_.gauge("funcgate_connections_open", "Connections that are open.", {},
                  [this] { return static_cast<double>(open_connections_.load()); });
+  register_authentication_gauges();
   const service::GatewayShared shared{config_.server,
                                       catalog_,
                                       throttle_,
@@ -108,11 +134,14 @@ base::Status Instance::open_listeners(const std::string& listen) {
     TRY(world.listener, http::Listener::open(*world.edge, address, tls_.get()));
     address.port = world.listener->port();  // the first one chose if it was 0
   }
+  gateways_ready_ = true;
+  std::string admin_shown = shown_address(address);
   if (!config_.admin_listen.empty()) {
     TRY(http::ListenAddress admin_address, http::parse_listen_address(config_.admin_listen));
     TRY(admin_listener_, http::Listener::open(*worlds_[0]->edge, admin_address, tls_.get(), http::Entrance::Management));
     admin_address.port = admin_listener_->port();
-    base::log::info("admin.ready", {{"listen", shown_address(admin_address)}});
+    admin_shown = shown_address(admin_address);
+    base::log::info("admin.ready", {{"listen", admin_shown}});
   }
   TRY(control_, http::ControlListener::open(*worlds_[0]->edge, options_.data_dir + "/control.sock"));
   for (auto& world : worlds_) world->io.post([listener = world->listener.get()] { listener->start(); });
@@ -121,8 +150,8 @@ base::Status Instance::open_listeners(const std::string& listen) {
     if (admin_listener_) admin_listener_->start();
   });
   const std::string scheme = tls_ ? "https" : "http";
-  TRY_DONE(plane_->offer_setup(
-      fmt::format("{}://{}", scheme, config_.admin_listen.empty() ? shown_address(address) : config_.admin_listen)));
+  TRY_DONE(plane_->offer_setup(fmt::format("{}://{}", scheme, admin_shown)));
+  plane_->record_start(FUNCGATE_VERSION);
   base::log::info("server.ready", {{"listen", shown_address(address)},
                                    {"url", fmt::format("{}://{}", scheme, shown_address(address))},
                                    {"data", options_.data_dir},
@@ -154,7 +183,7 @@ base::Status Instance::serve(const std::string& listen) {
   TRY_DONE(tasks_->recover());
   remove_stale_folders(config_.server.call_folder, *task_store_);
   TRY_DONE(open_listeners(listen));
-  tasks_->start(worlds_[0]->io, host_->runner(0));
+  tasks_->start(worlds_[0]->io, host_->runner(0), journal_->recorder(0));
   sigset_t signals;
   sigemptyset(&signals);
   for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
@@ -166,6 +195,7 @@ base::Status Instance::serve(const std::string& listen) {
   }
   base::log::info("server.stopping", {{"deadlineMs", config_.server.limits.shutdown_ms}});
   drain();
+  plane_->record_stop();
   TRY_DONE(journal_->flush_and_stop());
   base::log::info("server.stopped");
   return base::kDone;

@@ -9,6 +9,7 @@
 
 namespace funcgate::app {
 
+using base::Error;
 using base::Result;
 using base::Status;
 using keystore::Purpose;
@@ -27,18 +28,35 @@ std::string_view degraded_name(Purpose purpose) {
 
 }  // namespace
 
-KeyOverlaps::KeyOverlaps(std::string path) : path_(std::move(path)) {
+Result<std::unique_ptr<KeyOverlaps>> KeyOverlaps::open(std::string path, bool kept_before) {
+  std::unique_ptr<KeyOverlaps> overlaps(new KeyOverlaps(std::move(path)));
+  const Status read = overlaps->read();
+  if (read.ok()) return overlaps;
+  if (read.error().code == base::Code::NotFound && !kept_before) {
+    const std::lock_guard lock(overlaps->mutex_);
+    TRY_DONE(overlaps->save());
+    return overlaps;
+  }
+  overlaps->until_ms_.clear();
+  overlaps->lost_ = true;
+  base::log::error("keystore.overlaps_lost", {{"path", overlaps->path_},
+                                              {"problem", read.error().message},
+                                              {"effect", "API keys of retired signing secrets are refused"},
+                                              {"remedy", "put the file of a backup back and restart"}});
+  return overlaps;
+}
+
+Status KeyOverlaps::read() {
   constexpr std::size_t kBytesMax = 1 << 20;
-  const auto text = base::read_file(path_, kBytesMax);
-  if (!text.ok()) return;
-  const auto document = base::parse_json(*text);
-  if (!document.ok() || !document->is_object()) {
-    base::log::warning("keystore.overlaps_unreadable", {{"path", path_}, {"effect", "the configured overlap counts"}});
-    return;
+  TRY(const std::string text, base::read_file(path_, kBytesMax));
+  TRY(const base::json::value document, base::parse_json(text));
+  const Error damaged{base::Code::DataLoss, "it is no JSON object of times", {}};
+  if (!document.is_object()) return damaged;
+  for (const auto& member : document.get_object()) {
+    if (!member.value().is_int64()) return damaged;
+    until_ms_[std::string(member.key())] = member.value().get_int64();
   }
-  for (const auto& member : document->get_object()) {
-    if (member.value().is_int64()) until_ms_[std::string(member.key())] = member.value().get_int64();
-  }
+  return base::kDone;
 }
 
 Status KeyOverlaps::save() {
@@ -51,6 +69,8 @@ base::WallMs KeyOverlaps::verifies_until(const std::string& kid, base::WallMs re
                                          base::WallMs now_ms) {
   const std::lock_guard lock(mutex_);
   if (const auto chosen = until_ms_.find(kid); chosen != until_ms_.end()) return chosen->second;
+  // Nobody knows what was chosen. It stays over in the file that the next rotation writes.
+  if (lost_) return until_ms_[kid] = 0;
   if (retired_ms != 0) return retired_ms + default_ms;
   until_ms_[kid] = now_ms + default_ms;
   if (const Status saved = save(); !saved.ok()) {
@@ -64,8 +84,11 @@ base::WallMs KeyOverlaps::verifies_until(const std::string& kid, base::WallMs re
 
 Status KeyOverlaps::choose(const std::string& kid, base::WallMs until_ms) {
   const std::lock_guard lock(mutex_);
+  const auto before = until_ms_;
   until_ms_[kid] = until_ms;
-  return save();
+  Status saved = save();
+  if (!saved.ok()) until_ms_ = before;
+  return saved;
 }
 
 std::string KeystoreAccess::problem(Purpose purpose) const {
@@ -130,13 +153,18 @@ Status KeystoreAccess::remove(const std::string& alias) {
 }
 
 Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_t overlap_ms) {
-  TRY(const keystore::Rotation rotation, keystore_.rotate(alias));
-  // Before the change is live: without an end of its own the retired secret would get the configured one.
-  const Status chosen =
-      overlap_ms < 0 ? base::kDone : overlaps_.choose(rotation.previous_kid, clock_.wall_ms() + overlap_ms);
+  keystore::RotateOptions options;
+  if (base::equals_ignore_case(alias, keystore_.content()->aliases().api_key)) {
+    const std::int64_t overlap = overlap_ms < 0 ? overlap_.default_ms : overlap_ms;
+    options.keep_previous = overlap > 0;
+    // First the end, then the retirement: whatever happens in between, no secret serves for longer than was chosen.
+    options.before = [&](const keystore::Rotation& rotation) {
+      return overlap_.ends.choose(rotation.previous_kid, clock_.wall_ms() + overlap);
+    };
+  }
+  TRY(const keystore::Rotation rotation, keystore_.rotate(alias, options));
   changed_();
   base::log::info("keystore.rotated", {{"alias", alias}, {"kid", rotation.kid}, {"previous", rotation.previous_kid}});
-  TRY_DONE(chosen);
   return rotation.kid;
 }
 

@@ -3,8 +3,10 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "base/clock.h"
 #include "keystore/keystore.h"
@@ -12,32 +14,46 @@
 
 namespace funcgate::app {
 
-// Ends of overlaps that were chosen at a rotation, or begun at the first sight of a secret that does not say when it was retired;
-// kept in DATA/key-overlaps.json. Any thread; blocks when it writes.
+// The ends of overlaps, in DATA/key-overlaps.json: {"<kid>": milliseconds since 1970}. Saved before a secret is retired; for one
+// that came from elsewhere and does not say when it was retired, at its first sight.
+//
+// Fails closed: if the file cannot be read, is damaged, or is gone although this instance had it, secrets that were retired
+// before verify no more. Any thread; blocks when it writes.
 class KeyOverlaps {
  public:
-  explicit KeyOverlaps(std::string path);
-  // The end chosen for this secret; otherwise `default_ms` after its retirement, or after now if that is unknown.
+  // `kept_before`: this instance has had the file. Otherwise a missing one is made.
+  static base::Result<std::unique_ptr<KeyOverlaps>> open(std::string path, bool kept_before);
+
+  // The end chosen for this secret; otherwise `default_ms` after its retirement, or after now if that is unknown. 0: it is over.
   base::WallMs verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms, base::WallMs now_ms);
+  // An error: nothing has changed.
   base::Status choose(const std::string& kid, base::WallMs until_ms);
 
  private:
+  explicit KeyOverlaps(std::string path) : path_(std::move(path)) {}
+  base::Status read();
   base::Status save();  // under mutex_
 
   const std::string path_;
+  bool lost_ = false;  // what stood in the file is unknown; constant after open()
   std::mutex mutex_;
   std::map<std::string, base::WallMs> until_ms_;  // guarded by mutex_
 };
 
 class KeystoreAccess final : public service::KeystorePort {
  public:
+  struct Overlap {
+    KeyOverlaps& ends;
+    std::int64_t default_ms;  // unless another is chosen at the rotation
+  };
   // `changed`: called after the content changed, until every later call uses it.
-  KeystoreAccess(keystore::Keystore& keystore, KeyOverlaps& overlaps, const base::Clock& clock, std::function<void()> changed)
-      : keystore_(keystore), overlaps_(overlaps), clock_(clock), changed_(std::move(changed)) {}
+  KeystoreAccess(keystore::Keystore& keystore, Overlap overlap, const base::Clock& clock, std::function<void()> changed)
+      : keystore_(keystore), overlap_(overlap), clock_(clock), changed_(std::move(changed)) {}
 
   std::vector<service::KeystoreEntry> entries() const override;
   std::vector<std::string> degraded() const override;
   base::Status reload() override;
+  // An error: nothing has changed. With an overlap of 0 the old signing secret leaves the keystore at once.
   base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms) override;
   std::string api_key_problem() const override { return problem(keystore::Purpose::ApiKeySigning); }
   std::string pepper_problem() const override { return problem(keystore::Purpose::PasswordPepper); }
@@ -52,7 +68,7 @@ class KeystoreAccess final : public service::KeystorePort {
   std::string problem(keystore::Purpose purpose) const;
 
   keystore::Keystore& keystore_;
-  KeyOverlaps& overlaps_;
+  const Overlap overlap_;
   const base::Clock& clock_;
   const std::function<void()> changed_;
 };

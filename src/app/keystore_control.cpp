@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/seal.h"
-#include "service/admin/identity_events.h"
+#include "service/admin/keystore_events.h"
 
 namespace funcgate::app {
 namespace {
@@ -47,11 +47,7 @@ std::string listed_time(std::int64_t time_ms) { return time_ms == 0 ? std::strin
 
 void KeystoreControl::record(std::string name, std::string_view alias, std::string summary, const domain::Actor& actor,
                              domain::AuditOutcome outcome) {
-  auto event = service::object_event(std::move(name), actor, "Keystore", alias, alias, 0, std::move(summary));
-  event.outcome = outcome;
-  // The file was written already: what cannot be recorded any more is told to the operator.
-  if (const auto status = identity_.record({event}); !status.ok())
-    base::log::error("audit.not_written", {{"event", event.event}, {"problem", status.error().message}});
+  service::record_keystore_event(identity_, std::move(name), alias, std::move(summary), actor, outcome);
 }
 
 json::object KeystoreControl::list() const {

@@ -59,7 +59,7 @@ void LocalCommands::add_audit(CLI::App& app) {
                          [this] { return audit_verify(common_, verify_); });
   verify.add_option("--from", verify_.from, "First sequence number to look at")
       ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
-  verify.add_option("--checkpoint", verify_.checkpoint, "File with a signed checkpoint, which must be in the chain")
+  verify.add_option("--checkpoint", verify_.checkpoint, "File with signed checkpoints, a line each; all must be in the chain")
       ->check(CLI::ExistingFile);
   CLI::Option* stream =
       verify.add_option("--stream", verify_.stream, "admin or calls; both if left out")->check(CLI::IsMember({"admin", "calls"}));
@@ -69,9 +69,53 @@ void LocalCommands::add_audit(CLI::App& app) {
   add_output(verify);
 }
 
+void LocalCommands::add_backups(CLI::App& app) {
+  const auto make = [&](std::string word, std::string help, std::function<int()> work) -> CLI::App& {
+    CLI::App& command = *app.add_subcommand(std::move(word), std::move(help));
+    command.add_option("--data", common_.data_dir, "Data directory")->capture_default_str();
+    add_output(command);
+    commands_.emplace_back(&command, std::move(work));
+    return command;
+  };
+  CLI::App& saving = make("backup", "Write the databases and files of an instance to one file, also while its server runs",
+                          [this] { return backup(common_, backup_); });
+  saving.add_option("FILE", backup_.file, "File to write, readable by you alone; it must not exist")->required();
+  saving.add_flag("--force", backup_.force, "Replace FILE if it exists; it stays as it was until the new one is whole");
+  saving.add_flag("--with-keystore", backup_.with_keystore, "Put the keystore into it, too; never its password");
+  saving.add_option("--config", common_.config_path, "Configuration file (TOML), which may name the keystore")
+      ->check(CLI::ExistingFile);
+  saving.footer(
+      "The file is a tar archive whose manifest.json tells what is in it, with checksums. Without the keystore it opens no\n"
+      "sealed secret; keep keystore.p12 and its password in two other places. Calls and changes go on meanwhile. Until the end\n"
+      "FILE.partial needs as much space again.\n\n"
+      "Examples:\n"
+      "  funcgate backup /backup/funcgate-$(date +%F).tar --data /var/lib/funcgate\n"
+      "  funcgate backup monday.tar --force -o json --data ./data");
+  CLI::App& bringing = make("restore", "Make a data directory from a backup, all or nothing; no server may run there",
+                            [this] { return restore(common_, restore_); });
+  bringing.add_option("FILE", restore_.file, "A file that funcgate backup has written")->required();
+  bringing.add_flag("--force", restore_.force,
+                    "If the directory is not empty, move its content to DIR.before-restore-TIME and keep its keystore");
+  bringing.footer(
+      "Checksums and databases are checked first; a damaged file changes nothing. Tasks that were waiting or running when the\n"
+      "backup was made run again, and what was revoked since is valid again: look before the server starts.\n\n"
+      "Examples:\n"
+      "  funcgate restore funcgate-2026-11-22.tar --data ./data            (DIR is empty or does not exist)\n"
+      "  funcgate restore funcgate-2026-11-22.tar --data ./data --force    (what is there is moved aside)");
+  CLI::App& migrating = make("migrate", "Bring the databases to the schema of this release; serve does it, too, when it starts",
+                             [this] { return migrate(common_, dry_run_); });
+  migrating.add_flag("--dry-run", dry_run_, "Only tell what is missing; a server may run");
+  migrating.footer(
+      "There is no way back but a backup.\n\n"
+      "Examples:\n"
+      "  funcgate migrate --dry-run --data ./data\n"
+      "  funcgate backup before-upgrade.tar --data ./data && funcgate migrate --data ./data");
+}
+
 void LocalCommands::add_to(CLI::App& app) {
   add_keystore(app);
   add_audit(app);
+  add_backups(app);
 }
 
 std::optional<int> LocalCommands::run() {

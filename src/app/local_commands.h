@@ -1,4 +1,5 @@
-// The groups of commands that work on the data directory: `keystore …` and `audit verify`, bound to CLI11.
+// The groups of commands that work on the data directory: `keystore …`, `audit verify`, `backup`, `restore`
+// and `migrate`, bound to CLI11.
 //
 // Thread-safety: one thread.
 #pragma once
@@ -27,6 +28,7 @@ class LocalCommands {
  private:
   void add_keystore(CLI::App& app);
   void add_audit(CLI::App& app);
+  void add_backups(CLI::App& app);
   CLI::App& add(CLI::App& parent, std::string word, std::string help, std::function<int()> work);
   void add_output(CLI::App& command);
 
@@ -34,6 +36,9 @@ class LocalCommands {
   std::vector<std::pair<CLI::App*, std::function<int()>>> commands_;
   KeystoreSetOptions set_;
   AuditVerifyOptions verify_;
+  BackupOptions backup_;
+  RestoreOptions restore_;
+  bool dry_run_ = false;
   std::string alias_, overlap_, from_file_;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/bench/bench_command.h"
 #include "app/cli/command_tree.h"
 #include "app/cli/output.h"
 #include "app/cli/remote_commands.h"
@@ -48,6 +49,7 @@ struct Program {
   funcgate::app::CommonOptions common;
   funcgate::app::ServeOptions serve;
   funcgate::app::ResourceOptions resources;
+  funcgate::app::bench::BenchOptions bench;
   std::string export_folder, login, password_file, shell;
   bool print = false;
   std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
@@ -120,6 +122,13 @@ void add_documents(CLI::App& app, Program& program) {
   exporting.add_option("-o,--output", program.export_folder, "Folder to write to")->required();
 }
 
+void add_bench(CLI::App& app, Program& program) {
+  using namespace funcgate::app;
+  bench::add_options(program.add(app, "bench", "Make a load on a published API and tell how it is answered",
+                                 [&program] { return bench::run(program.bench); }),
+                     program.bench);
+}
+
 // What the program tells of itself.
 void add_descriptions(CLI::App& app, Program& program) {
   using namespace funcgate::app;
@@ -159,6 +168,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   add_server(app, program);
   add_documents(app, program);
+  add_bench(app, program);
   LocalCommands local(program.common);
   local.add_to(app);
   cli::RemoteCommands remote;

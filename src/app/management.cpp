@@ -13,7 +13,9 @@
 #include "audit/trail_retention.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "crypto/hash_memory.h"
 #include "crypto/hmac.h"
+#include "service/admin/identity_events.h"
 #include "service/admin/resealing.h"
 #include "store/configuration_repository.h"
 
@@ -27,9 +29,14 @@ using base::SecretString;
 using base::Status;
 using keystore::Purpose;
 
-constexpr std::size_t kThreads = 4, kQueueMax = 256, kSignInThreads = 2, kSignInQueueMax = 64;
+// Reading and changing of single objects: milliseconds.
+constexpr std::size_t kThreads = 4, kQueueMax = 256;
+// Whole bundles, trial runs, exports, verifications: up to minutes, and only for those who may.
+constexpr std::size_t kLongWorkThreads = 4, kLongWorkQueueMax = 64;
+constexpr std::size_t kSignInThreads = 2, kSignInQueueMax = 64;
 constexpr base::WallMs kHousekeepingMs = 30'000, kHourMs = 3'600'000;
 constexpr std::size_t kAuditKeyBytesMin = 32;
+constexpr std::string_view kStarted = "server.started", kStopped = "server.stopped";
 
 // Keys that must be the same after a restart come from the keystore; without it they last as long as the process.
 SecretString derived(const keystore::Keystore& keystore, base::Random& random, std::string_view purpose) {
@@ -54,9 +61,10 @@ Management::Management(Parts parts)
       identity_store_(parts_.database),
       drafts_(parts_.database),
       identity_({changes_, identity_store_, parts_.directory, parts_.clock}),
-      keystore_(parts_.keystore, parts_.overlaps, parts_.clock, parts_.keystore_changed),
+      keystore_(parts_.keystore, {parts_.overlaps, parts_.config.key_overlap_hours * kHourMs}, parts_.clock,
+                parts_.keystore_changed),
       keystore_control_(parts_.keystore, keystore_, identity_, [this] { return sealed_counts(); }),
-      hashing_(parts_.keystore, parts_.config.password_hash.cost(), hash_gate_settings(parts_.config.server.limits)),
+      hashing_(parts_.keystore, parts_.config.password_hash.cost(), parts_.hash_places),
       keys_(parts_.signing_keys, parts_.directory, parts_.throttle, parts_.clock),
       explanations_(parts_.clock),
       sessions_(std::make_unique<service::Sessions>(identity_, identity_store_, hashing_, parts_.clock, parts_.random,
@@ -71,7 +79,7 @@ Status Management::start() { return identity_.start(); }
 Result<service::SealedCounts> Management::sealed_counts() {
   KeystoreSecretVault vault(parts_.keystore, parts_.random);
   service::SealedCounts counts;
-  TRY_DONE(service::count_sealed(identity_store_, vault, counts));
+  TRY_DONE(service::count_sealed(identity_store_, counts));
   TRY(const domain::Configuration configuration,
       store::ConfigurationRepository(parts_.database, parts_.clock, parts_.random).load());
   service::count_sealed(configuration, vault, counts);
@@ -93,7 +101,16 @@ Result<std::string> Management::checkpoint(audit::Journal& journal, const domain
   const auto head = journal.head();
   std::vector<audit::StreamHead> calls;
   if (head.sequence > 0) calls.push_back({std::string(audit::kCallsStream), std::string(kNodeName), head.sequence, head.hash});
-  return audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor);
+  // One after the other: the lines of the file are in the order of the heads.
+  const std::lock_guard lock(checkpoint_mutex_);
+  TRY(std::string line,
+      audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor));
+  // Who relies on the file must hear that the line is not in it.
+  const std::string& file = parts_.config.audit_checkpoint_file;
+  if (file.empty()) return line;
+  if (const Status written = audit::append_checkpoint(file, line); !written.ok())
+    return Error{Code::Unavailable, written.error().message, {}};
+  return line;
 }
 
 service::AuditTools Management::audit_tools(ApiParts& parts) {
@@ -106,7 +123,7 @@ service::AuditTools Management::audit_tools(ApiParts& parts) {
     if (!checkpoint_json.empty()) {
       if (!audit_key_) return Error{Code::Unavailable, "The keystore has no key for checkpoints", {}};
       TRY(const audit::Checkpoint checkpoint, audit::read_checkpoint(checkpoint_json, audit_key_->public_key()));
-      options.checkpoint = checkpoint.anchor(stream);
+      if (auto anchor = checkpoint.anchor(stream)) options.checkpoints.push_back(*std::move(anchor));
     }
     return verify_stream(identity_store_, store, stream, std::move(options));
   };
@@ -132,6 +149,9 @@ Status Management::open_api(ApiParts parts) {
   const auto verify_key = [this](const SecretString& authorization, const domain::Address& address) {
     return keys_.verify(authorization, address);
   };
+  const auto verify_token = [this](const SecretString& token) {
+    return parts_.signing_keys.current()->verify(token.reveal(), parts_.clock.wall_ms());
+  };
   scripts_ = std::make_unique<service::Scripts>(service::Scripts::Parts{
       parts.resources, drafts_, parts.script_history, parts.function_host, parts_.clock, std::move(parts.run_candidate)});
   secret_keys_ = std::make_unique<service::SecretKeys>(service::SecretKeys::Parts{
@@ -147,15 +167,18 @@ Status Management::open_api(ApiParts parts) {
                                       .audit = *audit_,
                                       .explanations = explanations_,
                                       .keystore = keystore_,
-                                      .tasks = parts.tasks,
                                       .identity_store = identity_store_,
                                       .scripts = *scripts_,
                                       .journal = parts.journal_store,
                                       .task_store = parts.task_store,
-                                      .vault = parts.vault,
                                       .secret_keys = *secret_keys_,
                                       .verify_key = verify_key,
+                                      .verify_token = verify_token,
                                       .cancel_task = std::move(parts.cancel_task),
+                                      .clear_throttle =
+                                          [&throttle = parts_.throttle](const std::optional<domain::Address>& address) {
+                                            return address ? throttle.clear(*address) : throttle.clear();
+                                          },
                                       .settings_document = settings_document(parts_.config),
                                       .instance_id = parts_.instance_id,
                                       .node_name = std::string(kNodeName),
@@ -166,7 +189,9 @@ Status Management::open_api(ApiParts parts) {
   pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
   sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax,
                                                       base::BlockingPool::Priority::Background);
-  edge_ = std::make_unique<http::AdminEdge>(*router_, http::AdminEdge::Pools{*pool_, *sign_in_pool_}, parts_.config.server);
+  long_work_pool_ = std::make_unique<base::BlockingPool>("admin-long", kLongWorkThreads, kLongWorkQueueMax);
+  edge_ = std::make_unique<http::AdminEdge>(*router_, http::AdminEdge::Pools{*pool_, *long_work_pool_, *sign_in_pool_},
+                                            parts_.config.server);
   return base::kDone;
 }
 
@@ -183,10 +208,8 @@ Status Management::offer_setup(const std::string& url) {
   }
   TRY(const std::string path, renew_setup_token());
   base::log::warning("setup.pending", {{"tokenFile", path}, {"validMinutes", 60}});
-  // The link holds the token: it is for eyes at a terminal, and for no file that standard output may be.
   if (::isatty(STDOUT_FILENO) == 1) {
-    TRY(const std::string token, base::read_file(path, 200));
-    fmt::print("To make the first administrator, open within 60 minutes:\n  {}/console/setup#token={}\n", url, token);
+    fmt::print("{}", setup_instructions(url, path));
     std::fflush(stdout);
   }
   return base::kDone;
@@ -196,6 +219,39 @@ void Management::remove_setup_file() {
   if (::unlink(setup_file().c_str()) != 0 && errno != ENOENT)
     base::log::warning("setup.file_not_removed", {{"path", setup_file()}, {"problem", base::errno_text(errno)}});
 }
+
+std::string setup_instructions(std::string_view url, std::string_view token_file) {
+  // The token goes from the file to curl through a pipe: an argument could be read by everybody on this machine.
+  return fmt::format(
+      "The set-up token stands in {0}; it is good for 60 minutes. Make the first administrator with it:\n"
+      "  printf '{{\"token\":\"%s\",\"login\":\"%s\",\"password\":\"%s\"}}' \"$(cat {0})\" LOGIN PASSWORD |\n"
+      "    curl -s -H 'Content-Type: application/json' --data-binary @- {1}/admin/api/v1/setup\n",
+      token_file, url);
+}
+
+void Management::record_server(std::string name, std::string summary) {
+  auto event = service::object_event(std::move(name), domain::Actor(), "Server", kNodeName, kNodeName, 0, std::move(summary));
+  if (const auto status = identity_.record({event}); !status.ok())
+    base::log::error("audit.not_written", {{"event", event.event}, {"problem", status.error().message}});
+}
+
+bool Management::last_run_ended() {
+  const auto newest = [&](std::string_view event) -> std::int64_t {
+    domain::AuditQuery query;
+    query.event = event;
+    query.limit = 1;
+    const auto found = identity_store_.audit(query);
+    return found.ok() && !found->empty() ? found->front().sequence : 0;
+  };
+  return newest(kStarted) <= newest(kStopped);
+}
+
+void Management::record_start(std::string_view version) {
+  const std::string_view before = last_run_ended() ? "" : "; the run before was cut off: it has no server.stopped";
+  record_server(std::string(kStarted), fmt::format("Version {} serves{}", version, before));
+}
+
+void Management::record_stop() { record_server(std::string(kStopped), "Stopped in order"); }
 
 namespace {
 
@@ -223,6 +279,15 @@ domain::AuditEvent first_use_event(const auth::KeyUse& use, const domain::Direct
   return event;
 }
 
+// The trail itself says where it is not complete.
+domain::AuditEvent lost_uses_event(std::uint64_t count) {
+  domain::AuditEvent event;
+  event.event = "key.first_use";
+  event.object_kind = "ApiKey";
+  event.summary = fmt::format("{} uses of keys found no room to be noted: first uses in this hour may be missing", count);
+  return event;
+}
+
 }  // namespace
 
 void Management::write_key_uses() {
@@ -234,6 +299,7 @@ void Management::write_key_uses() {
   std::vector<domain::AuditEvent> events;
   const domain::DirectoryPtr directory = parts_.directory.current();
   for (const auth::KeyUse& use : report.first_uses) events.push_back(first_use_event(use, *directory));
+  if (report.dropped > 0) events.push_back(lost_uses_event(report.dropped));
   if (!events.empty()) note("first use of keys", identity_.record(std::move(events)));
   if (report.dropped > 0) base::log::warning("key.uses_dropped", {{"count", report.dropped}});
 }
@@ -252,8 +318,12 @@ void Management::keep_audit(base::WallMs now_ms) {
 }
 
 void Management::housekeep(base::WallMs now_ms) {
-  if (now_ms - kept_house_ms_ < kHousekeepingMs) return;
+  const bool is_time = now_ms - kept_house_ms_ >= kHousekeepingMs;
+  // Many keys at once: their uses are written before the room for them is full.
+  if (!is_time && key_usage_ != nullptr && key_usage_->is_filling()) write_key_uses();
+  if (!is_time) return;
   kept_house_ms_ = now_ms;
+  crypto::release_unused_hash_memory();
   write_key_uses();
   note("sessions", identity_store_.prune_sessions(now_ms, now_ms - parts_.config.session_idle_minutes * 60'000 - 120'000));
   note("remembered answers", identity_store_.prune_idempotent(now_ms - admin::kIdempotencyKeptMs));

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "admin/router.h"
@@ -31,6 +32,9 @@ namespace funcgate::app {
 
 inline constexpr std::string_view kNodeName = "main";
 
+// What to type to make the first administrator. `url`: where the management API answers, "http://127.0.0.1:8089".
+std::string setup_instructions(std::string_view url, std::string_view token_file);
+
 class Management {
  public:
   // Everything here outlives the object.
@@ -47,6 +51,7 @@ class Management {
     base::Random& random;
     std::function<void()> keystore_changed;  // makes a changed keystore live
     KeyOverlaps& overlaps;
+    std::shared_ptr<HashPlaces> hash_places;
   };
   explicit Management(Parts parts);
   ~Management();
@@ -56,7 +61,6 @@ class Management {
   service::IdentityService& identity() { return identity_; }
   domain::IdentityStore& identity_store() { return identity_store_; }
   service::PasswordHashing& hashing() { return hashing_; }
-  const std::shared_ptr<HashPlaces>& hash_places() const { return hashing_.places(); }
   service::Sessions& sessions() { return *sessions_; }
   service::KeystorePort& keystore() { return keystore_; }
   KeystoreControl& keystore_control() { return keystore_control_; }
@@ -66,7 +70,6 @@ class Management {
   // The second step.
   struct ApiParts {
     service::ResourceService& resources;
-    service::Tasks& tasks;
     const base::Snapshot<service::Catalog>& catalog;
     domain::JournalStore& journal_store;
     domain::TaskStore& task_store;
@@ -82,8 +85,12 @@ class Management {
   http::AdminEdge& edge() { return *edge_; }
   service::Explanations& explanations() { return explanations_; }
 
-  // First start: a set-up token in DATA/setup-token, the link on a terminal. Nothing if there is an administrator.
+  // First start: a set-up token in DATA/setup-token, and on a terminal what to do with it. `url`: where the management API
+  // answers. Nothing if there is an administrator.
   base::Status offer_setup(const std::string& url);
+  // server.started and server.stopped of the management stream. What cannot be written is told to the operator.
+  void record_start(std::string_view version);
+  void record_stop();
   // Another token, while there is no administrator; the path of its file.
   base::Result<std::string> renew_setup_token();
   void remove_setup_file();
@@ -94,6 +101,8 @@ class Management {
  private:
   service::AuditTools audit_tools(ApiParts& parts);
   base::Result<service::SealedCounts> sealed_counts();
+  void record_server(std::string event, std::string summary);
+  bool last_run_ended();
   base::Result<std::string> checkpoint(audit::Journal& journal, const domain::Actor& actor);
   void write_key_uses();
   // Every hour a checkpoint, every day the retention of the management stream.
@@ -116,12 +125,13 @@ class Management {
   std::unique_ptr<service::AuditService> audit_;
   std::unique_ptr<service::Scripts> scripts_;
   std::unique_ptr<service::SecretKeys> secret_keys_;
+  std::mutex checkpoint_mutex_;                    // held while a checkpoint is taken and written
   std::unique_ptr<crypto::SigningKey> audit_key_;  // null: the keystore has none; no checkpoint can be taken
   std::unique_ptr<admin::Services> services_;
   std::unique_ptr<admin::Router> router_;
   auth::KeyUsage* key_usage_ = nullptr;
   audit::Journal* journal_ = nullptr;
-  std::unique_ptr<base::BlockingPool> pool_, sign_in_pool_;
+  std::unique_ptr<base::BlockingPool> pool_, long_work_pool_, sign_in_pool_;
   std::unique_ptr<http::AdminEdge> edge_;
   base::WallMs kept_house_ms_ = 0, checkpoint_ms_ = 0, pruned_ms_ = 0;
 };

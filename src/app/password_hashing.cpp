@@ -3,24 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <tuple>
 
 #include "crypto/seal.h"
 
 namespace funcgate::app {
 
-using base::Code;
-using base::Error;
 using base::Result;
 using base::SecretString;
 using keystore::Purpose;
-
-namespace {
-
-Error overload() { return {Code::Unavailable, "Too many passwords are being checked; try again in a moment", {}}; }
-
-}  // namespace
 
 auth::HashGateSettings hash_gate_settings(const domain::Limits& limits) {
   const auto cores = static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
@@ -45,52 +36,6 @@ auth::PasswordVerdict verify_under_any_pepper(const keystore::Keystore& keystore
   return {right, right};
 }
 
-// A place at the gate for as long as the object lives.
-class KeystorePasswordHashing::Place {
- public:
-  Place(KeystorePasswordHashing& hashing, const domain::Address& network) : hashing_(hashing), got_(hashing.enter(network)) {}
-  ~Place() {
-    if (got_) hashing_.leave();
-  }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  bool got() const { return got_; }
-
- private:
-  KeystorePasswordHashing& hashing_;
-  const bool got_;
-};
-
-bool KeystorePasswordHashing::enter(const domain::Address& network) {
-  std::unique_lock lock(mutex_);
-  if (running_ < gate_.concurrency && waiting_.empty()) {
-    ++running_;
-    return true;
-  }
-  const auto of_network =
-      std::count_if(waiting_.begin(), waiting_.end(), [&](const Waiter* one) { return one->network == network; });
-  if (waiting_.size() >= gate_.waiting_max || of_network >= static_cast<std::ptrdiff_t>(gate_.waiting_per_address_max))
-    return false;
-  Waiter waiter{.network = network};
-  waiting_.push_back(&waiter);
-  waiter.turn.wait_for(lock, std::chrono::milliseconds(gate_.wait_ms), [&] { return waiter.may_run; });
-  if (!waiter.may_run) std::erase(waiting_, &waiter);
-  return waiter.may_run;
-}
-
-// The place goes to the one who waits the longest, without becoming free in between.
-void KeystorePasswordHashing::leave() {
-  const std::lock_guard lock(mutex_);
-  if (waiting_.empty()) {
-    --running_;
-    return;
-  }
-  Waiter* next = waiting_.front();
-  waiting_.pop_front();
-  next->may_run = true;
-  next->turn.notify_one();
-}
-
 Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
   {
     const std::lock_guard lock(mutex_);
@@ -103,11 +48,9 @@ Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
 }
 
 Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
-                                             const domain::Address& address) {
+                                             const domain::Address&) {
   const auto content = keystore_.content();
   TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
-  const Place place(*this, address.network());
-  if (!place.got()) return overload();
   const HashPlaces::Hold hold(*places_);
   if (phc.empty()) {
     TRY(const std::string nobody, dummy(current));
@@ -127,8 +70,6 @@ Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::str
 
 Result<service::PasswordHashing::Hashed> KeystorePasswordHashing::hash(std::string_view password) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
-  const Place place(*this, domain::Address());
-  if (!place.got()) return overload();
   const HashPlaces::Hold hold(*places_);
   TRY(std::string phc, crypto::hash_password(pepper, password, cost_));
   return Hashed{std::move(phc), crypto::key_id(pepper)};

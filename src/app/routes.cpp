@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 #include "base/offload.h"
+#include "http/proxy.h"
+#include "service/apply/events.h"
 
 namespace funcgate::app {
 namespace {
@@ -58,9 +60,8 @@ base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call,
 
 bool ServerRoutes::may_read_metrics(const domain::Call& call, http::Entrance entrance) const {
   if (entrance == http::Entrance::Control) return true;
-  // Through a proxy that nobody declared as trusted everybody looks like this machine.
-  const bool forwarded = call.header_count("x-forwarded-for") > 0 || call.header_count("forwarded") > 0;
-  if (forwarded && parts_.settings.trusted_proxies.empty()) return false;
+  // Through a proxy that nobody declared as trusted everybody looks like the proxy.
+  if (!http::is_client_sure(call, parts_.settings)) return false;
   for (const domain::Network& network : parts_.settings.metrics_networks) {
     if (network.contains(call.peer)) return true;
   }
@@ -68,7 +69,7 @@ bool ServerRoutes::may_read_metrics(const domain::Call& call, http::Entrance ent
 }
 
 Answer ServerRoutes::ready() {
-  const bool ok = !parts_.stopping.load() && catalog_.get()->generation != nullptr;
+  const bool ok = !parts_.stopping.load() && parts_.catalog.current()->generation != nullptr;
   json::array degraded;
   for (const std::string& purpose : parts_.plane.keystore().degraded()) degraded.emplace_back(purpose);
   return json_answer(ok ? 200 : 503, json::object{{"status", ok ? "ready" : "not ready"}, {"degraded", std::move(degraded)}});
@@ -80,7 +81,7 @@ base::Async<std::optional<Answer>> ServerRoutes::openapi(const domain::Call& cal
   } else if (parts_.settings.openapi_access != "public") {
     co_return std::nullopt;
   }
-  const service::CatalogPtr catalog = catalog_.get();
+  const service::CatalogPtr catalog = parts_.catalog.current();
   const base::WallMs now_ms = io_.clock().wall_ms();
   service::OpenApiDocumentPtr document = catalog->openapi->find(now_ms);
   if (document == nullptr) {
@@ -152,6 +153,7 @@ base::Async<Answer> ServerRoutes::export_files() {
   std::function<base::Result<std::string>()> work = [this]() -> base::Result<std::string> {
     json::array files;
     TRY(const auto exported, parts_.resources.export_documents({}));
+    TRY_DONE(parts_.plane.identity().record({service::export_event(exported, domain::local_actor())}));
     for (const auto& file : exported)
       files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});

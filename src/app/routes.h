@@ -25,7 +25,7 @@ struct RoutesParts {
 // One per io thread.
 class ServerRoutes final : public http::LocalRoutes {
  public:
-  ServerRoutes(const RoutesParts& parts, base::IoThread& io) : parts_(parts), io_(io), catalog_(parts.catalog) {}
+  ServerRoutes(const RoutesParts& parts, base::IoThread& io) : parts_(parts), io_(io) {}
   base::Async<std::optional<service::Answer>> serve(const domain::Call& call, http::Entrance entrance) override;
 
  private:
@@ -39,7 +39,6 @@ class ServerRoutes final : public http::LocalRoutes {
 
   RoutesParts parts_;
   base::IoThread& io_;
-  base::Snapshot<service::Catalog>::Pin catalog_;
 };
 
 }  // namespace funcgate::app

@@ -25,12 +25,14 @@ Result<std::string> KeystoreSecretCodec::field_hash(std::string_view config_id, 
 
 Result<std::string> KeystoreSecretCodec::hash_password(std::string_view password) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  const HashPlaces::Hold hold(*places_);
   return crypto::hash_password(pepper, password, cost_);
 }
 
 Result<bool> KeystoreSecretCodec::verify_password(std::string_view password, std::string_view phc) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
   std::ignore = pepper;  // without a usable pepper nobody can tell
+  const HashPlaces::Hold hold(*places_);
   return verify_under_any_pepper(keystore_, password, phc).right;
 }
 
@@ -76,14 +78,9 @@ std::string KeystoreSecretVault::kid_of(std::string_view sealed) { return crypto
 
 Result<SecretString> KeystoreSecretVault::look_up(std::string_view alias) {
   const auto content = keystore_.content();
-  const keystore::Aliases& own = content->aliases();
-  const std::string wanted = base::to_lower(alias);
-  for (const std::string& reserved : {own.pepper, own.api_key, own.sealing}) {
-    const std::string name = base::to_lower(reserved);
-    if (wanted == name || wanted.starts_with(name + ".prev.")) {
-      return Error{
-          Code::PermissionDenied, fmt::format("keystore alias \"{}\" belongs to the server itself", base::printable(alias)), {}};
-    }
+  if (keystore::is_reserved_alias(content->aliases(), alias)) {
+    return Error{
+        Code::PermissionDenied, fmt::format("keystore alias \"{}\" belongs to the server itself", base::printable(alias)), {}};
   }
   if (auto value = content->get(alias)) return std::move(*value);
   return Error{Code::NotFound, fmt::format("the keystore has no alias \"{}\"", base::printable(alias)), {}};

@@ -4,6 +4,10 @@
 // Thread-safety: any thread. The keystore and `random` must outlive them.
 #pragma once
 
+#include <memory>
+#include <utility>
+
+#include "app/hash_places.h"
 #include "base/random.h"
 #include "crypto/password_hash.h"
 #include "domain/ports/secret_codec.h"
@@ -13,8 +17,10 @@ namespace funcgate::app {
 
 class KeystoreSecretCodec final : public domain::SecretCodec {
  public:
-  explicit KeystoreSecretCodec(const keystore::Keystore& keystore, const crypto::PasswordCost& cost = crypto::kPasswordCostLeast)
-      : keystore_(keystore), cost_(cost) {}
+  // Password hashes take one of `places` each.
+  KeystoreSecretCodec(const keystore::Keystore& keystore, std::shared_ptr<HashPlaces> places,
+                      const crypto::PasswordCost& cost = crypto::kPasswordCostLeast)
+      : keystore_(keystore), places_(std::move(places)), cost_(cost) {}
 
   base::Result<std::string> field_hash(std::string_view config_id, const domain::FieldReference& field,
                                        std::string_view value) override;
@@ -26,6 +32,7 @@ class KeystoreSecretCodec final : public domain::SecretCodec {
 
  private:
   const keystore::Keystore& keystore_;
+  const std::shared_ptr<HashPlaces> places_;
   const crypto::PasswordCost cost_;
 };
 

@@ -1,6 +1,7 @@
 #include "audit/checkpoint.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,11 +23,13 @@ using base::Error;
 using base::FileDescriptor;
 using base::Result;
 using base::Status;
+using base::text_of;
 namespace json = base::json;
 
 constexpr std::string_view kPurpose = "funcgate audit checkpoint v1";
 constexpr std::int64_t kFormatVersion = 1;
 constexpr std::size_t kLineBytesMax = 1 << 20;
+constexpr std::size_t kFileBytesMax = 1 << 30;  // hourly ones of some hundred years
 
 json::object body_of(const Checkpoint& checkpoint) {
   json::array heads;
@@ -39,11 +42,6 @@ json::object body_of(const Checkpoint& checkpoint) {
 
 Error not_a_checkpoint(std::string_view problem) {
   return Error{Code::InvalidArgument, "not a checkpoint: " + std::string(problem), {}};
-}
-
-std::string text_of(const json::object& object, const char* name) {
-  const json::value* value = object.if_contains(name);
-  return value == nullptr || !value->is_string() ? std::string() : std::string(value->get_string());
 }
 
 Result<Checkpoint> read_body(const json::object& body) {
@@ -76,26 +74,6 @@ Status sync_folder(const std::string& path) {
   const FileDescriptor folder(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder || ::fsync(folder.get()) != 0) return file_error(path, "write");
   return base::kDone;
-}
-
-// At most the last kLineBytesMax bytes.
-Result<std::string> read_end(const std::string& path) {
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  struct stat status{};
-  if (!file || ::fstat(file.get(), &status) != 0) return file_error(path, "read");
-  const auto size = static_cast<std::size_t>(status.st_size);
-  const std::size_t wanted = std::min(size, kLineBytesMax);
-  std::string bytes(wanted, '\0');
-  std::size_t done = 0;
-  while (done < wanted) {
-    const ssize_t count = ::pread(file.get(), bytes.data() + done, wanted - done, static_cast<off_t>(size - wanted + done));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return file_error(path, "read");
-    if (count == 0) break;
-    done += static_cast<std::size_t>(count);
-  }
-  bytes.resize(done);
-  return bytes;
 }
 
 }  // namespace
@@ -149,17 +127,21 @@ Status append_checkpoint(const std::string& path, std::string_view line) {
   return status.st_size == 0 ? sync_folder(path) : Status(base::kDone);
 }
 
-Result<std::string> newest_checkpoint(const std::string& path) {
-  TRY(const std::string text, read_end(path));
-  // What follows the last line end is a line that nobody finished writing.
-  std::size_t end = text.rfind('\n');
-  while (end != std::string::npos && end > 0) {
-    const std::size_t before = text.rfind('\n', end - 1);
-    const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-    std::string line = text.substr(begin, end - begin);
-    if (base::parse_json(line).ok()) return line;
-    end = before;
+Result<std::vector<Checkpoint>> read_checkpoints(const std::string& path, const crypto::PublicKey& key) {
+  TRY(const std::string text, base::read_file(path, kFileBytesMax));
+  std::vector<Checkpoint> checkpoints;
+  std::size_t number = 0;
+  for (const std::string_view line : base::split(text, '\n')) {
+    ++number;
+    if (!base::parse_json(base::trim(line)).ok()) continue;
+    auto checkpoint = read_checkpoint(line, key);
+    if (!checkpoint.ok()) {
+      return Error{
+          checkpoint.error().code, fmt::format("{}:{}: {}", base::printable(path), number, checkpoint.error().message), {}};
+    }
+    checkpoints.push_back(std::move(*checkpoint));
   }
+  if (!checkpoints.empty()) return checkpoints;
   return Error{Code::NotFound, "the checkpoint file " + base::printable(path) + " holds no checkpoint", {}};
 }
 

@@ -40,8 +40,10 @@ base::Result<Checkpoint> read_checkpoint(std::string_view line, const crypto::Pu
 
 // Appends the line and waits until it is on disk. A line that a crash had cut is ended first.
 base::Status append_checkpoint(const std::string& path, std::string_view line);
-// The newest line of such a file that ends properly. NotFound: no file, or none in it.
-base::Result<std::string> newest_checkpoint(const std::string& path);
+// All checkpoints of such a file, in its order; lines that a crash had cut are passed over. The newest alone would not do: who
+// cuts the chain off lets the next ones be written over what is left. NotFound: no file, or none in it; DataLoss or
+// InvalidArgument: one that is not signed with `key`; the message names its line.
+base::Result<std::vector<Checkpoint>> read_checkpoints(const std::string& path, const crypto::PublicKey& key);
 
 struct CheckpointParts {
   domain::IdentityStore& store;

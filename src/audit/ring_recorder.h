@@ -28,6 +28,7 @@ class RingRecorder final : public domain::Recorder {
       : calls_(call_places), refusals_(refusal_places), wake_at_(wake_at), wake_(wake), counters_(counters) {}
 
   [[nodiscard]] bool reserve() override;
+  void release() override { calls_.release(); }
   void record(domain::CallRecord record) override;
   void record_refusal(domain::CallRecord record) override;
   base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) override;

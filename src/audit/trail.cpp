@@ -10,6 +10,7 @@ namespace {
 using base::Code;
 using base::Error;
 using base::Result;
+using base::text_of;
 using domain::AuditEntry;
 using domain::AuditEvent;
 namespace json = base::json;
@@ -45,17 +46,10 @@ json::object actor_of(const domain::Actor& actor) {
   return object;
 }
 
-// Member `name` of `object`, "" if it is no text.
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
-  if (value == nullptr || !value->is_string()) return {};
-  return std::string(value->get_string().data(), value->get_string().size());
-}
-
-// The same one level deeper.
+// The text `member` of the object `name`.
 std::string text_of(const json::object& object, std::string_view name, std::string_view member) {
   const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
-  return value == nullptr || !value->is_object() ? std::string() : text_of(value->get_object(), member);
+  return value == nullptr || !value->is_object() ? std::string() : base::text_of(value->get_object(), member);
 }
 
 }  // namespace
@@ -92,13 +86,6 @@ AuditEntry Trail::link(const AuditEvent& event, std::int64_t sequence, const std
   auto entry = imported_record(*read_back);
   CHECK(entry.ok());
   return *std::move(entry);
-}
-
-Result<json::object> exported_record(const AuditEntry& entry) {
-  auto parsed = base::parse_json(entry.document);
-  if (!parsed.ok() || !parsed->is_object()) return Error{Code::DataLoss, "an audit record is not readable", {}};
-  parsed->get_object()["hash"] = entry.hash;
-  return std::move(parsed->get_object());
 }
 
 Result<AuditEntry> imported_record(const json::value& record) {

@@ -31,9 +31,8 @@ class Trail final : public domain::EventChain {
   const std::string node_;
 };
 
-// The record as it is exported: its document with the member `hash`. DataLoss: the document is not JSON.
-base::Result<base::json::object> exported_record(const domain::AuditEntry& entry);
-// The entry that such a record came from, with its columns as the record says. InvalidArgument: not a record.
+// The entry that a record came from, as domain::exported_record() makes them, with its columns as the record says.
+// InvalidArgument: not a record.
 base::Result<domain::AuditEntry> imported_record(const base::json::value& record);
 
 }  // namespace funcgate::audit

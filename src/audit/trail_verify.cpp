@@ -32,7 +32,7 @@ bool columns_agree(const AuditEntry& entry, const AuditEntry& record) {
 // Takes entries in the order of their place.
 class TrailCheck {
  public:
-  explicit TrailCheck(const VerifyOptions& options) : options_(options) {}
+  explicit TrailCheck(const VerifyOptions& options) : options_(options), anchors_(options.checkpoints) {}
 
   // False: the chain is bad here, result() says how.
   bool take(const AuditEntry& entry) {
@@ -44,9 +44,7 @@ class TrailCheck {
       const bool before_all = result_.records > 0 && entry.sequence <= before_first_.sequence;
       return found(damage, before_all ? before_first_.sequence + 1 : entry.sequence);
     }
-    if (options_.checkpoint && options_.checkpoint->sequence == entry.sequence && options_.checkpoint->hash != entry.hash) {
-      return found(Damage::HashMismatch, entry.sequence);
-    }
+    if (anchors_.contradicts(entry.sequence, entry.hash)) return found(Damage::HashMismatch, entry.sequence);
     if (result_.records == 0) before_first_ = {entry.sequence - 1, entry.previous_hash};
     if (const auto removed = read_pruned(entry)) take_announcement(*removed);
     result_.head = {entry.sequence, entry.hash};
@@ -61,9 +59,10 @@ class TrailCheck {
     if (result_.records > 0 && before_first_.sequence >= options_.from_sequence && announced_.sequence < before_first_.sequence) {
       // Retention removes exactly what it announces. Whoever cut off more was not retention.
       found(Damage::RecordMissing, std::max(announced_.sequence + 1, options_.from_sequence));
-    } else if (is_cut_elsewhere(announced_) || (options_.checkpoint && is_cut_elsewhere(*options_.checkpoint))) {
+    } else if (is_cut_elsewhere(announced_) ||
+               (before_first_.sequence > 0 && anchors_.contradicts(before_first_.sequence, before_first_.hash))) {
       found(Damage::HashMismatch, before_first_.sequence + 1);
-    } else if (options_.checkpoint && options_.checkpoint->sequence > result_.head.sequence) {
+    } else if (anchors_.newest() > result_.head.sequence) {
       found(Damage::HeadBehindCheckpoint, result_.head.sequence);
     }
     return result_;
@@ -109,6 +108,7 @@ class TrailCheck {
   }
 
   const VerifyOptions& options_;
+  const AnchorSet anchors_;
   TrailVerification result_;
   ChainAnchor before_first_;  // what the first record says of the one before it
   ChainAnchor announced_;     // the newest announcement of a removal that fits the beginning

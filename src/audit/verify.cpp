@@ -14,7 +14,7 @@ constexpr std::size_t kBlocksAtOnce = 32;  // some 10 MB of full blocks
 // Takes blocks in the order of the store.
 class ChainCheck {
  public:
-  explicit ChainCheck(const VerifyOptions& options) : options_(options) {}
+  explicit ChainCheck(const VerifyOptions& options) : options_(options), anchors_(options.checkpoints) {}
 
   // False: the chain is bad here, result() says how.
   bool take(const domain::JournalBlock& block) {
@@ -24,9 +24,7 @@ class ChainCheck {
       return found(damage, damage == Damage::RecordMissing && result_.blocks > 0 ? newest_.sequence + 1 : block.sequence);
     }
     if (result_.blocks == 0) begin(block);
-    if (options_.checkpoint && options_.checkpoint->sequence == block.sequence && options_.checkpoint->hash != block.hash) {
-      return found(Damage::HashMismatch, block.sequence);
-    }
+    if (anchors_.contradicts(block.sequence, block.hash)) return found(Damage::HashMismatch, block.sequence);
     if (const auto head = decode_block_head(block.records); head.ok()) {
       removable_before_ms_ = std::max(removable_before_ms_, head->removable_before_ms);
     }
@@ -41,7 +39,7 @@ class ChainCheck {
     if (result_.blocks > 0 && first_sequence_ > options_.from_sequence && first_sequence_ > 1 &&
         before_first_ms_ >= removable_before_ms_) {
       found(Damage::RecordMissing, first_sequence_ - 1);
-    } else if (options_.checkpoint && options_.checkpoint->sequence > newest_.sequence) {
+    } else if (anchors_.newest() > newest_.sequence) {
       found(Damage::HeadBehindCheckpoint, newest_.sequence);
     }
     return result_;
@@ -81,12 +79,26 @@ class ChainCheck {
   }
 
   const VerifyOptions& options_;
+  const AnchorSet anchors_;
   Verification result_;
   ChainHead newest_;
   std::int64_t first_sequence_ = 0, before_first_ms_ = 0, removable_before_ms_ = 0;
 };
 
 }  // namespace
+
+AnchorSet::AnchorSet(std::vector<ChainAnchor> anchors) : sorted_(std::move(anchors)) {
+  std::sort(sorted_.begin(), sorted_.end(), [](const auto& a, const auto& b) { return a.sequence < b.sequence; });
+}
+
+bool AnchorSet::contradicts(std::int64_t sequence, std::string_view hash) const {
+  auto anchor = std::lower_bound(sorted_.begin(), sorted_.end(), sequence,
+                                 [](const ChainAnchor& candidate, std::int64_t wanted) { return candidate.sequence < wanted; });
+  for (; anchor != sorted_.end() && anchor->sequence == sequence; ++anchor) {
+    if (anchor->hash != hash) return true;
+  }
+  return false;
+}
 
 std::string_view damage_text(Damage damage) {
   switch (damage) {

@@ -7,9 +7,9 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "domain/ports/journal_store.h"
@@ -37,8 +37,20 @@ struct Verification {
 
 struct VerifyOptions {
   std::int64_t from_sequence = 1;  // blocks before are not looked at
-  // This block must be there with this hash, unless it is older than the first one kept.
-  std::optional<ChainAnchor> checkpoint;
+  // Each of these must be there with this hash, unless it is older than the first one kept. In any order.
+  std::vector<ChainAnchor> checkpoints;
+};
+
+// The anchors of VerifyOptions, to be asked for each record of a chain.
+class AnchorSet {
+ public:
+  explicit AnchorSet(std::vector<ChainAnchor> anchors);
+  // An anchor of this sequence has another hash.
+  bool contradicts(std::int64_t sequence, std::string_view hash) const;
+  std::int64_t newest() const { return sorted_.empty() ? 0 : sorted_.back().sequence; }
+
+ private:
+  std::vector<ChainAnchor> sorted_;
 };
 
 // An error is the store's: nothing is known then.

@@ -74,7 +74,13 @@ Outcome ApiKeyScheme::judged(RememberedKey& remembered, const AuthCall& call, Au
   const KeyPurpose purpose{domain::KeyScope::Api, call.application, call.api_id, call.call.peer};
   const KeyJudgement judgement = judge_key(remembered.key, purpose, directory, now_ms);
   if (judgement.reason == Reason::KeyPrivilege || judgement.reason == Reason::KeyRestricted) return forbidden(judgement.reason);
-  if (judgement.reason != Reason::None) return rejected(judgement.reason);
+  if (judgement.reason != Reason::None) {
+    Outcome outcome = rejected(judgement.reason);
+    const VerifiedKey& token = remembered.key;
+    if (judgement.reason == Reason::KeyExpired && token.expires_at_s) outcome.fact_ms = now_ms - *token.expires_at_s * 1000;
+    if (judgement.reason == Reason::KeyClaims) outcome.fact_ms = token.issued_at_s * 1000 - now_ms;
+    return outcome;
+  }
   const std::uint64_t picture = thread.keys != nullptr ? thread.keys->picture(call.directory) : 1;
   if (remembered.picture != picture) {
     remembered.owner_allowed = allows(*judgement.owner, directory, call.application);
@@ -109,14 +115,6 @@ std::vector<std::string> ApiKeyScheme::challenges(AuthThread& thread, bool stale
   std::ignore = thread;
   std::ignore = stale;
   return {plain_challenge("Bearer", realm)};
-}
-
-SchemePtr builtin_key_scheme() {
-  domain::ApiAuthentication authentication;
-  authentication.id = kBuiltinKeyId;
-  authentication.config = domain::ApiKeyConfig{};
-  return std::make_shared<const ApiKeyScheme>(authentication, domain::ApiKeyConfig{}, SigningKeys::none("there is no keystore"),
-                                              crypto::KeyedHash(base::SecretString()));
 }
 
 }  // namespace funcgate::auth

@@ -44,7 +44,4 @@ class ApiKeyScheme final : public Scheme {
   std::string mark_;  // what makes a Principal of this configuration another one than that of any other
 };
 
-// The entry `api-key`, realm "funcgate", for a chain that has no catalog around it: it knows no secret and admits nobody.
-SchemePtr builtin_key_scheme();
-
 }  // namespace funcgate::auth

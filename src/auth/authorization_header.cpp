@@ -1,5 +1,8 @@
 #include "auth/authorization_header.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/encoding.h"
 #include "base/text.h"
 
@@ -14,7 +17,9 @@ bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x
 // Reads name=value pairs from left to right; every byte is looked at once.
 class ParameterReader {
  public:
-  ParameterReader(std::string_view text, DigestParameters& out) : text_(text), out_(out) {}
+  // `scratch` has room for all of `text`.
+  ParameterReader(std::string_view text, char* scratch, std::size_t& scratch_used)
+      : text_(text), scratch_(scratch), scratch_used_(scratch_used) {}
 
   // False at the end of the list or when it is malformed; failed() tells which.
   bool next(std::string_view& name, std::string_view& value) {
@@ -65,47 +70,46 @@ class ParameterReader {
   }
 
   bool escaped_value(std::string_view& value) {
-    const std::size_t start = out_.scratch_used;
+    const std::size_t start = scratch_used_;
     for (; at_ < text_.size() && text_[at_] != '"'; ++at_) {
       if (text_[at_] == '\\' && ++at_ == text_.size()) return false;
       if (is_control(text_[at_]) && text_[at_] != '\t') return false;
-      out_.scratch[out_.scratch_used++] = text_[at_];  // fits: all values together are shorter than the header
+      scratch_[scratch_used_++] = text_[at_];  // fits: all values together are shorter than the header
     }
     if (at_ == text_.size()) return false;
     ++at_;
-    value = {out_.scratch.data() + start, out_.scratch_used - start};
+    value = {scratch_ + start, scratch_used_ - start};
     return true;
   }
 
   std::string_view text_;
-  DigestParameters& out_;
+  char* scratch_;
+  std::size_t& scratch_used_;
   std::size_t at_ = 0;
   bool failed_ = false;
 };
 
-std::optional<std::string_view>* slot(DigestParameters& parameters, std::string_view name) {
-  struct Row {
-    std::string_view name;
-    std::optional<std::string_view> DigestParameters::* member;
-  };
-  static constexpr Row kRows[] = {
-      {"username", &DigestParameters::username},
-      {"username*", &DigestParameters::username_extended},
-      {"realm", &DigestParameters::realm},
-      {"nonce", &DigestParameters::nonce},
-      {"uri", &DigestParameters::uri},
-      {"response", &DigestParameters::response},
-      {"algorithm", &DigestParameters::algorithm},
-      {"cnonce", &DigestParameters::cnonce},
-      {"opaque", &DigestParameters::opaque},
-      {"qop", &DigestParameters::qop},
-      {"nc", &DigestParameters::nc},
-      {"userhash", &DigestParameters::userhash},
-  };
-  for (const Row& row : kRows) {
-    if (base::equals_ignore_case(name, row.name)) return &(parameters.*row.member);
+template <class Parameters>
+struct ParameterRow {
+  std::string_view name;
+  std::optional<std::string_view> Parameters::* member;
+};
+
+// Fills the members of `out` that the rows name; false: malformed, too long, or one of them is there twice.
+template <class Parameters, std::size_t Rows>
+bool read_parameters(std::string_view text, const ParameterRow<Parameters> (&rows)[Rows], Parameters& out) {
+  if (text.size() > kDigestBytesMax) return false;
+  ParameterReader reader(text, out.scratch.data(), out.scratch_used);
+  std::string_view name, value;
+  while (reader.next(name, value)) {
+    const auto* const row = std::find_if(std::begin(rows), std::end(rows),
+                                         [&](const auto& one) { return base::equals_ignore_case(name, one.name); });
+    if (row == std::end(rows)) continue;
+    auto& target = out.*row->member;
+    if (target.has_value()) return false;
+    target = value;
   }
-  return nullptr;
+  return !reader.failed();
 }
 
 }  // namespace
@@ -122,16 +126,30 @@ bool is_scheme(std::string_view authorization, std::string_view scheme) {
 }
 
 bool parse_digest_parameters(std::string_view rest, DigestParameters& out) {
-  if (rest.size() > kDigestBytesMax) return false;
-  ParameterReader reader(rest, out);
-  std::string_view name, value;
-  while (reader.next(name, value)) {
-    auto* target = slot(out, name);
-    if (target == nullptr) continue;
-    if (target->has_value()) return false;
-    *target = value;
-  }
-  return !reader.failed();
+  static constexpr ParameterRow<DigestParameters> kRows[] = {
+      {"username", &DigestParameters::username},
+      {"username*", &DigestParameters::username_extended},
+      {"realm", &DigestParameters::realm},
+      {"nonce", &DigestParameters::nonce},
+      {"uri", &DigestParameters::uri},
+      {"response", &DigestParameters::response},
+      {"algorithm", &DigestParameters::algorithm},
+      {"cnonce", &DigestParameters::cnonce},
+      {"opaque", &DigestParameters::opaque},
+      {"qop", &DigestParameters::qop},
+      {"nc", &DigestParameters::nc},
+      {"userhash", &DigestParameters::userhash},
+  };
+  return read_parameters(rest, kRows, out);
+}
+
+bool parse_digest_offer(std::string_view rest, DigestOffer& out) {
+  static constexpr ParameterRow<DigestOffer> kRows[] = {
+      {"realm", &DigestOffer::realm},   {"nonce", &DigestOffer::nonce},         {"opaque", &DigestOffer::opaque},
+      {"stale", &DigestOffer::stale},   {"algorithm", &DigestOffer::algorithm}, {"qop", &DigestOffer::qop},
+      {"nextnonce", &DigestOffer::nextnonce},
+  };
+  return read_parameters(rest, kRows, out);
 }
 
 std::optional<std::string> decode_extended_value(std::string_view value) {

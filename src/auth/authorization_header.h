@@ -36,6 +36,21 @@ struct DigestParameters {
 // names a known parameter twice. Quoted and bare values alike, any order, empty list elements as RFC 9110, 5.6.1.2.
 bool parse_digest_parameters(std::string_view rest, DigestParameters& out);
 
+// The parameters of a Digest challenge (RFC 7616, 3.3), or `nextnonce` of Authentication-Info (3.5), as a client reads them; for
+// the rest as DigestParameters.
+struct DigestOffer {
+  DigestOffer() = default;
+  DigestOffer(const DigestOffer&) = delete;
+  DigestOffer& operator=(const DigestOffer&) = delete;
+
+  std::optional<std::string_view> realm, nonce, opaque, algorithm, qop, stale, nextnonce;
+  std::array<char, 8192> scratch;  // text of values that had escapes
+  std::size_t scratch_used = 0;
+};
+// Reads what follows "Digest " in WWW-Authenticate, or all of Authentication-Info; false as above. One challenge only: a line
+// with several is malformed here.
+bool parse_digest_offer(std::string_view rest, DigestOffer& out);
+
 // RFC 8187: UTF-8'language'percent-encoded → the text; nullopt: other charset, broken escape or not UTF-8.
 std::optional<std::string> decode_extended_value(std::string_view value);
 

@@ -66,12 +66,13 @@ BasicScheme::BasicScheme(const domain::ApiAuthentication& authentication, const 
     : process_(process),
       dummy_phc_(std::move(dummy_phc)),
       latin1_fallback_(config.latin1_fallback),
-      cache_ttl_s_(config.cache_ttl_s),
-      version_text_(std::to_string(authentication.version)) {
+      cache_ttl_s_(config.cache_ttl_s) {
   identify(authentication, "httpBasic");
+  dummy_mark_ = mark(dummy_phc_);
   for (const domain::BasicUser& user : config.users) {
     accounts_[user.username] = {
         .phc = user.password_hash,
+        .mark = mark(user.password_hash),
         .not_after_ms = user.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
         .disabled = user.disabled,
         .outdated = !user.password_hash.empty() && crypto::needs_rehash(user.password_hash, cost),
@@ -84,8 +85,15 @@ const BasicScheme::Account* BasicScheme::find(std::string_view name) const {
   return found == accounts_.end() ? nullptr : &found->second;
 }
 
-crypto::Digest128 BasicScheme::cache_key(const BasicCredentials& credentials) const {
-  return process_.digest128({"basic", id, version_text_, credentials.name(), credentials.password()});
+// The hash and its salt stand for the password and the moment it was set: whatever else becomes of the configuration, a
+// credential that was verified against another hash is not known any more.
+crypto::Digest128 BasicScheme::mark(const std::string& phc) const {
+  return process_.digest128({"basic mark", id, std::to_string(version), phc});
+}
+
+crypto::Digest128 BasicScheme::cache_key(const Account* account, const BasicCredentials& credentials) const {
+  const crypto::Digest128& verified_against = account != nullptr ? account->mark : dummy_mark_;
+  return process_.digest128({"basic", crypto::as_view(verified_against), credentials.name(), credentials.password()});
 }
 
 Outcome BasicScheme::rejected(Reason reason, std::string_view account) const {
@@ -115,9 +123,9 @@ Outcome BasicScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   const BasicCredentials credentials(call.authorization, latin1_fallback_);
   if (auto refusal = refuse_unreadable(credentials)) return std::move(*refusal);
   // The same steps whether the account exists or not. An account that was disabled or has expired meanwhile is not served from
-  // the cache; a change of the configuration has changed the key.
-  const bool verified = thread.credentials.contains(cache_key(credentials), thread.clock.steady_ns());
+  // the cache; a change of the configuration or of the hash has changed the key.
   const Account* account = find(credentials.name());
+  const bool verified = thread.credentials.contains(cache_key(account, credentials), thread.clock.steady_ns());
   if (verified && account != nullptr && account->usable(thread.clock.wall_ms())) return Outcome::accepted(account->principal);
   return Outcome::undecided();
 }
@@ -129,7 +137,7 @@ base::Async<Outcome> BasicScheme::authenticate(const AuthCall& call, AuthThread&
 
   const Account* account = find(credentials.name());
   const bool usable = account != nullptr && account->usable(thread.clock.wall_ms());
-  const crypto::Digest128 key = cache_key(credentials);
+  const crypto::Digest128 key = cache_key(account, credentials);
   base::SecretString password{std::string(credentials.password())};
   std::string phc = usable ? account->phc : dummy_phc_;
   const HashAnswer answer =

@@ -1,7 +1,6 @@
 #include "auth/chain.h"
 
 #include <algorithm>
-#include <limits>
 #include <tuple>
 
 #include "auth/api_key.h"
@@ -110,6 +109,7 @@ ChainResult decide(const Chain& chain, const AuthCall& call, AuthThread& thread,
     if (strength(result.so_far[i]) > strength(result.so_far[decisive])) decisive = i;
   }
   result.config_id = chain.entries[decisive].config_id;
+  result.deciding = decisive;
   result.refusal = refusal_of(result.so_far[decisive], chain.entries[decisive].scheme.get());
   if (result.refusal.fault == Fault::AuthThrottling) {
     // The caller may come back as soon as any of the blocked entries opens.
@@ -176,6 +176,12 @@ std::optional<Outcome> stopped_before(const ChainEntry& entry, const AuthCall& c
   return std::nullopt;
 }
 
+// The same for an entry that was waiting for the body: its user may have been disabled since. The attempt is already counted.
+std::optional<Outcome> stopped_meanwhile(const ChainEntry& entry, const AuthCall& call) {
+  if (entry.scheme != nullptr && can_run_as(entry.scheme->run_as, call)) return std::nullopt;
+  return Outcome::unavailable(entry.scheme == nullptr ? entry.broken : Reason::AuthRunAsDisabled);
+}
+
 // Bytes of the body that must still be read before the entry can answer: 0 = none, else how many are enough.
 constexpr std::size_t kWholeBody = std::numeric_limits<std::size_t>::max();
 std::size_t body_missing(Needs needs, const AuthCall& call, bool start_read, bool all_read) {
@@ -196,8 +202,7 @@ ChainResult advance(const Chain& chain, const AuthCall& call, AuthThread& thread
     Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
     // Whatever is thrown inside a check, out of memory included, means that it could not be decided.
     try {
-      std::optional<Outcome> stopped;
-      if (!looked_at) stopped = stopped_before(entry, call, throttle);
+      std::optional<Outcome> stopped = looked_at ? stopped_meanwhile(entry, call) : stopped_before(entry, call, throttle);
       if (stopped) {
         outcome = std::move(*stopped);
       } else if (const std::size_t missing = body_missing(entry.scheme->needs(call, thread), call, start_read, result.body_read);
@@ -235,16 +240,15 @@ base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCal
 
 }  // namespace
 
-Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization) {
+Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization,
+                    std::optional<base::WallMs> anonymous_until_ms) {
   Chain chain;
   // An API that lists anybody but the built-in entry is not anonymous, whatever else it says.
   const auto is_builtin = [](const ChainEntry& entry) { return entry.config_id == kBuiltinKeyId; };
   chain.anonymous = anonymous && std::all_of(listed.begin(), listed.end(), is_builtin);
   chain.pass_authorization = chain.anonymous && pass_authorization;
   if (chain.anonymous) chain.anonymous_principal = PrincipalIssuer::issue({.type = "anonymous", .name = "system"});
-  if (chain.anonymous && listed.empty()) {
-    listed.push_back({.config_id = std::string(kBuiltinKeyId), .scheme = builtin_key_scheme()});
-  }
+  if (anonymous_until_ms) chain.anonymous_until_ms = *anonymous_until_ms;
   // Functions last: whoever can be decided without Python is.
   for (const bool functions : {false, true}) {
     for (ChainEntry& entry : listed) {
@@ -281,7 +285,8 @@ ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThr
   if (authorizations > 1) {
     return refused(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
   }
-  if (chain.anonymous && (chain.pass_authorization || (authorizations == 0 && call.authorization.empty()))) {
+  if (chain.is_anonymous_for(call.call) &&
+      (chain.pass_authorization || (authorizations == 0 && call.authorization.empty()))) {
     ChainResult result;
     result.state = State::Accepted;
     result.outcome = Outcome::accepted(chain.anonymous_principal);

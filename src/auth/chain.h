@@ -3,6 +3,7 @@
 // Two stages, as in Scheme. A caller asks try_chain() first; only if it is Undecided or needs the body does it await.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,11 +25,17 @@ struct ChainEntry {
 // Compiled when the API is published: as listed, `func` entries last.
 struct Chain {
   std::vector<ChainEntry> entries;
-  bool anonymous = false;           // nothing listed and the API says so: no Authorization → system
+  bool anonymous = false;           // nothing listed but `api-key`, and the API says so: no Authorization → system
   bool pass_authorization = false;  // anonymous only: Authorization is not judged
+  // Unix, ms: calls that arrive then or later are judged by `entries`, whatever the two above say.
+  base::WallMs anonymous_until_ms = std::numeric_limits<base::WallMs>::max();
   domain::PrincipalPtr anonymous_principal;
+
+  bool is_anonymous_for(const domain::Call& call) const { return anonymous && call.arrival_ms < anonymous_until_ms; }
 };
-Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization);
+// An anonymous API lists the entry that judges a presented Authorization, and everybody once `anonymous_until_ms` is over.
+Chain compile_chain(std::vector<ChainEntry> listed, bool anonymous, bool pass_authorization,
+                    std::optional<base::WallMs> anonymous_until_ms = std::nullopt);
 
 struct ChainResult {
   enum class State { Accepted, Refused, NeedsBody, Undecided } state = State::Refused;
@@ -40,6 +47,7 @@ struct ChainResult {
   std::size_t body_bytes_wanted = 0;  // NeedsBody: so much of its start is enough; 0 = all, at most pre_auth_body_bytes
   bool body_read = false;             // the whole body was asked for before
   std::string_view config_id;         // Accepted, Refused: the entry that decided; empty = none. Lives as long as the chain
+  std::size_t deciding = 0;           // Refused, `config_id` not empty: its place in `so_far` and in the chain
   bool block_began = false;           // Refused: the throttle began to block with this call
 };
 

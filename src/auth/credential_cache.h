@@ -1,8 +1,10 @@
 // CredentialCache: remembers credentials that were verified, so that Argon2id runs once per credential and not once per call.
 //
-// Not thread-safe: one per io thread. Holds keyed hashes under a random key of this process only, never a credential; the
-// configuration's version is part of the key, so that a change forgets by itself.
+// Not thread-safe: one per io thread; only size() may be asked by any. Holds keyed hashes under a random key of this process
+// only, never a credential; what it was verified against is part of the key, so that a change forgets by itself.
 #pragma once
+
+#include <atomic>
 
 #include "base/clock.h"
 #include "base/lru_cache.h"
@@ -20,10 +22,14 @@ class CredentialCache {
     return expires != nullptr && now < *expires;
   }
   // Successes only.
-  void remember(const crypto::Digest128& key, base::SteadyNs expires) { entries_.put(key, expires); }
-  std::size_t size() const { return entries_.size(); }
+  void remember(const crypto::Digest128& key, base::SteadyNs expires) {
+    entries_.put(key, expires);
+    size_.store(entries_.size(), std::memory_order_relaxed);
+  }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
+  std::atomic<std::size_t> size_{0};  // for metrics
   base::LruCache<crypto::Digest128, base::SteadyNs, crypto::Digest128Hash> entries_;
 };
 

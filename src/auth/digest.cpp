@@ -259,12 +259,17 @@ std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request
 
 Outcome DigestScheme::judge_use(const DigestRequest& request, const Subject& subject, AuthThread& thread) const {
   const std::int64_t age_ms = thread.clock.wall_ms() - subject.nonce.issued_ms;
-  if (age_ms > nonce_ttl_ms_ || age_ms < -kClockToleranceMs) return stale(Reason::DigestNonceStale);
+  const auto outdated = [&] {
+    Outcome outcome = stale(Reason::DigestNonceStale);
+    outcome.fact_ms = age_ms;
+    return outcome;
+  };
+  if (age_ms > nonce_ttl_ms_ || age_ms < -kClockToleranceMs) return outdated();
   switch (thread.nonces.use(subject.nonce, request.count)) {
     case NonceUse::Accepted: return accepted(request, *subject.account);
     case NonceUse::Replayed: return stale(Reason::DigestNcReplayed);
     case NonceUse::Jump: return stale(Reason::DigestNcJump);
-    case NonceUse::Stale: return stale(Reason::DigestNonceStale);
+    case NonceUse::Stale: return outdated();
   }
   return Outcome::unavailable(Reason::AuthInternal);
 }

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/timer_wheel.h"
+#include "domain/session_cookie.h"
 
 namespace funcgate::auth {
 namespace {
@@ -35,10 +36,7 @@ bool is_encoded(const domain::Call& call) {
 
 FuncScheme::FuncScheme(const domain::ApiAuthentication& authentication, const domain::FuncConfig& config,
                        const crypto::KeyedHash& process, std::int64_t timeout_ms)
-    : config_(config),
-      process_(process),
-      timeout_ms_(config.timeout_ms.value_or(timeout_ms)),
-      version_text_(std::to_string(authentication.version)) {
+    : config_(config), process_(process), timeout_ms_(config.timeout_ms.value_or(timeout_ms)) {
   identify(authentication, "func");
   base::json::array readable;
   for (FieldReference& field : config_.credential_fields) {
@@ -50,6 +48,19 @@ FuncScheme::FuncScheme(const domain::ApiAuthentication& authentication, const do
   }
   readable_ = base::to_json(readable);
   function_chain_ = '[' + base::json_string(config_.function_id) + ']';
+  mark_ = mark(authentication);
+}
+
+// The version alone would not do: a configuration that is deleted and made again begins with 1 again, and an accepted outcome
+// holds the principal of the one it was given under.
+crypto::Digest128 FuncScheme::mark(const domain::ApiAuthentication& authentication) const {
+  std::vector<std::string> facts{id, run_as, config_.function_id, readable_, std::to_string(require_tls)};
+  for (const std::int64_t number : {version, authentication.created_at_ms, timeout_ms_, config_.cache_ttl_s,
+                                    config_.negative_cache_ttl_s, config_.body_bytes_max,
+                                    static_cast<std::int64_t>(config_.expose_detail)})
+    facts.push_back(std::to_string(number));
+  const std::vector<std::string_view> parts(facts.begin(), facts.end());
+  return process_.digest128(parts);
 }
 
 // ---- what the call presents ----
@@ -93,7 +104,7 @@ crypto::Digest128 FuncScheme::cache_key(const AuthCall& call, const domain::Func
       std::to_string(function.publish_version) + '.' + std::to_string(call.generation->number);
   // How a body is read is part of what it says.
   const std::string form = std::to_string(body_declared_ ? static_cast<int>(body_form(call.call)) : -1);
-  std::vector<std::string_view> parts{"func", id, version_text_, config_.function_id, publish_version, call.api_id, form};
+  std::vector<std::string_view> parts{"func", crypto::as_view(mark_), publish_version, call.api_id, form};
   parts.insert(parts.end(), presented.parts.begin(), presented.parts.end());
   return process_.digest128(parts);
 }
@@ -193,13 +204,13 @@ base::Async<Outcome> FuncScheme::authenticate(const AuthCall& call, AuthThread& 
   co_return outcome;
 }
 
-domain::VisibleRequest FuncScheme::visible_request(const domain::Call& call) const {
+domain::VisibleRequest FuncScheme::visible_request(const domain::Call& call, std::forward_list<std::string>& cookies) const {
   domain::VisibleRequest request;
-  for (const domain::Header& header : call.headers) {
+  for (domain::Header header : call.headers) {
     const bool declared = std::any_of(
         config_.credential_fields.begin(), config_.credential_fields.end(),
         [&](const FieldReference& field) { return field.location == FieldLocation::Header && field.name == header.name; });
-    if (!caches() || declared) request.headers.push_back(header);
+    if ((!caches() || declared) && domain::hide_session_cookies(header, cookies)) request.headers.push_back(header);
   }
   if (!caches() || query_declared_) request.query = call.query;
   const bool body_shown = shows_body(call) && call.body_complete && std::ssize(call.body) <= config_.body_bytes_max;
@@ -215,7 +226,8 @@ base::Async<Outcome> FuncScheme::run(const AuthCall& call, AuthThread& thread, c
   const std::int64_t trigger_time_ms = thread.clock.wall_ms();
   const base::SteadyNs ends_at = deadline(call, thread);
   const std::string task_id = "task-" + thread.random.alphanumeric(kTaskIdCharacters);
-  const domain::VisibleRequest request = visible_request(call.call);
+  std::forward_list<std::string> cookies;
+  const domain::VisibleRequest request = visible_request(call.call, cookies);
   domain::Invocation invocation;
   invocation.kind = domain::RunKind::Auth;
   invocation.generation = call.generation;

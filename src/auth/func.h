@@ -4,6 +4,7 @@
 // remembered answers are in the VerdictCache of the thread.
 #pragma once
 
+#include <forward_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ class FuncScheme final : public Scheme {
     bool any = false;
     std::vector<std::string> parts;
   };
+  crypto::Digest128 mark(const domain::ApiAuthentication& authentication) const;
   Presented present(const domain::Call& call) const;
   bool any_head_field(const domain::Call& call) const;
   // While it remembers, the function can read nothing but the declared fields: what is not in the key cannot decide.
@@ -42,7 +44,8 @@ class FuncScheme final : public Scheme {
   // nullptr: not published, or no longer callable without arguments.
   const domain::FunctionInfo* function(const AuthCall& call) const;
   crypto::Digest128 cache_key(const AuthCall& call, const domain::FunctionInfo& function, const Presented& presented) const;
-  domain::VisibleRequest visible_request(const domain::Call& call) const;
+  // Credentials of the call included, session cookies of the console not; what a header then says is kept in `cookies`.
+  domain::VisibleRequest visible_request(const domain::Call& call, std::forward_list<std::string>& cookies) const;
   base::Async<Outcome> run(const AuthCall& call, AuthThread& thread, const domain::FunctionInfo& function) const;
   base::Async<Outcome> wait_for_leader(const AuthCall& call, AuthThread& thread, VerdictCache::WaiterPtr waiter) const;
   void remember(const Outcome& outcome, const crypto::Digest128& key, AuthThread& thread) const;
@@ -56,7 +59,7 @@ class FuncScheme final : public Scheme {
   std::vector<std::string> body_names_;  // of the declared body fields, in their order
   std::string readable_;                 // JSON list for the worker
   std::string function_chain_;           // JSON list
-  std::string version_text_;
+  crypto::Digest128 mark_{};             // of everything the configuration says, and of when it was created
 };
 
 }  // namespace funcgate::auth

@@ -13,7 +13,7 @@ constexpr std::size_t kToldMax = 100'000;
 
 }  // namespace
 
-KeyUsageTable::KeyUsageTable(std::size_t slots) : slots_max_(std::max<std::size_t>(1, slots)), slots_(slots_max_) {}
+KeyUsageTable::KeyUsageTable(std::size_t slots) : slots_least_(std::max<std::size_t>(1, slots)), slots_(slots_least_) {}
 
 void KeyUsageTable::Moment::set(base::WallMs now_ms, const domain::Address& from, std::string_view api_id) {
   time_ms = now_ms;
@@ -28,13 +28,14 @@ void KeyUsageTable::note(std::string_view key_id, base::WallMs time_ms, const do
   const std::size_t start = std::hash<std::string_view>()(key_id) + static_cast<std::size_t>(hour);
   const std::lock_guard lock(mutex_);
   for (std::size_t probe = 0; probe < kProbesMax; ++probe) {
-    Slot& slot = slots_[(start + probe) % slots_max_];
+    Slot& slot = slots_[(start + probe) % slots_.size()];
     if (slot.id_bytes == 0) {
       slot.id_bytes = static_cast<std::uint8_t>(key_id.size());
       std::memcpy(slot.id.data(), key_id.data(), key_id.size());
       slot.hour = hour;
       slot.first.set(time_ms, address, api);
       slot.last = slot.first;
+      if (2 * ++taken_ > slots_.size()) is_filling_.store(true, std::memory_order_relaxed);
       return;
     }
     if (slot.hour == hour && slot.key_id() == key_id) return slot.last.set(time_ms, address, api);
@@ -49,12 +50,25 @@ KeyUse KeyUsageTable::use(const Slot& slot, const Moment& moment) {
 std::vector<KeyUsageTable::Slot> KeyUsageTable::exchange(std::vector<Slot> empty, std::uint64_t& dropped) {
   const std::lock_guard lock(mutex_);
   slots_.swap(empty);
+  taken_ = 0;
+  is_filling_.store(false, std::memory_order_relaxed);
   dropped += std::exchange(dropped_, 0);
   return empty;
 }
 
+std::size_t KeyUsageTable::slots_wanted() {
+  const std::lock_guard lock(mutex_);
+  // What was dropped may be one key many times: twice the room is a beginning.
+  const std::size_t wanted = dropped_ > 0 ? 2 * std::max(slots_.size(), 2 * taken_) : 4 * taken_;
+  return std::clamp(wanted, slots_least_, std::max(slots_least_, KeyUsage::kSlotsMax));
+}
+
 KeyUsage::KeyUsage(std::size_t threads, std::size_t slots) : told_(kToldMax) {
   for (std::size_t i = 0; i < threads; ++i) tables_.push_back(std::make_unique<KeyUsageTable>(slots));
+}
+
+bool KeyUsage::is_filling() const {
+  return std::any_of(tables_.begin(), tables_.end(), [](const auto& table) { return table->is_filling(); });
 }
 
 // Hours are told once and in their order; a clock that was set back tells none twice.
@@ -72,7 +86,7 @@ KeyUsageReport KeyUsage::drain() {
   std::map<std::string, KeyUse> last;
   std::vector<KeyUse> firsts;
   for (const auto& table : tables_) {
-    const auto slots = table->exchange(std::vector<KeyUsageTable::Slot>(table->slots_max_), report.dropped);
+    const auto slots = table->exchange(std::vector<KeyUsageTable::Slot>(table->slots_wanted()), report.dropped);
     for (const KeyUsageTable::Slot& slot : slots) {
       if (slot.id_bytes == 0) continue;
       firsts.push_back(KeyUsageTable::use(slot, slot.first));

@@ -1,5 +1,6 @@
-// KeyUsage: when, from where and for which API each key was used lately. Noted on the request path, drained every minute or so by
-// whoever writes it down; what finds no room is dropped and counted.
+// KeyUsage: when, from where and for which API each key was used lately. Noted on the request path, drained every minute or so
+// by whoever writes it down, and sooner when is_filling() says so. Each drain gives as much room as the time before it asked for;
+// what finds none all the same is dropped and counted.
 //
 // Thread-safety: a table's note() belongs to one io thread; drain() to any. Both hold the table's mutex for a moment of constant
 // length. note() allocates nothing.
@@ -39,6 +40,8 @@ class KeyUsageTable {
  public:
   explicit KeyUsageTable(std::size_t slots);
   void note(std::string_view key_id, base::WallMs time_ms, const domain::Address& address, std::string_view api);
+  // More than half of the slots are taken. Any thread.
+  bool is_filling() const { return is_filling_.load(std::memory_order_relaxed); }
 
  private:
   friend class KeyUsage;
@@ -59,23 +62,30 @@ class KeyUsageTable {
     std::string_view key_id() const { return {id.data(), id_bytes}; }
   };
   static KeyUse use(const Slot& slot, const Moment& moment);
-  // Gives the slots away and goes on with `empty`, which has as many.
+  // How many slots the next time needs if it is like the one that ends: four times what was taken.
+  std::size_t slots_wanted();
+  // Gives the slots away and goes on with `empty`.
   std::vector<Slot> exchange(std::vector<Slot> empty, std::uint64_t& dropped);
 
-  const std::size_t slots_max_;
+  const std::size_t slots_least_;
+  std::atomic<bool> is_filling_{false};
   std::mutex mutex_;
   // guarded by mutex_
   std::vector<Slot> slots_;
+  std::size_t taken_ = 0;
   std::uint64_t dropped_ = 0;
 };
 
 class KeyUsage {
  public:
-  // A table per io thread; each notes `slots` keys between two drains.
+  static constexpr std::size_t kSlotsMax = 65'536;  // of one table: some 15 MB
+  // A table per io thread; each begins with `slots` and never has fewer.
   explicit KeyUsage(std::size_t threads, std::size_t slots = 1024);
   KeyUsageTable& table(std::size_t thread) { return *tables_[thread]; }
   // One at a time. What it returns is nowhere else any more.
   KeyUsageReport drain();
+  // Some table will be full before long. Any thread.
+  bool is_filling() const;
 
  private:
   bool is_first(const KeyUse& use);

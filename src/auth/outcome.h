@@ -29,6 +29,9 @@ struct Outcome {
   std::string account;             // name that was tried, for the account counter; empty = none
   bool counts = false;             // a wrong credential for §8 (not absent, stale, foreign realm)
   bool stale = false;              // Digest: challenge with stale=true
+  // For the explanation of a refusal, ms. digest.nonce_stale: how long before this moment the nonce was issued; negative: after
+  // it. key.expired: since when the key is out of date; key.claims: how far ahead it was issued, if it was that. 0: not known.
+  std::int64_t fact_ms = 0;
   std::int64_t retry_after_s = 0;  // Blocked, Unavailable
   // Digest: whatever Authentication-Info needs once the answer is known; empty = none. See digest.h.
   std::string authentication_info_state;

@@ -103,7 +103,9 @@ void Throttle::block(Cell& cell, std::int64_t now) const {
   cell.recent_ms.clear();
 }
 
-bool Throttle::fail_in_window(const Key& of, std::int64_t failures_max, std::int64_t window_ms, bool blocks, std::int64_t now) {
+bool Throttle::fail_in_window(const Key& of, const domain::Address* address, std::int64_t now) {
+  const std::int64_t failures_max = address != nullptr ? settings_.address_failures : settings_.everywhere_failures;
+  const std::int64_t window_ms = 1000 * (address != nullptr ? settings_.address_window_s : settings_.everywhere_window_s);
   Shard& home = shard(of);
   const std::lock_guard lock(home.mutex);
   Cell* found = home.cells.find(of);
@@ -114,17 +116,20 @@ bool Throttle::fail_in_window(const Key& of, std::int64_t failures_max, std::int
   if (std::ssize(cell.recent_ms) > failures_max) cell.recent_ms.erase(cell.recent_ms.begin());
   cell.recent_ms.push_back(now);
   cell.last_failure_ms = now;
-  if (!blocks || std::ssize(cell.recent_ms) < failures_max) return false;
+  if (address == nullptr) return false;
+  cell.network = address->network();
+  if (std::ssize(cell.recent_ms) < failures_max) return false;
   block(cell, now);
   return true;
 }
 
-bool Throttle::fail_in_a_row(const Key& of, std::int64_t now) {
+bool Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std::int64_t now) {
   Shard& home = shard(of);
   const std::lock_guard lock(home.mutex);
   Cell* found = home.cells.find(of);
   Cell& cell = found != nullptr ? *found : home.cells.put(of, {});
   forget_if_quiet(cell, now);
+  cell.network = address.network();
   cell.last_failure_ms = now;
   if (++cell.in_a_row < settings_.account_failures) return false;
   block(cell, now);
@@ -135,13 +140,11 @@ bool Throttle::failed(std::string_view config_id, std::string_view name, const d
   if (exempt(address)) return false;
   const std::int64_t now = now_ms();
   any_address_.store(true, std::memory_order_relaxed);
-  bool began = fail_in_window(key("address", config_id, {}, &address), settings_.address_failures,
-                              settings_.address_window_s * 1000, true, now);
+  bool began = fail_in_window(key("address", config_id, {}, &address), &address, now);
   if (name.empty()) return began;
   any_account_.store(true, std::memory_order_relaxed);
-  began = fail_in_a_row(key("account", config_id, name, &address), now) || began;
-  fail_in_window(key("everywhere", config_id, name, nullptr), settings_.everywhere_failures, settings_.everywhere_window_s * 1000,
-                 false, now);
+  began = fail_in_a_row(key("account", config_id, name, &address), address, now) || began;
+  fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
   return began;
 }
 
@@ -159,14 +162,27 @@ void Throttle::succeeded(std::string_view config_id, std::string_view name, cons
   }
 }
 
-void Throttle::clear() {
-  for (auto& shard : shards_) {
-    const std::lock_guard lock(shard->mutex);
-    shard->cells.clear();
-    shard->known.clear();
-  }
+std::size_t Throttle::clear() {
+  // Before the counters: what fails meanwhile says so again.
   any_address_.store(false, std::memory_order_relaxed);
   any_account_.store(false, std::memory_order_relaxed);
+  std::size_t gone = 0;
+  for (auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    gone += shard->cells.size();
+    shard->cells.clear();
+  }
+  return gone;
+}
+
+std::size_t Throttle::clear(const domain::Address& address) {
+  const domain::Address network = address.network();
+  std::size_t gone = 0;
+  for (auto& shard : shards_) {
+    const std::lock_guard lock(shard->mutex);
+    gone += shard->cells.erase_if([&](const Key&, const Cell& cell) { return cell.network == network; });
+  }
+  return gone;
 }
 
 }  // namespace funcgate::auth

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -41,7 +42,11 @@ class Throttle {
   // One wrong credential. `name` empty: no account was named. True if a block began with it.
   bool failed(std::string_view config_id, std::string_view name, const domain::Address& address);
   void succeeded(std::string_view config_id, std::string_view name, const domain::Address& address);
-  void clear();
+  // Forgets every failure and every block; how many counters went. Addresses with a success stay known.
+  std::size_t clear();
+  // The same for what failed from the network of `address`, whichever configuration or account it was tried with. What counts for
+  // an account from everywhere stays.
+  std::size_t clear(const domain::Address& address);
   // False: no account has a failure, so account_blocked_s() is 0 for all of them.
   bool counts_accounts() const { return any_account_.load(std::memory_order_relaxed); }
 
@@ -49,6 +54,7 @@ class Throttle {
   // One counter: of an address, an account at an address, or an account everywhere.
   struct Cell {
     std::vector<std::int64_t> recent_ms;  // failures within the window, oldest first
+    std::optional<domain::Address> network;  // from which it failed; none: from everywhere
     std::int64_t in_a_row = 0, blocked_until_ms = 0, last_failure_ms = 0, repeats = 0, last_attempt_ms = 0;
   };
   using Key = crypto::Digest128;
@@ -68,8 +74,9 @@ class Throttle {
   bool known(const Key& pair, std::int64_t now);
   std::int64_t blocked_s(const Key& key, std::int64_t now);
   // True: a block began.
-  bool fail_in_window(const Key& key, std::int64_t failures_max, std::int64_t window_ms, bool blocks, std::int64_t now);
-  bool fail_in_a_row(const Key& key, std::int64_t now);
+  // `address`: from where; null: counted for everywhere, which begins no block.
+  bool fail_in_window(const Key& key, const domain::Address* address, std::int64_t now);
+  bool fail_in_a_row(const Key& key, const domain::Address& address, std::int64_t now);
   void forget_if_quiet(Cell& cell, std::int64_t now) const;
   void block(Cell& cell, std::int64_t now) const;
 

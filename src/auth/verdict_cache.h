@@ -1,8 +1,10 @@
 // VerdictCache: remembered answers of authentication functions, and which of them are being asked for right now.
 //
-// Not thread-safe: one per io thread, and everybody who waits in it is a coroutine of that thread. Keys are keyed hashes.
+// Not thread-safe: one per io thread, and everybody who waits in it is a coroutine of that thread; only size() may be asked by
+// any. Keys are keyed hashes.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -33,7 +35,10 @@ class VerdictCache {
     const Entry* entry = entries_.find(key);
     return entry == nullptr || now >= entry->expires ? nullptr : &entry->outcome;
   }
-  void remember(const Key& key, Outcome outcome, base::SteadyNs expires) { entries_.put(key, {std::move(outcome), expires}); }
+  void remember(const Key& key, Outcome outcome, base::SteadyNs expires) {
+    entries_.put(key, {std::move(outcome), expires});
+    size_.store(entries_.size(), std::memory_order_relaxed);
+  }
 
   // One run per key. The first caller leads: true. For all others `waiter` is filled when the leader ends.
   bool lead_or_join(const Key& key, const WaiterPtr& waiter) {
@@ -49,13 +54,14 @@ class VerdictCache {
       if (waiter->answer != nullptr) waiter->answer->complete(outcome);
     }
   }
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
   struct Entry {
     Outcome outcome;
     base::SteadyNs expires = 0;
   };
+  std::atomic<std::size_t> size_{0};  // for metrics
   base::LruCache<Key, Entry, crypto::Digest128Hash> entries_;
   std::unordered_map<Key, std::vector<WaiterPtr>, crypto::Digest128Hash> flights_;
 };

@@ -1,8 +1,11 @@
 // VerifiedKeys: remembers API keys whose signature was right, so that a key in use costs one keyed hash per call.
 //
 // What a key may do is judged on every call: only the signature, and the Principal made from one picture of the directory, are
-// remembered. Not thread-safe: one per io thread. Holds keyed hashes under a random key of this process, never a token.
+// remembered. Not thread-safe: one per io thread; only size() may be asked by any. Holds keyed hashes under a random key of this
+// process, never a token.
 #pragma once
+
+#include <atomic>
 
 #include "auth/signing_keys.h"
 #include "base/lru_cache.h"
@@ -26,7 +29,11 @@ class VerifiedKeys {
 
   // Null: unknown. Valid until the next remember(). Allocates nothing.
   RememberedKey* find(const crypto::Digest128& place) { return entries_.find(place); }
-  RememberedKey& remember(const crypto::Digest128& place, RememberedKey key) { return entries_.put(place, std::move(key)); }
+  RememberedKey& remember(const crypto::Digest128& place, RememberedKey key) {
+    RememberedKey& kept = entries_.put(place, std::move(key));
+    size_.store(entries_.size(), std::memory_order_relaxed);
+    return kept;
+  }
   // A number that is another one whenever `directory` is not the one of the call before. The directory is kept until then, so
   // that no other can stand at its address.
   std::uint64_t picture(const domain::DirectoryPtr& directory) {
@@ -36,9 +43,10 @@ class VerifiedKeys {
     }
     return picture_;
   }
-  std::size_t size() const { return entries_.size(); }
+  std::size_t size() const { return size_.load(std::memory_order_relaxed); }
 
  private:
+  std::atomic<std::size_t> size_{0};  // for metrics
   base::LruCache<crypto::Digest128, RememberedKey, crypto::Digest128Hash> entries_;
   domain::DirectoryPtr directory_;
   std::uint64_t picture_ = 0;

@@ -48,6 +48,12 @@ Result<json::value> parse_json(std::string_view text, unsigned depth_max) {
 
 std::string to_json(const json::value& value) { return json::serialize(value); }
 
+std::string text_of(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
+  const json::string* text = value == nullptr ? nullptr : value->if_string();
+  return text == nullptr ? std::string() : std::string(text->data(), text->size());
+}
+
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
   const bool utf8 = is_valid_utf8(text);

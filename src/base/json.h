@@ -21,6 +21,8 @@ namespace json = boost::json;
 // Strict: UTF-8, no repeated member names, at most `depth_max` levels, no NaN. The message names line and column.
 Result<json::value> parse_json(std::string_view text, unsigned depth_max = 64);
 std::string to_json(const json::value& value);
+// The text `name` of `object`; "" if there is none, or it is no text.
+std::string text_of(const json::object& object, std::string_view name);
 
 // Appends `text` as a JSON string with quotes. Invalid UTF-8 bytes become U+FFFD, so the result is always valid JSON.
 void append_json_string(std::string& out, std::string_view text);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <list>
 #include <unordered_map>
 #include <utility>
@@ -45,6 +46,17 @@ class LruCache {
     order_.erase(found->second);
     index_.erase(found);
     return true;
+  }
+  // Those of which `is_due(key, value)` says so. Looks at all of them.
+  template <class Predicate>
+  std::size_t erase_if(const Predicate& is_due) {
+    const std::size_t before = order_.size();
+    for (auto entry = order_.begin(); entry != order_.end();) {
+      const auto next = std::next(entry);
+      if (is_due(std::as_const(entry->first), std::as_const(entry->second))) erase(entry->first);
+      entry = next;
+    }
+    return before - order_.size();
   }
   void clear() {
     index_.clear();

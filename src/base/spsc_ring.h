@@ -37,6 +37,11 @@ class SpscRing {
     ++reserved_;
     return true;
   }
+  // Gives a reserved place back: there is nothing to put into it. Precondition: as of publish().
+  void release() {
+    CHECK(published_.load(std::memory_order_relaxed) < reserved_);
+    --reserved_;
+  }
   // Fills a reserved place and shows it to the consumer. Precondition: more reserve() than publish() so far.
   void publish(T&& value) {
     const std::uint64_t position = published_.load(std::memory_order_relaxed);

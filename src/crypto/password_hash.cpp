@@ -1,5 +1,6 @@
 #include "crypto/password_hash.h"
 
+#include <argon2.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <sodium.h>
@@ -9,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "crypto/hash_memory.h"
 #include "crypto/hmac.h"
 
 namespace funcgate::crypto {
@@ -27,8 +29,9 @@ class Peppered {
   Peppered(const Peppered&) = delete;
   Peppered& operator=(const Peppered&) = delete;
   ~Peppered() { OPENSSL_cleanse(bytes_.data(), bytes_.size()); }
-  const char* data() const { return reinterpret_cast<const char*>(bytes_.data()); }
-  std::size_t size() const { return bytes_.size(); }
+  // Argon2 takes it without const and leaves it as it is.
+  std::uint8_t* data() { return bytes_.data(); }
+  std::uint32_t size() const { return static_cast<std::uint32_t>(bytes_.size()); }
 
  private:
   Digest256 bytes_;
@@ -53,10 +56,67 @@ std::optional<std::uint32_t> take_number(std::string_view& text, std::string_vie
   return static_cast<std::uint32_t>(*number);
 }
 
+constexpr std::size_t kSaltBytes = 16, kHashBytes = 32;
+constexpr std::string_view kStart = "$argon2id$v=19$";
+using Salt = std::array<std::uint8_t, kSaltBytes>;
+using Hash = std::array<std::uint8_t, kHashBytes>;
+
+// "BASE64" without padding, of exactly as many bytes as `out` has.
+template <std::size_t N>
+bool decode(std::string_view text, std::array<std::uint8_t, N>& out) {
+  std::size_t length = 0;
+  return sodium_base642bin(out.data(), N, text.data(), text.size(), nullptr, &length, nullptr,
+                           sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+         length == N;
+}
+
+template <std::size_t N>
+std::string encode(const std::array<std::uint8_t, N>& bytes) {
+  std::array<char, sodium_base64_ENCODED_LEN(N, sodium_base64_VARIANT_ORIGINAL_NO_PADDING)> text{};
+  return sodium_bin2base64(text.data(), text.size(), bytes.data(), N, sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+}
+
+std::string_view bytes_of(const Hash& hash) { return {reinterpret_cast<const char*>(hash.data()), hash.size()}; }
+
+// What the library asks for while this thread computes a hash. Its callback has no argument of ours.
+thread_local const HashMemory* memory_of_this_hash = nullptr;
+
+int give_memory(std::uint8_t** memory, std::size_t bytes) {
+  const bool fits = memory_of_this_hash != nullptr && bytes <= memory_of_this_hash->size();
+  *memory = fits ? memory_of_this_hash->data() : nullptr;
+  return fits ? ARGON2_OK : ARGON2_MEMORY_ALLOCATION_ERROR;
+}
+
+void keep_memory(std::uint8_t*, std::size_t) {}
+
+// False: there is not enough memory. The library clears the memory that it worked in.
+bool compute(Peppered& input, const Salt& salt, const PasswordCost& cost, Hash& hash) {
+  const HashMemory memory(std::size_t{cost.memory_kib} * 1024);
+  if (memory.data() == nullptr) return false;
+  Salt own_salt = salt;
+  argon2_context context{};
+  context.out = hash.data();
+  context.outlen = kHashBytes;
+  context.pwd = input.data();
+  context.pwdlen = input.size();
+  context.salt = own_salt.data();
+  context.saltlen = kSaltBytes;
+  context.t_cost = cost.passes;
+  context.m_cost = cost.memory_kib;
+  context.lanes = context.threads = 1;
+  context.version = ARGON2_VERSION_13;
+  context.allocate_cbk = give_memory;
+  context.free_cbk = keep_memory;
+  context.flags = ARGON2_DEFAULT_FLAGS;
+  memory_of_this_hash = &memory;
+  const int outcome = argon2id_ctx(&context);
+  memory_of_this_hash = nullptr;
+  return outcome == ARGON2_OK;
+}
+
 }  // namespace
 
 std::optional<PasswordCost> cost_of(std::string_view phc) {
-  constexpr std::string_view kStart = "$argon2id$v=19$";
   if (!phc.starts_with(kStart)) return std::nullopt;
   phc.remove_prefix(kStart.size());
   const auto memory_kib = take_number(phc, "m=");
@@ -79,13 +139,14 @@ Result<std::string> hash_password(const SecretString& pepper, std::string_view p
                  {}};
   }
   prepare_sodium();
-  const Peppered input(pepper, password);
-  std::array<char, crypto_pwhash_argon2id_STRBYTES> phc{};
-  const std::size_t memory_bytes = std::size_t{cost.memory_kib} * 1024;
-  if (crypto_pwhash_argon2id_str(phc.data(), input.data(), input.size(), cost.passes, memory_bytes) != 0) {
+  Peppered input(pepper, password);
+  Salt salt{};
+  randombytes_buf(salt.data(), salt.size());
+  Hash hash{};
+  if (!compute(input, salt, cost, hash)) {
     return Error{Code::Unavailable, "There is not enough memory to hash a password.", fmt::format("{} KiB", cost.memory_kib)};
   }
-  return std::string(phc.data());
+  return fmt::format("{}m={},t={},p=1${}${}", kStart, cost.memory_kib, cost.passes, encode(salt), encode(hash));
 }
 
 bool verify_password(const SecretString& pepper, std::string_view password, std::string_view phc) {
@@ -93,12 +154,14 @@ bool verify_password(const SecretString& pepper, std::string_view password, std:
   const auto cost = cost_of(phc);
   if (!cost || !within(*cost, PasswordCost{8, 1}, kPasswordCostMost)) return false;
   if (pepper.empty() || password.size() > kPasswordBytesMax) return false;
-  std::array<char, crypto_pwhash_argon2id_STRBYTES> text{};
-  if (phc.size() >= text.size() || phc.find('\0') != std::string_view::npos) return false;
-  std::copy(phc.begin(), phc.end(), text.begin());
   prepare_sodium();
-  const Peppered input(pepper, password);
-  return crypto_pwhash_argon2id_str_verify(text.data(), input.data(), input.size()) == 0;
+  const std::size_t hash_begins = phc.rfind('$') + 1;
+  const std::string_view before = phc.substr(0, hash_begins - 1);
+  Salt salt{};
+  Hash stored{}, hash{};
+  if (!decode(before.substr(before.rfind('$') + 1), salt) || !decode(phc.substr(hash_begins), stored)) return false;
+  Peppered input(pepper, password);
+  return compute(input, salt, *cost, hash) && base::constant_time_equal(bytes_of(hash), bytes_of(stored));
 }
 
 bool needs_rehash(std::string_view phc, const PasswordCost& cost) {

@@ -97,6 +97,7 @@ struct ApiAuthentication {
   bool require_tls = false;
   std::string run_as;  // login; empty = system
   std::int64_t version = 1;
+  std::int64_t created_at_ms = 0;  // set where schemes are compiled: what was deleted and made again has version 1 again
   std::variant<FixedFieldConfig, BasicConfig, DigestConfig, FuncConfig, ApiKeyConfig, BrokenConfig> config;
   bool operator==(const ApiAuthentication&) const = default;
 };

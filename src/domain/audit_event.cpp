@@ -18,4 +18,11 @@ Actor local_actor() {
   return actor;
 }
 
+base::Result<base::json::object> exported_record(const AuditEntry& entry) {
+  auto parsed = base::parse_json(entry.document);
+  if (!parsed.ok() || !parsed->is_object()) return base::Error{base::Code::DataLoss, "an audit record is not readable", {}};
+  parsed->get_object()["hash"] = entry.hash;
+  return std::move(parsed->get_object());
+}
+
 }  // namespace funcgate::domain

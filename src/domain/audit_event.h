@@ -8,6 +8,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+#include "base/result.h"
+
 namespace funcgate::domain {
 
 enum class AuditOutcome : std::uint8_t { Ok, Denied, Failed };
@@ -48,5 +51,8 @@ struct AuditEntry {
   std::string document, previous_hash, hash;
   std::string actor_id, object_name;
 };
+
+// The record as exports and answers show it: its document with the member `hash`. DataLoss: the document is not JSON.
+base::Result<base::json::object> exported_record(const AuditEntry& entry);
 
 }  // namespace funcgate::domain

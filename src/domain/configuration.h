@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "domain/api_auth.h"
@@ -29,6 +30,23 @@ enum class ResourceKind : std::uint8_t {
   SecretKey,
 };
 constexpr bool is_identity_kind(ResourceKind kind) { return kind >= ResourceKind::User; }
+// "ScriptSet", …, as in documents and in the rows of changes.
+constexpr std::string_view resource_kind_name(ResourceKind kind) {
+  switch (kind) {
+    case ResourceKind::ScriptSet: return "ScriptSet";
+    case ResourceKind::Script: return "Script";
+    case ResourceKind::ApiAuthentication: return "ApiAuthentication";
+    case ResourceKind::FuncApi: return "FuncApi";
+    case ResourceKind::EnvVariable: return "EnvVariable";
+    case ResourceKind::User: return "User";
+    case ResourceKind::UserGroup: return "UserGroup";
+    case ResourceKind::Role: return "Role";
+    case ResourceKind::PasswordPolicy: return "PasswordPolicy";
+    case ResourceKind::PrivilegeAudit: return "PrivilegeAudit";
+    case ResourceKind::SecretKey: return "SecretKey";
+  }
+  return "";
+}
 
 // Bookkeeping of one object; the same for every kind.
 struct ResourceMeta {

@@ -82,8 +82,10 @@ std::size_t Directory::member_count(std::string_view group_id) const {
 
 std::size_t Directory::user_count() const { return data_->users.size(); }
 std::size_t Directory::key_count() const { return data_->keys.size(); }
+std::uint64_t Directory::people_version() const { return data_->people_version; }
 const PasswordPolicy& Directory::password_policy() const { return data_->policy; }
 AuditedPrivileges Directory::audited_privileges() const { return data_->audited; }
+std::int64_t Directory::audited_privileges_version() const { return data_->audited_version; }
 
 PrivilegeSet Directory::privileges(const UserEntry& user, std::string_view application) const {
   const GroupSet* set = data_->set_of(user);
@@ -184,6 +186,7 @@ std::shared_ptr<const Directory> Directory::with(std::span<const IdentityChange>
   auto data = std::make_shared<Data>(*data_);
   std::set<std::string> groups, roles;
   for (const IdentityChange& change : changes) data->apply(change, groups, roles);
+  data->revoke_keys_of_deleted(changes);
   data->recompute(groups, roles);
   auto next = std::make_shared<Directory>();
   next->data_ = std::move(data);
@@ -197,7 +200,10 @@ void Directory::Builder::add(const Role& role) { data_->put_role(role); }
 void Directory::Builder::add(const User& user) { data_->put_user(user); }
 void Directory::Builder::add(const ApiKey& key) { data_->put_key(key); }
 void Directory::Builder::set(const PasswordPolicy& policy) { data_->policy = policy; }
-void Directory::Builder::set(AuditedPrivileges audited) { data_->audited = audited; }
+void Directory::Builder::set(AuditedPrivileges audited, std::int64_t version) {
+  data_->audited = audited;
+  data_->audited_version = version;
+}
 DirectoryPtr Directory::Builder::finish() {
   auto directory = std::make_shared<Directory>();
   directory->data_ = std::exchange(data_, std::make_unique<Data>());

@@ -51,8 +51,11 @@ class Directory {
   std::size_t member_count(std::string_view group_id) const;  // looks at the distinct sets of groups only
   std::size_t user_count() const;
   std::size_t key_count() const;
+  // Grows with each change of users, groups, roles, policy and audited privileges; API keys alone leave it as it is.
+  std::uint64_t people_version() const;
   const PasswordPolicy& password_policy() const;
   AuditedPrivileges audited_privileges() const;
+  std::int64_t audited_privileges_version() const;  // of the whole set; grows with every change of it
 
   // A disabled user has none. System-wide privileges hold for every application.
   PrivilegeSet privileges(const UserEntry& user, std::string_view application = {}) const;
@@ -70,7 +73,8 @@ class Directory {
   // At least one enabled user holds Administer Users, User Groups and Roles system-wide.
   bool has_administrator() const;
 
-  // The next picture; this one stays as it is. Unknown ids of groups and roles give nothing.
+  // The next picture; this one stays as it is. Unknown ids of groups and roles give nothing. The keys of a deleted user are
+  // revoked, as the store revokes them: every key is looked at for that.
   std::shared_ptr<const Directory> with(std::span<const IdentityChange> changes) const;
   // Filling at start: cheap per user and key.
   class Builder;
@@ -90,7 +94,7 @@ class Directory::Builder {
   void add(const User& user);  // after all groups and roles
   void add(const ApiKey& key);
   void set(const PasswordPolicy& policy);
-  void set(AuditedPrivileges audited);
+  void set(AuditedPrivileges audited, std::int64_t version = 1);
   DirectoryPtr finish();
 
  private:

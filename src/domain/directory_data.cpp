@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_set>
 
 #include "base/text.h"
 
@@ -169,6 +170,7 @@ void Directory::Data::erase_role(std::string_view id) {
 void Directory::Data::apply(const IdentityChange& change, std::set<std::string>& changed_groups,
                             std::set<std::string>& changed_roles) {
   const bool deleted = change.deleted;
+  if (change.kind != IdentityKind::ApiKey && change.kind != IdentityKind::SecretKey) ++people_version;
   switch (change.kind) {
     case IdentityKind::User:
       if (deleted) return erase_user(change.id);
@@ -199,10 +201,25 @@ void Directory::Data::apply(const IdentityChange& change, std::set<std::string>&
     case IdentityKind::PrivilegeAudit: {
       const AuditedPrivileges* given = std::get_if<AuditedPrivileges>(&change.value);
       audited = deleted || given == nullptr ? AuditedPrivileges() : *given;
+      ++audited_version;  // as the store counts
       return;
     }
     case IdentityKind::SecretKey: return;  // nothing that the path decides by
   }
+}
+
+void Directory::Data::revoke_keys_of_deleted(std::span<const IdentityChange> changes) {
+  std::unordered_set<std::string_view> gone;
+  for (const IdentityChange& change : changes) {
+    if (change.kind == IdentityKind::User && change.deleted && !users.contains(change.id)) gone.insert(change.id);
+  }
+  if (gone.empty()) return;
+  std::vector<KeyEntryPtr> revoked;
+  keys.each([&](const KeyEntryPtr& key) {
+    if (!key->revoked() && gone.contains(key->user_id())) revoked.push_back(KeyEntryPtr::make_revoked(*key));
+    return true;
+  });
+  for (KeyEntryPtr& key : revoked) keys.put(std::move(key));
 }
 
 void Directory::Data::recompute(const std::set<std::string>& changed_groups, const std::set<std::string>& changed_roles) {

@@ -96,9 +96,11 @@ struct Directory::Data {
   Map<directory_traits::SetSlot, directory_traits::ByNumber> sets;
   Map<directory_traits::InternedList, directory_traits::ByGroups> interned;
   std::uint32_t next_set = 1;        // a number is never given twice: an entry of an older directory cannot point to another set
+  std::uint64_t people_version = 0;  // see Directory::people_version()
   std::uint64_t administrators = 0;  // enabled users with Administer Users, User Groups and Roles everywhere
   PasswordPolicy policy;
   AuditedPrivileges audited;
+  std::int64_t audited_version = 1;
 
   static std::string group_name_key(std::string_view name);
   static std::string role_name_key(std::string_view name, std::string_view application);
@@ -117,6 +119,8 @@ struct Directory::Data {
   // The same for any change; notes the ids for recompute().
   void apply(const IdentityChange& change, std::set<std::string>& changed_groups, std::set<std::string>& changed_roles);
   void recompute(const std::set<std::string>& changed_groups, const std::set<std::string>& changed_roles);
+  // After all changes: keys of users who are gone with them.
+  void revoke_keys_of_deleted(std::span<const IdentityChange> changes);
 
  private:
   std::uint32_t intern(const std::vector<std::string>& groups);

@@ -50,7 +50,9 @@ UserEntryPtr UserEntryPtr::make(const User& user, std::uint32_t group_set) {
   entry->group_set_ = group_set;
   entry->id_bytes_ = static_cast<std::uint8_t>(user.id.size());
   entry->login_bytes_ = static_cast<std::uint16_t>(user.login.size());
-  entry->flags_ = static_cast<std::uint8_t>((user.enabled ? UserEntry::kEnabled : 0) | (user.built_in ? UserEntry::kBuiltIn : 0));
+  entry->password_changed_at_ms_ = user.password_changed_at_ms;
+  entry->flags_ = static_cast<std::uint8_t>((user.enabled ? UserEntry::kEnabled : 0) | (user.built_in ? UserEntry::kBuiltIn : 0) |
+                                            (user.must_change_password ? UserEntry::kMustChangePassword : 0));
   append(append(static_cast<char*>(memory) + offset, user.id), user.login);
   UserEntryPtr owner;
   owner.entry_ = entry;
@@ -77,6 +79,24 @@ KeyEntryPtr KeyEntryPtr::make(const ApiKey& key) {
   entry->scopes_ = key.scopes;
   entry->revoked_ = key.revoked_at_ms != 0;
   append(append(append(static_cast<char*>(memory) + offset, key.id), key.user_id), key.name);
+  KeyEntryPtr owner;
+  owner.entry_ = entry;
+  return owner;
+}
+
+template <>
+KeyEntryPtr KeyEntryPtr::make_revoked(const KeyEntry& key) {
+  const std::size_t offset = offsetof(KeyEntry, text_), text_bytes = key.id().size() + key.user_id().size() + key.name().size();
+  void* memory = allocate(offset, text_bytes, sizeof(KeyEntry));
+  auto* entry = new (memory) KeyEntry();
+  if (key.restrictions_ != nullptr) entry->restrictions_ = std::make_unique<const KeyRestrictions>(*key.restrictions_).release();
+  entry->expires_at_ms_ = key.expires_at_ms_;
+  entry->id_bytes_ = key.id_bytes_;
+  entry->user_id_bytes_ = key.user_id_bytes_;
+  entry->name_bytes_ = key.name_bytes_;
+  entry->scopes_ = key.scopes_;
+  entry->revoked_ = true;
+  append(append(append(static_cast<char*>(memory) + offset, key.id()), key.user_id()), key.name());
   KeyEntryPtr owner;
   owner.entry_ = entry;
   return owner;

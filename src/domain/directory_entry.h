@@ -31,6 +31,8 @@ class UserEntry {
   std::string_view login() const { return {text_ + id_bytes_, login_bytes_}; }
   bool enabled() const { return (flags_ & kEnabled) != 0; }
   bool built_in() const { return (flags_ & kBuiltIn) != 0; }
+  bool must_change_password() const { return (flags_ & kMustChangePassword) != 0; }
+  std::int64_t password_changed_at_ms() const { return password_changed_at_ms_; }
   std::int64_t version() const { return version_; }
   // Number of the set of groups within the directory that gave the entry: equal numbers, equal groups.
   std::uint32_t group_set() const { return group_set_; }
@@ -38,11 +40,11 @@ class UserEntry {
  private:
   template <class>
   friend class EntryPtr;
-  static constexpr std::uint8_t kEnabled = 1, kBuiltIn = 2;
+  static constexpr std::uint8_t kEnabled = 1, kBuiltIn = 2, kMustChangePassword = 4;
   UserEntry() = default;
   ~UserEntry() = default;
 
-  std::int64_t version_ = 1;
+  std::int64_t version_ = 1, password_changed_at_ms_ = 0;
   mutable std::atomic<std::uint32_t> owners_{1};
   std::uint32_t group_set_ = 0;
   std::uint8_t id_bytes_ = 0, flags_ = 0;
@@ -111,6 +113,8 @@ class EntryPtr {
   // Null: a text is too long (see above).
   static EntryPtr make(const User& user, std::uint32_t group_set);
   static EntryPtr make(const ApiKey& key);
+  // The same key, revoked.
+  static EntryPtr make_revoked(const KeyEntry& key);
 
  private:
   static void destroy(const Entry* entry);
@@ -125,6 +129,8 @@ template <>
 void UserEntryPtr::destroy(const UserEntry* entry);
 template <>
 KeyEntryPtr KeyEntryPtr::make(const ApiKey& key);
+template <>
+KeyEntryPtr KeyEntryPtr::make_revoked(const KeyEntry& key);
 template <>
 void KeyEntryPtr::destroy(const KeyEntry* entry);
 

@@ -42,6 +42,8 @@ struct User {
   std::string first_name, surname, email, description;
   bool enabled = true, built_in = false, must_change_password = false;
   std::string password_hash;  // PHC string of Argon2id over HMAC(pepper, password); empty = no sign-in
+  // There is a hash, also where it was not read: lists leave hashes out, so that a listed user must not be written back.
+  bool has_password = false;
   std::string pepper_kid;     // of the pepper it was made with
   std::int64_t password_changed_at_ms = 0, last_login_at_ms = 0;
   std::vector<std::string> past_password_hashes;  // newest first; for noReuse rules; "<ms>:<phc>"

@@ -89,13 +89,13 @@ void remember_past_password(const PasswordPolicy& policy, User& user, std::int64
   if (past.size() > kPastPasswordsMax) past.resize(kPastPasswordsMax);
 }
 
-PasswordAge password_age(const PasswordPolicy& policy, const User& user, std::int64_t now_ms) {
+PasswordAge password_age(const PasswordPolicy& policy, bool must_change, std::int64_t changed_at_ms, std::int64_t now_ms) {
   if (policy.days_valid > 0) {
-    const std::int64_t expires_at_ms = after_days(user.password_changed_at_ms, policy.days_valid);
+    const std::int64_t expires_at_ms = after_days(changed_at_ms, policy.days_valid);
     if (now_ms >= after_days(expires_at_ms, std::max<std::int64_t>(policy.days_to_reset, 0))) return PasswordAge::Dead;
     if (now_ms >= expires_at_ms) return PasswordAge::MustChange;
   }
-  return user.must_change_password ? PasswordAge::MustChange : PasswordAge::Good;
+  return must_change ? PasswordAge::MustChange : PasswordAge::Good;
 }
 
 }  // namespace funcgate::domain

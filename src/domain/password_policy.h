@@ -40,6 +40,10 @@ enum class PasswordAge : std::uint8_t {
   MustChange,  // expired or marked: the user can sign in, and do nothing but change it
   Dead,        // the grace after expiry is over as well: somebody else must set another one
 };
-PasswordAge password_age(const PasswordPolicy& policy, const User& user, std::int64_t now_ms);
+// `must_change`, `changed_at_ms`: of the user, User::must_change_password and password_changed_at_ms.
+PasswordAge password_age(const PasswordPolicy& policy, bool must_change, std::int64_t changed_at_ms, std::int64_t now_ms);
+inline PasswordAge password_age(const PasswordPolicy& policy, const User& user, std::int64_t now_ms) {
+  return password_age(policy, user.must_change_password, user.password_changed_at_ms, now_ms);
+}
 
 }  // namespace funcgate::domain

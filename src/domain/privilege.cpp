@@ -24,6 +24,14 @@ std::optional<Privilege> parse_privilege(std::string_view name) {
   return std::nullopt;
 }
 
+std::vector<std::string_view> privilege_names(PrivilegeSet set) {
+  std::vector<std::string_view> names;
+  for (const PrivilegeInfo& info : kTable) {
+    if (set.has(info.privilege)) names.push_back(info.name);
+  }
+  return names;
+}
+
 PrivilegeSet default_privileges(char role_letter) {
   PrivilegeSet set;
   for (const PrivilegeInfo& info : kTable) {

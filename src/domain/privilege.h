@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace funcgate::domain {
 
@@ -102,6 +103,9 @@ class PrivilegeSet {
   static constexpr std::uint64_t bit(Privilege privilege) { return std::uint64_t{1} << static_cast<unsigned>(privilege); }
   std::uint64_t bits_ = 0;
 };
+
+// Those of the set, in the order of the table.
+std::vector<std::string_view> privilege_names(PrivilegeSet set);
 
 // What the built-in role of this letter holds.
 PrivilegeSet default_privileges(char role_letter);

@@ -6,6 +6,8 @@
 
 #include "base/offload.h"
 #include "base/text.h"
+#include "domain/session_cookie.h"
+#include "http/proxy.h"
 
 namespace funcgate::http {
 namespace {
@@ -16,7 +18,7 @@ using domain::Reason;
 using service::Answer;
 
 constexpr std::size_t kQueryFieldsMax = 100, kRevokeBodyBytesMax = 8192;
-constexpr std::string_view kSecureCookie = "__Host-funcgate", kPlainCookie = "funcgate";
+constexpr std::string_view kSecureCookie = domain::kSecureSessionCookie, kPlainCookie = domain::kPlainSessionCookie;
 
 Answer refused(domain::Refusal refusal) {
   Answer answer;
@@ -57,14 +59,6 @@ base::SecretString cookie(const domain::Call& call, std::string_view wanted) {
   return base::SecretString(std::string(found));
 }
 
-// Behind a proxy that nobody declared as trusted everybody looks like this machine.
-bool is_loopback(const domain::Call& call, const service::ServerSettings& settings) {
-  static const domain::Network kLoopback4 = *domain::Network::parse("127.0.0.0/8"), kLoopback6 = *domain::Network::parse("::1");
-  const bool forwarded = call.header_count("x-forwarded-for") > 0 || call.header_count("forwarded") > 0;
-  if (forwarded && settings.trusted_proxies.empty()) return false;
-  return kLoopback4.contains(call.peer) || kLoopback6.contains(call.peer);
-}
-
 std::optional<std::vector<std::pair<std::string, std::string>>> read_query(std::string_view query) {
   const auto fields = base::split_query(query, kQueryFieldsMax);
   if (!fields) return std::nullopt;
@@ -96,7 +90,7 @@ admin::Request make_request(const domain::Call& call, Entrance entrance, const s
   request.address = call.peer;
   request.tls = call.tls;
   request.local = entrance == Entrance::Control;
-  request.loopback = request.local || is_loopback(call, settings);
+  request.loopback = request.local || is_on_this_machine(call, settings);
   request.trace_id = call.trace_id;
   request.received_ms = call.arrival_ms;
   return request;
@@ -106,8 +100,18 @@ bool signs_in(const admin::Request& request) {
   return request.method == Method::Post && (request.path == "/session" || request.path == "/setup");
 }
 
-bool takes_large_body(const admin::Request& request) {
-  return request.path == "/resources/apply" || request.path == "/resources/diff";
+// Whether more may come than anybody is trusted with who is not known yet.
+bool has_large_body(const domain::Call& call) {
+  const bool length_unknown = call.has_body && call.content_length < 0;
+  return length_unknown || call.content_length > static_cast<std::int64_t>(AdminEdge::kStrangerBodyBytesMax);
+}
+
+std::string size_text(std::size_t bytes) {
+  return bytes >= 1 << 20 ? fmt::format("{} MiB", bytes >> 20) : fmt::format("{} KiB", bytes >> 10);
+}
+
+admin::Answer busy() {
+  return admin::refused(Fault::LimitReached, Reason::CapacityQueue, "The server is busy with other management requests");
 }
 
 std::string envelope_members(const admin::Answer& answer) {
@@ -182,35 +186,37 @@ class AdminEdge::SignInPlace {
   bool got_ = false;
 };
 
-base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request) {
+base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool) {
   std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
     admin::Answer answer = router_.handle(request);
     // Passwords and tokens went through here, and this thread may wait for long.
     base::wipe_stack();
     return answer;
   };
-  base::BlockingPool& pool = signs_in(request) ? pools_.sign_in : pools_.management;
   base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pool, io, work);
-  if (answer.ok()) co_return std::move(*answer);
-  co_return admin::refused(Fault::LimitReached, Reason::CapacityQueue, "The server is busy with other management requests");
+  // Passwords stood in it.
+  base::wipe(request.body);
+  co_return answer.ok() ? std::move(*answer) : busy();
 }
 
-base::Async<std::optional<Answer>> AdminEdge::read_body(base::IoThread& io, domain::Call& call, service::BodySource& body,
-                                                        admin::Request& request) {
+base::Async<admin::Admission> AdminEdge::admit(base::IoThread& io, const admin::Request& request) {
+  std::function<base::Result<admin::Admission>()> work = [this, &request]() -> base::Result<admin::Admission> {
+    admin::Admission admission = router_.admit(request);
+    base::wipe_stack();
+    return admission;
+  };
+  base::Result<admin::Admission> admission = co_await base::offload<admin::Admission>(pools_.management, io, work);
+  if (admission.ok()) co_return std::move(*admission);
+  admin::Admission none;
+  none.refusal = busy();
+  co_return none;
+}
+
+base::Async<std::optional<Answer>> AdminEdge::read_body(domain::Call& call, service::BodySource& body, admin::Request& request,
+                                                        std::size_t bytes_max) {
   if (!call.has_body) co_return std::nullopt;
-  const bool credential = request.authorization_count > 0 || !request.session_cookie.empty();
-  // Nobody can be known: the router refuses from the head alone, and the body is never asked for.
-  if (!credential && !request.local && !signs_in(request)) co_return std::nullopt;
   if (call.header("content-encoding") != nullptr) {
     co_return refused({.fault = Fault::MediaType, .reason = Reason::BodyMediaType, .message = "Bodies are not compressed here"});
-  }
-  std::size_t bytes_max = admin::kBodyBytesMax;
-  if (takes_large_body(request)) {
-    std::function<base::Result<bool>()> work = [this, &request]() -> base::Result<bool> {
-      return router_.may_send_large_body(request);
-    };
-    base::Result<bool> may = co_await base::offload<bool>(pools_.management, io, work);
-    if (may.ok() && *may) bytes_max = admin::kApplyBodyBytesMax;
   }
   const service::BodyResult got = co_await body.read(bytes_max, false);
   switch (got) {
@@ -218,7 +224,7 @@ base::Async<std::optional<Answer>> AdminEdge::read_body(base::IoThread& io, doma
     case service::BodyResult::TooLarge:
       co_return refused({.fault = Fault::BodyTooLarge,
                          .reason = Reason::BodyTooLarge,
-                         .message = fmt::format("The body has more than {} MiB", bytes_max >> 20)});
+                         .message = fmt::format("The body has more than {}", size_text(bytes_max))});
     case service::BodyResult::TimedOut:
       co_return refused(
           {.fault = Fault::Timeout, .reason = Reason::BodySlow, .message = "The body came too slowly", .close = true});
@@ -230,34 +236,50 @@ base::Async<std::optional<Answer>> AdminEdge::read_body(base::IoThread& io, doma
       {.fault = Fault::BadRequest, .reason = Reason::HttpMalformed, .message = "The body cannot be read", .close = true});
 }
 
+// Set-up and sign-in: nobody is known yet. Only a sign-in that is complete takes a place: a slow sender keeps nobody out.
+base::Async<Answer> AdminEdge::let_in(base::IoThread& io, domain::Call& call, service::BodySource& body,
+                                      admin::Request& request) {
+  if (auto problem = co_await read_body(call, body, request, kStrangerBodyBytesMax)) {
+    problem->management = true;
+    co_return std::move(*problem);
+  }
+  const SignInPlace place(*this, request.address);
+  if (!place.got()) {
+    base::wipe(request.body);
+    co_return to_answer(admin::refused(Fault::LimitReached, Reason::CapacityQueue, "Too many sign-ins from this network wait"));
+  }
+  co_return to_answer(co_await ask(io, request, pools_.sign_in));
+}
+
 base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance) {
   admin::Request request = make_request(call, entrance, settings_);
   auto query = read_query(call.query);
   if (!query) co_return to_answer(admin::invalid("", "value", "The query cannot be read"));
   request.query = std::move(*query);
-  std::optional<SignInPlace> place;
-  if (signs_in(request)) {
-    place.emplace(*this, request.address);
-    if (!place->got()) {
-      co_return to_answer(admin::refused(Fault::LimitReached, Reason::CapacityQueue, "Too many sign-ins from this network wait"));
-    }
+  if (signs_in(request)) co_return co_await let_in(io, call, body, request);
+  // Nobody can be known: the router refuses from the head alone, and the body is never asked for.
+  const bool credential = request.local || request.authorization_count > 0 || !request.session_cookie.empty();
+  if (!credential) co_return to_answer(co_await ask(io, request, pools_.management));
+  const bool long_work = router_.is_long_work(request);
+  std::size_t bytes_max = kStrangerBodyBytesMax;
+  if (long_work || has_large_body(call)) {
+    admin::Admission admission = co_await admit(io, request);
+    if (admission.refusal) co_return to_answer(std::move(*admission.refusal));
+    bytes_max = admission.body_bytes_max;
   }
-  std::optional<Answer> problem = co_await read_body(io, call, body, request);
-  if (problem) {
+  if (auto problem = co_await read_body(call, body, request, bytes_max)) {
     problem->management = true;
     co_return std::move(*problem);
   }
-  admin::Answer answer = co_await ask(io, request);
-  // Passwords stood in it.
-  base::wipe(request.body);
-  co_return to_answer(std::move(answer));
+  base::BlockingPool& pool = long_work ? pools_.long_work : pools_.management;
+  co_return to_answer(co_await ask(io, request, pool));
 }
 
 base::Async<std::optional<Answer>> AdminEdge::refuse_stranger(base::IoThread& io, const domain::Call& call) {
   admin::Request request = make_request(call, Entrance::Public, settings_);
   request.method = Method::Get;
   request.path = "/me";
-  admin::Answer answer = co_await ask(io, request);
+  admin::Answer answer = co_await ask(io, request, pools_.management);
   if (!answer.refusal) co_return std::nullopt;
   co_return to_answer(std::move(answer));
 }

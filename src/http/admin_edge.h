@@ -1,8 +1,10 @@
 // AdminEdge: the management API at the HTTP edge: from a Call to an admin::Request that outlives the connection, to a thread of
 // a bounded pool, and from the admin::Answer back to bytes.
 //
-// A body is read only if there is something that may prove who sends it (or on the way in: /setup and /session). Sign-ins wait
-// in a pool of their own with a few places for each client network, so that guessing delays nobody who is signed in.
+// Who sends more than a little is judged by the head of his request, before the body is read; on the way in (/setup and
+// /session) nobody may send more. Sign-ins wait in a pool of their own with a few places for each client network, so that
+// guessing delays nobody who is signed in; what takes seconds has a pool of its own, so that revoking a key, disabling a user and
+// signing out never wait for it.
 // Thread-safety: one for all io threads; serve() runs on the connection's thread.
 #pragma once
 
@@ -31,8 +33,9 @@ bool is_admin_path(std::string_view path);
 class AdminEdge {
  public:
   struct Pools {
-    base::BlockingPool& management;  // 4 threads, 256 waiting
-    base::BlockingPool& sign_in;     // 2 threads, 64 waiting
+    base::BlockingPool& management;
+    base::BlockingPool& long_work;
+    base::BlockingPool& sign_in;
   };
   AdminEdge(admin::Router& router, Pools pools, const service::ServerSettings& settings)
       : router_(router), pools_(pools), settings_(settings) {}
@@ -44,15 +47,19 @@ class AdminEdge {
   base::Async<service::Answer> revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body);
 
   static constexpr std::size_t kSignInsPerNetworkMax = 8;
+  // What is read of a body before anybody has looked at who sends it.
+  static constexpr std::size_t kStrangerBodyBytesMax = 16 << 10;
 
  private:
   class SignInPlace;
   struct AddressHash {
     std::size_t operator()(const domain::Address& address) const { return address.hash(); }
   };
-  base::Async<std::optional<service::Answer>> read_body(base::IoThread& io, domain::Call& call, service::BodySource& body,
-                                                        admin::Request& request);
-  base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request);
+  base::Async<std::optional<service::Answer>> read_body(domain::Call& call, service::BodySource& body, admin::Request& request,
+                                                        std::size_t bytes_max);
+  base::Async<admin::Admission> admit(base::IoThread& io, const admin::Request& request);
+  base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool);
+  base::Async<service::Answer> let_in(base::IoThread& io, domain::Call& call, service::BodySource& body, admin::Request& request);
 
   admin::Router& router_;
   const Pools pools_;

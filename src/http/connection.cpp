@@ -188,7 +188,8 @@ void Connection::prepare_call() {
   call_.trace_id = trace_id_;
   const auto* client_time = call_.header("x-client-time", &repeated);
   if (client_time != nullptr && !repeated && may_echo(*client_time)) call_.client_time = *client_time;
-  apply_forwarding(call_, edge_.settings);
+  auto contradiction = apply_forwarding(call_, edge_.settings);
+  if (!head_refusal_) head_refusal_ = std::move(contradiction);
   body_left_ = std::max<std::int64_t>(call_.content_length, 0);
   chunks_ = ChunkDecoder();
   body_state_ = call_.has_body || head_refusal_ ? BodyState::Reading : BodyState::Complete;

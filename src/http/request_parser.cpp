@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
@@ -82,7 +83,6 @@ std::optional<Refusal> check_target(domain::Call& call) {
     std::string_view rest = target.substr(target.find("//") + 2);
     const std::size_t slash = std::min(rest.find('/'), rest.find('?'));
     authority = rest.substr(0, slash);
-    if (authority.empty()) return malformed("The target names no server");
     if (authority.empty()) return malformed("The target names no server");  // RFC 9110, 4.2.1
     target = slash == std::string_view::npos ? std::string_view("/") : rest.substr(slash);
   }
@@ -102,12 +102,7 @@ std::optional<Refusal> check_host(domain::Call& call, bool required) {
   if (count > 1) return malformed("More than one Host header");
   if (count == 0 && required) return malformed("The Host header is missing");
   if (const auto* host = call.header("host")) {
-    for (char c : *host) {
-      const auto byte = static_cast<unsigned char>(c);
-      if (byte <= 0x20 || byte >= 0x7f || c == '/' || c == '\\' || c == '@' || c == '?' || c == '"' || c == '<' || c == '>') {
-        return malformed("The Host header is malformed");
-      }
-    }
+    if (!host->empty() && !is_host(*host)) return malformed("The Host header is malformed");
     call.host = *host;
   }
   return std::nullopt;
@@ -141,6 +136,13 @@ bool list_has(std::string_view list, std::string_view token) {
 }
 
 }  // namespace
+
+bool is_host(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte > 0x20 && byte < 0x7f && std::string_view("/\\@?\"<>").find(c) == std::string_view::npos;
+  });
+}
 
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
                     std::optional<Refusal>& refusal) {

@@ -22,6 +22,9 @@ struct ParsedHead {
 
 enum class HeadState { Complete, NeedMore, Refused };
 
+// Whether it may be the value of Host: nothing in it could end it early where it is written into a URL or a page.
+bool is_host(std::string_view text);
+
 // Looks for the end of the head in `buffer`, of which the first `scanned` bytes were looked at before. Sets `head_bytes` when
 // Complete. Refused: a limit, a bare LF or a folded line.
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,

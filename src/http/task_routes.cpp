@@ -161,6 +161,11 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
   }
   if (is_delete) {
     base::Status cancelled = co_await tasks.cancel(gateway.io(), id);
+    if (!cancelled.ok() && cancelled.error().code == base::Code::Unavailable) {
+      Answer answer = refused(Fault::LimitReached, Reason::CapacityTasks, cancelled.error().message);
+      answer.refusal->retry_after_s = 1;
+      co_return answer;
+    }
     if (!cancelled.ok()) co_return refused(Fault::Conflict, Reason::TaskFinished, "The task has already ended");
   } else {
     bool valid = true;

@@ -164,7 +164,7 @@ Status Keystore::remove(std::string_view alias) {
   return change_file([&](Pkcs12File& file) { return file.remove(alias); });
 }
 
-Result<Rotation> Keystore::rotate(std::string_view alias) {
+Result<Rotation> Keystore::rotate(std::string_view alias, const RotateOptions& options) {
   const auto purpose = std::find_if(kPurposes.begin(), kPurposes.end(),
                                     [&](Purpose one) { return base::equals_ignore_case(alias, options_.aliases.of(one)); });
   if (purpose == kPurposes.end()) {
@@ -179,7 +179,14 @@ Result<Rotation> Keystore::rotate(std::string_view alias) {
     // The file's value counts, not the published one: somebody may have changed it since.
     TRY(const SecretString retired, KeystoreContent(options_.path, options_.aliases, file).usable(*purpose));
     rotation = {previous_alias(alias, retired), crypto::key_id(retired), crypto::key_id(fresh)};
-    TRY_DONE(file.put(rotation.previous_alias, retired, clock_.wall_ms()));
+    if (options.before) TRY_DONE(options.before(rotation));
+    if (options.keep_previous) {
+      TRY_DONE(file.put(rotation.previous_alias, retired, clock_.wall_ms()));
+    } else {
+      // It is there only if the same value was retired before and has come back.
+      const Status removed = file.remove(rotation.previous_alias);
+      if (!removed.ok() && removed.error().code != Code::NotFound) return removed;
+    }
     return file.put(alias, fresh, clock_.wall_ms());
   }));
   return rotation;

@@ -8,6 +8,7 @@
 // they belong on a blocking pool.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -30,11 +31,17 @@ struct KeystoreOptions {
   Aliases aliases;   // must differ from each other, case ignored
 };
 
-// What rotate() did.
+// What rotate() does or did.
 struct Rotation {
   std::string previous_alias;  // holds the old value now
   std::string previous_kid;
   std::string kid;  // of the new value
+};
+
+struct RotateOptions {
+  bool keep_previous = true;  // false: the old value leaves the file
+  // Asked before the file is written; its error ends the rotation, and nothing has changed.
+  std::function<base::Status(const Rotation&)> before = {};
 };
 
 class Keystore {
@@ -75,7 +82,7 @@ class Keystore {
   base::Status remove(std::string_view alias);
   // The current secret becomes "ALIAS.prev.<kid>" (its time of creation is now the time of retirement), a random one takes its
   // place. FailedPrecondition: the alias has no purpose; Unavailable, with the message of usable(): nothing fit to retire.
-  base::Result<Rotation> rotate(std::string_view alias);
+  base::Result<Rotation> rotate(std::string_view alias, const RotateOptions& options = {});
   // Protects the file and every entry, foreign ones too, with another password.
   base::Status change_password(base::SecretString password);
 

@@ -4,6 +4,7 @@
 #include <bitset>
 
 #include "base/encoding.h"
+#include "base/text.h"
 
 namespace funcgate::keystore {
 
@@ -59,6 +60,16 @@ const std::string& Aliases::of(Purpose purpose) const {
     case Purpose::Sealing: break;
   }
   return sealing;
+}
+
+bool is_reserved_alias(const Aliases& aliases, std::string_view alias) {
+  constexpr std::string_view kOwnPrefix = "funcgate-", kRetired = ".prev.";
+  const std::string wanted = base::to_lower(alias);
+  if (wanted.starts_with(kOwnPrefix) || wanted.find(kRetired) != std::string::npos) return true;
+  const Aliases usual;
+  return std::any_of(kPurposes.begin(), kPurposes.end(), [&](Purpose purpose) {
+    return base::equals_ignore_case(alias, aliases.of(purpose)) || base::equals_ignore_case(alias, usual.of(purpose));
+  });
 }
 
 std::string_view state_name(SecretState state) {

@@ -32,6 +32,10 @@ struct Aliases {
   const std::string& of(Purpose purpose) const;
 };
 
+// Whether `alias` is the server's own, whatever the configuration calls its secrets now: the three above under their configured
+// and their usual names, everything that begins with "funcgate-", and retired secrets ("….prev.…"). No document may copy them.
+bool is_reserved_alias(const Aliases& aliases, std::string_view alias);
+
 enum class SecretState { Usable, Missing, Short, Weak, Unreadable };
 // "ok", "missing", "short", "weak", "unreadable": the words of `keystore list` and of the management API.
 std::string_view state_name(SecretState state);

@@ -50,7 +50,7 @@ void Bench::submit(PendingCall& call) {
   for (std::size_t i = 0; i < pool_.threads(); ++i) {
     Bench& other = pool_.bench(i);
     if (&other == this || !other.has_slots()) continue;
-    if (other.idle() > 0) {
+    if (other.idle_generation() == generation_of(call)) {
       target = &other;
       break;
     }
@@ -58,7 +58,7 @@ void Bench::submit(PendingCall& call) {
       target = &other;
   }
   if (target == nullptr || target == this) {
-    enqueue(crew_of(call), call, false);
+    if (enqueue(crew_of(call), call, false)) offer_waiting();
   } else {
     target->io().post([target, &call] { target->accept(call); });
   }
@@ -87,11 +87,7 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
   if (best == nullptr) return false;
   // Slow calls take a worker for themselves: behind one nothing waits, before one nothing may have been put.
   if (best->in_flight() > 0 && !crew.speeds[best->front()->invocation->function].fast()) return false;
-  const std::string_view share = call.invocation->share_key;
-  if (!share.empty() && !call.has_share) {
-    if (!pool_.take_share(share)) return false;
-    call.has_share = true;
-  }
+  if (!may_run(call)) return false;
   call.queue_timer.cancel();
   call.queued.store(false, std::memory_order_relaxed);
   if (call.waiting) {
@@ -105,21 +101,28 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
   return true;
 }
 
-void Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
+bool Bench::may_run(PendingCall& call) {
+  const std::string_view share = call.invocation->share_key;
+  if (share.empty() || call.has_share) return true;
+  call.has_share = pool_.take_share(share);
+  return call.has_share;
+}
+
+bool Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
   if (!call.waiting) {
     if (!pool_.enter_queue()) {
       domain::RunResult full;
       full.status = domain::RunStatus::QueueFull;
       finish(call, std::move(full));
-      return;
+      return false;
     }
     call.waiting = true;
   }
-  if (front) {
-    crew.waiting.push_front(&call);
-  } else {
-    crew.waiting.push_back(&call);
-  }
+  // From the end: most calls are the newest, and one that was handed over by a sibling keeps its turn.
+  const auto place = std::find_if(crew.waiting.rbegin(), crew.waiting.rend(), [&](const PendingCall* other) {
+    return front ? other->queued_ns < call.queued_ns : other->queued_ns <= call.queued_ns;
+  });
+  crew.waiting.insert(place.base(), &call);
   call.queue_timer.set_callback([this, &call] {
     // finish() may end the caller's frame, and with it the call, its timer and this closure: copies, and nothing after it.
     Bench* bench = this;
@@ -133,8 +136,7 @@ void Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
   watch_caller(call);
   count();
-  // A sibling may have become idle between our look and our count: it looks at our count, we look at its.
-  offer_waiting();
+  return true;
 }
 
 void Bench::dispatch(Crew& crew) {
@@ -168,6 +170,13 @@ void Bench::cancel(const std::string& task_id) {
       return;
     }
     all.insert(all.end(), crew.workers.begin(), crew.workers.end());
+  }
+  for (const auto& starting : starting_) {
+    if (*starting == nullptr || (*starting)->invocation->task_id != task_id) continue;
+    domain::RunResult cancelled;
+    cancelled.status = domain::RunStatus::Cancelled;
+    finish(*std::exchange(*starting, nullptr), std::move(cancelled));
+    return;
   }
   for (const auto& worker : all) {
     PendingCall* call = worker->find(task_id);
@@ -245,6 +254,7 @@ void Bench::retire_worker(Crew& crew, Worker& worker) {
   worker.closed = true;
   auto back = worker.recall(false);
   for (auto call = back.rbegin(); call != back.rend(); ++call) enqueue(crew, **call, true);
+  offer_waiting();
   if (worker.in_flight() > 0) return;  // it replies or dies; then it goes
   std::erase(crew.workers, self);
   worker.discard();
@@ -330,17 +340,20 @@ void Bench::retire(std::uint64_t generation) {
 }
 
 void Bench::give_to(Bench& sibling) {
-  for (auto& [number, crew] : crews_) {
-    if (crew.waiting.empty()) continue;
-    PendingCall* call = crew.waiting.front();
-    crew.waiting.pop_front();
-    call->queue_timer.cancel();
-    count();
-    sibling.io().post([&sibling, call] { sibling.accept(*call); });
-    return;
-  }
+  // What no worker there could take would only come back, again and again.
+  const auto found = crews_.find(sibling.idle_generation());
+  if (found == crews_.end()) return;
+  auto& waiting = found->second.waiting;
+  const auto place = std::find_if(waiting.begin(), waiting.end(), [this](PendingCall* call) { return may_run(*call); });
+  if (place == waiting.end()) return;
+  PendingCall* call = *place;
+  waiting.erase(place);
+  call->queue_timer.cancel();
+  count();
+  sibling.io().post([&sibling, call] { sibling.accept(*call); });
 }
 
+// A sibling may have become idle between the look of whoever enqueued and our count: it looks at our count, we look at its.
 void Bench::offer_waiting() {
   if (waiting() == 0) return;
   for (std::size_t i = 0; i < pool_.threads(); ++i) {
@@ -382,14 +395,18 @@ void Bench::watch() {
 
 void Bench::count() {
   std::int64_t idle = 0, waiting = 0, busy = 0, alive = 0;
+  std::uint64_t idle_generation = 0;
   for (const auto& [number, crew] : crews_) {
     waiting += static_cast<std::int64_t>(crew.waiting.size());
     for (const auto& worker : crew.workers) {
       ++alive;
       busy += static_cast<std::int64_t>(worker->in_flight());
-      if (worker->in_flight() == 0 && !worker->closed) ++idle;
+      if (worker->in_flight() > 0 || worker->closed) continue;
+      ++idle;
+      idle_generation = number;
     }
   }
+  idle_generation_.store(idle_generation);
   idle_.store(idle);
   waiting_.store(waiting);
   busy_.store(busy);

@@ -40,7 +40,7 @@ class Bench final : public WorkerOwner {
   // Starting a slot failed: tried again after kRestartDelayMs.
   void start_failed(const std::weak_ptr<const RuntimeGeneration>& generation, std::size_t slot);
   void retire(std::uint64_t generation);
-  // A sibling has an idle worker: hand it the oldest waiting call.
+  // A sibling has an idle worker: hand it the oldest waiting call that this worker may take.
   void give_to(Bench& sibling);
   void dispatch_all();
   // Drops the waiting call of this task, or kills the worker that runs it.
@@ -52,6 +52,8 @@ class Bench final : public WorkerOwner {
   base::IoThread& io() { return io_; }
   bool has_slots() const { return has_slots_; }
   std::int64_t idle() const { return idle_.load(); }
+  // The newest generation with an idle worker here; 0 if there is none.
+  std::uint64_t idle_generation() const { return idle_generation_.load(); }
   std::int64_t waiting() const { return waiting_.load(); }
   std::int64_t busy() const { return busy_.load(std::memory_order_relaxed); }
   std::int64_t alive() const { return alive_.load(std::memory_order_relaxed); }
@@ -73,7 +75,10 @@ class Bench final : public WorkerOwner {
   Crew& crew_of(const PendingCall& call);
   Crew* crew_with(const Worker& worker);
   bool try_send(Crew& crew, PendingCall& call);
-  void enqueue(Crew& crew, PendingCall& call, bool front);
+  // By the time since when they wait; `front`: before those of the same moment. False: the queue was full, the call is finished.
+  bool enqueue(Crew& crew, PendingCall& call, bool front);
+  // False: the share of its key is used up, so that no worker may take it now.
+  bool may_run(PendingCall& call);
   void dispatch(Crew& crew);
   void finish(PendingCall& call, domain::RunResult result);
   void run_alone(PendingCall& call);
@@ -95,6 +100,7 @@ class Bench final : public WorkerOwner {
   std::vector<std::shared_ptr<Worker>> singles_;
   std::vector<std::shared_ptr<PendingCall*>> starting_;  // calls whose own process is being started; null inside: taken
   base::Timer watch_timer_;
+  std::atomic<std::uint64_t> idle_generation_{0};
   std::atomic<std::int64_t> idle_{0}, waiting_{0}, busy_{0}, alive_{0};
 };
 

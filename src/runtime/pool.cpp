@@ -47,13 +47,22 @@ void Pool::ensure_started(const std::shared_ptr<const RuntimeGeneration>& genera
   active_.store(true);
 }
 
+base::Result<StartedWorker> Pool::start(const RuntimeGeneration& generation) const {
+  try {
+    return starter_(settings_, generation);
+  } catch (const std::exception& exception) {
+    // Memory ran out, most likely. Whoever waits for this worker must hear of it.
+    return base::Error{base::Code::Internal, "a worker could not be started", exception.what()};
+  }
+}
+
 void Pool::start_slot(const std::shared_ptr<const RuntimeGeneration>& generation, std::size_t slot) {
   Bench& bench = *benches_[slot % benches_.size()];
   const std::weak_ptr weak = generation;
   const bool queued = spawner_.submit([this, &bench, weak, slot] {
     const auto alive = weak.lock();
     if (!alive) return;
-    auto started = starter_(settings_, *alive);
+    auto started = start(*alive);
     if (!started.ok()) {
       base::log::error("worker.start_failed", {{"pool", settings_.name}, {"error", started.error().message}});
       bench.io().post([&bench, weak, slot] { bench.start_failed(weak, slot); });
@@ -68,7 +77,7 @@ void Pool::start_slot(const std::shared_ptr<const RuntimeGeneration>& generation
 bool Pool::start_single(const std::shared_ptr<const RuntimeGeneration>& generation, base::IoThread& io,
                         std::function<void(base::Result<StartedWorker>)> ready) {
   return spawner_.submit([this, generation, &io, ready = std::move(ready)] {
-    auto started = std::make_shared<base::Result<StartedWorker>>(starter_(settings_, *generation));
+    auto started = std::make_shared<base::Result<StartedWorker>>(start(*generation));
     io.post([started, ready] { ready(std::move(*started)); });
   });
 }

@@ -77,6 +77,8 @@ class Pool {
   std::atomic<std::int64_t> singles{0};
 
  private:
+  base::Result<StartedWorker> start(const RuntimeGeneration& generation) const;
+
   const PoolSettings settings_;
   base::BlockingPool& spawner_;
   const WorkerStarter starter_;

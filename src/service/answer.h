@@ -24,7 +24,6 @@ struct Answer {
   domain::FunctionReply reply;
   base::FileDescriptor file;
   std::int64_t file_bytes = 0;
-  std::string delete_after;             // path of a file to remove when it was sent
   bool envelope = false;                // `body` is the JSON of `data` in a success envelope
   std::string envelope_members;         // further members of it behind `data`: JSON text that begins with a comma
   std::vector<domain::Header> headers;  // of the function; views into `reply`

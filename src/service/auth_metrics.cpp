@@ -1,21 +1,12 @@
 #include "service/auth_metrics.h"
 
+#include "base/encoding.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "service/fault_text.h"
 
 namespace funcgate::service {
 namespace {
-
-// "basic.password" → "httpBasic": reasons are named after the scheme that gives them.
-std::string_view type_of(domain::Reason reason) {
-  const std::string_view token = domain::reason_token(reason);
-  const std::string_view family = token.substr(0, token.find('.'));
-  if (family == "fixed_field") return "fixedField";
-  if (family == "basic") return "httpBasic";
-  if (family == "digest") return "httpDigest";
-  if (family == "func") return "func";
-  if (family == "key") return "apiKey";
-  return "none";
-}
 
 // Types are few and fixed: a view of static text is a key for good.
 std::string_view static_type(std::string_view type) {
@@ -23,6 +14,13 @@ std::string_view static_type(std::string_view type) {
     if (known == type) return known;
   }
   return "none";
+}
+
+// Reasons that only a name which exists can be refused for. Any other name may be a password that somebody typed in its place.
+bool account_exists(domain::Reason reason) {
+  using domain::Reason;
+  return reason == Reason::BasicPassword || reason == Reason::BasicUserDisabled || reason == Reason::DigestResponse ||
+         reason == Reason::DigestUserDisabled;
 }
 
 }  // namespace
@@ -36,33 +34,50 @@ base::Counter& AuthObserver::counter(std::string_view type, std::string_view out
   return *found;
 }
 
-void AuthObserver::accepted(const domain::Call& call, std::string_view type, std::string_view config_id) {
-  counter(static_type(type), "accepted", domain::Reason::None).add();
-  base::log::debug("auth.accepted", {{"traceId", call.trace_id}, {"api", call.api_id}, {"config", config_id}, {"type", type},
+void AuthObserver::accepted(const domain::Call& call, const domain::PrincipalFields& who) {
+  counter(static_type(who.type), "accepted", domain::Reason::None).add();
+  if (!base::log::enabled(base::log::Level::Debug)) return;
+  base::log::debug("auth.accepted", {{"traceId", call.trace_id},
+                                     {"api", call.api_id},
+                                     {"config", who.auth_id},
+                                     {"type", who.type},
+                                     {"user", base::printable(who.name)},
                                      {"address", call.peer.text()}});
 }
 
-void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refusal, int status) {
-  const std::string_view type = type_of(refusal.reason);
-  const bool unavailable = refusal.fault == domain::Fault::AuthUnavailable;
-  counter(type, unavailable ? "unavailable" : "refused", refusal.reason).add();
-  const std::int64_t second = call.arrival_ms / 1000;
+bool AuthObserver::has_line_left(base::WallMs now_ms) {
+  const std::int64_t second = now_ms / 1000;
   if (second != log_second_) {
     if (suppressed_ > 0) base::log::info("auth.refused_more", {{"count", suppressed_}});
     log_second_ = second;
     log_lines_ = 0;
     suppressed_ = 0;
   }
-  if (++log_lines_ > kLogLinesPerSecond) {
-    ++suppressed_;
-    return;
+  if (++log_lines_ <= kLogLinesPerSecond) return true;
+  ++suppressed_;
+  return false;
+}
+
+void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refusal, const Decider& decider) {
+  const std::string_view type = static_type(decider.type);
+  const bool unavailable = refusal.fault == domain::Fault::AuthUnavailable;
+  counter(type, unavailable ? "unavailable" : "refused", refusal.reason).add();
+  if (!has_line_left(call.arrival_ms)) return;
+  std::string user;
+  if (account_exists(refusal.reason)) {
+    user = base::printable(decider.account);
+  } else if (!decider.account.empty()) {
+    const std::string digest = hash_({"user", std::string(decider.config_id), std::string(decider.account)});
+    user = "hash:" + base::hex_encode(std::string_view(digest).substr(0, 8));
   }
   base::log::info("auth.refused", {{"traceId", call.trace_id},
                                    {"api", call.api_id},
+                                   {"config", decider.config_id},
                                    {"type", type},
+                                   {"user", user},
                                    {"reason", domain::reason_token(refusal.reason)},
                                    {"address", call.peer.text()},
-                                   {"status", status}});
+                                   {"status", fault_identity(refusal.fault, false).status}});
 }
 
 }  // namespace funcgate::service

@@ -5,30 +5,43 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "domain/call.h"
+#include "domain/principal.h"
 #include "domain/reason.h"
 
 namespace funcgate::service {
 
+// The configuration that refused, as far as one did; all empty: none.
+struct Decider {
+  std::string_view type, config_id;
+  std::string_view account;  // name that was tried
+};
+
 class AuthObserver {
  public:
   static constexpr int kLogLinesPerSecond = 50;
-  explicit AuthObserver(base::Metrics& metrics) : metrics_(metrics) {}
+  // Keyed hash over parts, under a key of this process.
+  using Hash = std::function<std::string(const std::vector<std::string>&)>;
+  AuthObserver(base::Metrics& metrics, Hash hash) : metrics_(metrics), hash_(std::move(hash)) {}
 
-  // `type`: of the accepting scheme, or "anonymous".
-  void accepted(const domain::Call& call, std::string_view type, std::string_view config_id);
-  void refused(const domain::Call& call, const domain::Refusal& refusal, int status);
+  // `who`: the principal, whose type is that of the accepting configuration, or "anonymous".
+  void accepted(const domain::Call& call, const domain::PrincipalFields& who);
+  void refused(const domain::Call& call, const domain::Refusal& refusal, const Decider& decider);
 
  private:
   base::Counter& counter(std::string_view type, std::string_view outcome, domain::Reason reason);
+  bool has_line_left(base::WallMs now_ms);
 
   base::Metrics& metrics_;
+  const Hash hash_;
   std::map<std::pair<std::string_view, domain::Reason>, base::Counter*> counters_;
   std::int64_t log_second_ = 0;
   int log_lines_ = 0;

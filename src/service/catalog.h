@@ -25,7 +25,9 @@ struct EndpointState {
 
 // Fields to take away before a function sees the request.
 struct StripRules {
-  std::vector<std::string> headers;  // lower case
+  std::vector<std::string> headers;  // lower case; Authorization and Proxy-Authorization are always among them
+  // Calls that arrive before it (Unix, ms) keep Authorization, though it stands above: it is not judged, the function does that.
+  std::int64_t authorization_passes_until_ms = 0;
   std::vector<std::string> query_names;
   std::vector<std::string> body_names;               // as configured: urlencoded and multipart compare exactly
   std::vector<std::vector<std::string>> body_paths;  // the same as JSON paths
@@ -46,6 +48,7 @@ struct Endpoint {
   domain::ErrorDetail error_detail = domain::ErrorDetail::Type;
   std::string fixed_kwargs;  // empty instead of {}
   double cache_ttl_s = 0;
+  std::string cache_identity;  // of results: everything but the request that an answer depends on
   std::vector<std::string> cache_vary;
   std::string readable;  // JSON list for the worker when results are cached
   std::shared_ptr<EndpointState> state;

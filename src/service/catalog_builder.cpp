@@ -1,8 +1,10 @@
 #include "service/catalog_builder.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
-#include "auth/principal_issuer.h"
+#include "auth/api_key.h"
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/log.h"
@@ -10,9 +12,6 @@
 
 namespace funcgate::service {
 namespace {
-
-// The key of the built-in entry and of what anonymous APIs judge a presented Authorization by.
-constexpr std::string_view kApiKeyId = "api-key";
 
 void strip_field(StripRules& rules, const domain::FieldReference& field) {
   auto add = [](std::vector<std::string>& list, const std::string& name) {
@@ -45,6 +44,15 @@ std::string readable_list(const std::vector<std::string>& vary) {
   return base::to_json(list);
 }
 
+// With lengths, so that no two APIs share one. The moment of creation tells an API apart from one of the same id that was
+// deleted: both began with version 1.
+std::string cache_identity(const Endpoint& endpoint, std::int64_t created_at_ms, const domain::Generation& generation) {
+  const domain::FunctionApi& api = endpoint.api;
+  return fmt::format("{}:{}/{}/{}/{}:{}/{}/{}/{}:{}", api.id.size(), api.id, created_at_ms, api.version, api.func_id.size(),
+                     api.func_id, endpoint.function->publish_version, generation.number, endpoint.fixed_kwargs.size(),
+                     endpoint.fixed_kwargs);
+}
+
 }  // namespace
 
 CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, domain::GenerationPtr generation,
@@ -54,16 +62,19 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
   catalog->generation = std::move(generation);
   broken_.clear();
   broken_fields_.clear();
+  domain::TextMap<domain::ApiAuthentication> made_from;
   for (const auto& [id, stored] : configuration.api_authentications) {
+    domain::ApiAuthentication& authentication = made_from.emplace(id, stored.value).first->second;
+    authentication.created_at_ms = stored.meta.created_at_ms;
     auth::SchemePtr scheme;
     const auto old = previous ? previous->schemes.find(id) : domain::TextMap<auth::SchemePtr>::const_iterator{};
     const auto known = made_from_.find(id);
-    const bool unchanged = known != made_from_.end() && known->second == stored.value;
+    const bool unchanged = known != made_from_.end() && known->second == authentication;
     if (previous && old != previous->schemes.end() && unchanged) {
       scheme = old->second;
     } else {
       domain::Reason broken = domain::Reason::AuthConfigBroken;
-      scheme = make_scheme_(stored.value, broken);
+      scheme = make_scheme_(authentication, broken);
       if (!scheme) {
         base::log::error("auth.config_unusable", {{"config", id}, {"reason", domain::reason_token(broken)}});
         broken_.emplace(id, broken);
@@ -72,15 +83,14 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     }
     if (scheme) catalog->schemes.emplace(id, std::move(scheme));
   }
-  made_from_.clear();
-  for (const auto& [id, stored] : configuration.api_authentications) made_from_.emplace(id, stored.value);
+  made_from_ = std::move(made_from);
   domain::ApiAuthentication built_in;
-  built_in.id = kApiKeyId;
+  built_in.id = auth::kBuiltinKeyId;
   built_in.title = "API keys";
   built_in.realm = "funcgate";
   built_in.config = domain::ApiKeyConfig{};
   domain::Reason broken = domain::Reason::AuthConfigBroken;
-  if (auto scheme = make_scheme_(built_in, broken)) catalog->schemes.emplace(kApiKeyId, std::move(scheme));
+  if (auto scheme = make_scheme_(built_in, broken)) catalog->schemes.emplace(auth::kBuiltinKeyId, std::move(scheme));
   for (const auto& [id, stored] : configuration.env_variables) {
     catalog->env_variables.emplace(id, stored.value);
     if (stored.value.type != domain::EnvType::Password || stored.value.value.empty()) continue;
@@ -91,14 +101,14 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
   for (const auto& [id, stored] : configuration.function_apis) {
     domain::FunctionApi api = stored.value;
     api.version = stored.meta.version;
-    catalog->endpoints.emplace(id, compile(api, *catalog, previous));
+    catalog->endpoints.emplace(id, compile(api, stored.meta.created_at_ms, *catalog, previous));
   }
   catalog->openapi->make(*catalog, settings_, base::SystemClock().wall_ms());
   return catalog;
 }
 
-std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionApi& api, const Catalog& catalog,
-                                                        const CatalogPtr& previous) {
+std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionApi& api, std::int64_t created_at_ms,
+                                                        const Catalog& catalog, const CatalogPtr& previous) {
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->api = api;
   endpoint->id = std::make_shared<const std::string>(api.id);
@@ -118,6 +128,7 @@ std::shared_ptr<const Endpoint> CatalogBuilder::compile(const domain::FunctionAp
     endpoint->cache_ttl_s = endpoint->function->cache_result_s;
     endpoint->cache_vary = endpoint->function->cache_vary;
     endpoint->readable = readable_list(endpoint->cache_vary);
+    endpoint->cache_identity = cache_identity(*endpoint, created_at_ms, *catalog.generation);
   }
   if (previous) {
     if (const auto old = previous->endpoints.find(api.id); old != previous->endpoints.end()) endpoint->state = old->second->state;
@@ -148,15 +159,14 @@ void CatalogBuilder::compile_chain(Endpoint& endpoint, const Catalog& catalog) {
     entries.push_back(std::move(entry));
   };
   for (const std::string& id : api.api_auth_ids) add(id);
-  // A presented Authorization is judged even where nobody must present one: a wrong credential never becomes anonymous.
-  if (anonymous && !api.pass_authorization) add(std::string(kApiKeyId));
+  // A presented Authorization is judged even where nobody must present one: a wrong credential never becomes anonymous. And when
+  // the time of an anonymous API is over, this entry is its whole list.
+  if (anonymous) add(std::string(auth::kBuiltinKeyId));
   endpoint.denies = api.api_auth_ids.empty() && !anonymous;
-  if (!(anonymous && api.pass_authorization)) {
-    endpoint.strip.headers.emplace_back("authorization");
-    endpoint.strip.headers.emplace_back("proxy-authorization");
-  }
-  endpoint.chain = auth::compile_chain(std::move(entries), anonymous, api.pass_authorization);
-  endpoint.chain.anonymous_principal = auth::PrincipalIssuer::issue({.type = "anonymous", .name = "system"});
+  endpoint.strip.headers.emplace_back("authorization");
+  endpoint.strip.headers.emplace_back("proxy-authorization");
+  endpoint.chain = auth::compile_chain(std::move(entries), anonymous, api.pass_authorization, api.anonymous_until_ms);
+  if (endpoint.chain.pass_authorization) endpoint.strip.authorization_passes_until_ms = endpoint.chain.anonymous_until_ms;
 }
 
 void CatalogBuilder::compile_limits(Endpoint& endpoint) {

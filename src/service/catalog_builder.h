@@ -27,7 +27,8 @@ class CatalogBuilder {
   CatalogPtr build(const domain::Configuration& configuration, domain::GenerationPtr generation, const CatalogPtr& previous);
 
  private:
-  std::shared_ptr<const Endpoint> compile(const domain::FunctionApi& api, const Catalog& catalog, const CatalogPtr& previous);
+  std::shared_ptr<const Endpoint> compile(const domain::FunctionApi& api, std::int64_t created_at_ms, const Catalog& catalog,
+                                          const CatalogPtr& previous);
   void compile_chain(Endpoint& endpoint, const Catalog& catalog);
   void compile_limits(Endpoint& endpoint);
 

@@ -38,7 +38,6 @@ Answer answer_of(Refusal refusal) {
   return answer;
 }
 
-
 }  // namespace
 
 std::optional<ApiRoute> parse_api_route(std::string_view path) {
@@ -65,7 +64,7 @@ Gateway::Gateway(const GatewayShared& shared, base::IoThread& io, auth::AuthThre
       auth_thread_(auth_thread),
       runner_(runner),
       recorder_(recorder),
-      observer_(shared.metrics) {}
+      observer_(shared.metrics, shared.cache_key) {}
 
 std::string Gateway::masked_target(const domain::Call& call, std::string_view api_id) {
   const auto found = pin_.get()->endpoints.find(api_id);
@@ -85,14 +84,33 @@ base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRout
     answer = answer_of(refuse(Fault::System, Reason::Internal, "Internal error"));
   }
   finish(passage, answer);
-  if (!shared_.settings.record_before_reply || !passage.slot_reserved) co_return answer;
-  const bool durable = co_await recorder_.durable(io_, io_.clock().steady_ns() + kRecordWaitMs * base::kNsPerMs);
-  if (durable) co_return answer;
-  // The function has run. Who asked for evidence first gets no answer without it.
-  Refusal refusal =
-      refuse(Fault::LimitReached, Reason::CapacityRecord, "The call was made, but its record could not be written in time");
-  refusal.retry_after_s = 1;
-  co_return answer_of(std::move(refusal));
+  if (shared_.settings.record_before_reply && passage.slot_reserved) {
+    const bool durable = co_await recorder_.durable(io_, io_.clock().steady_ns() + kRecordWaitMs * base::kNsPerMs);
+    if (!durable) answer = withheld(passage, answer);
+  }
+  count(passage, answer);
+  co_return answer;
+}
+
+// The function has run, and the record that cannot be written says how. Who asked for evidence first gets no answer without it; a
+// second record tells what the caller was told instead.
+Answer Gateway::withheld(const Passage& passage, const Answer& answer) {
+  Answer out = answer_of(
+      refuse(Fault::LimitReached, Reason::CapacityRecord, "The call was made, but its record could not be written in time"));
+  out.refusal->retry_after_s = 1;
+  out.cors_origin = answer.cors_origin;
+  out.cors_vary = answer.cors_vary;
+  out.authenticated = answer.authenticated;
+  out.async_api = answer.async_api;
+  recorder_.record_refusal(record_of(passage, out));
+  return out;
+}
+
+void Gateway::count(const Passage& passage, const Answer& answer) {
+  const Endpoint* endpoint = passage.endpoint;
+  if (endpoint == nullptr) return;
+  (answer.refusal ? endpoint->calls_failed : endpoint->calls_ok)->add();
+  endpoint->duration->observe_ns(io_.clock().steady_ns() - passage.call.arrival_ns);
 }
 
 // The order of checks. Each step stands where it does for the reason beside it; docs/functions.md shows the same list.
@@ -162,7 +180,8 @@ void Gateway::add_cors(const Passage& passage, Answer& answer) const {
   const auto* origin = passage.call.header("origin", &repeated);
   if (origin == nullptr || repeated || *origin == "null") return;
   for (const std::string& listed : passage.endpoint->api.cors_origins) {
-    if (listed == *origin || (listed == "*" && passage.endpoint->api.anonymous)) answer.cors_origin = listed;
+    if (listed == *origin || (listed == "*" && passage.endpoint->chain.is_anonymous_for(passage.call)))
+      answer.cors_origin = listed;
   }
 }
 
@@ -177,25 +196,30 @@ base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
     refused = refuse(Fault::AuthUnavailable, Reason::AuthNoneConfigured, "Authentication is not available");
     refused->retry_after_s = 5;
   } else {
-    const auth::AuthCall auth_call{.call = call,
-                                   .authorization = authorization == nullptr ? std::string_view() : *authorization,
-                                   .api_id = passage.route.api_id,
-                                   .generation = passage.catalog->generation,
-                                   .deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs,
-                                   .json_depth_max = shared_.settings.limits.json_depth,
-                                   .directory = directory_.get()};
+    auth::AuthCall auth_call{.call = call,
+                             .authorization = authorization == nullptr ? std::string_view() : *authorization,
+                             .api_id = passage.route.api_id,
+                             .generation = passage.catalog->generation,
+                             .json_depth_max = shared_.settings.limits.json_depth};
+    begin_deadline(auth_call);
     refused = co_await ask_chain(passage, auth_call);
   }
   if (refused) {
-    observer_.refused(call, *refused, fault_identity(refused->fault, false).status);
+    observer_.refused(call, *refused, {passage.deciding_type, passage.deciding_auth_id, passage.tried_account});
     explain(passage, *refused);
   } else {
-    observer_.accepted(call, passage.principal->fields().type, passage.principal->fields().auth_id);
+    observer_.accepted(call, passage.principal->fields());
   }
   co_return refused;
 }
 
-base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, const auth::AuthCall& auth_call) {
+// Of the waiting that authentication itself does, and of what it sees: users and keys of this very moment.
+void Gateway::begin_deadline(auth::AuthCall& auth_call) {
+  auth_call.deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs;
+  auth_call.directory = directory_.get();
+}
+
+base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCall& auth_call) {
   const domain::Call& call = passage.call;
   const Endpoint& endpoint = *passage.endpoint;
   auth::ChainResult result =
@@ -211,6 +235,8 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, const auth::A
       if (body == BodyResult::TimedOut) co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
       if (body == BodyResult::Malformed) co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
       if (body == BodyResult::Gone) co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+      // A slow body has a time limit of its own, and much may have been revoked meanwhile.
+      begin_deadline(auth_call);
       auth::ChainResult next = auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, true, &result);
       result = std::move(next);
     } else {
@@ -221,7 +247,12 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, const auth::A
   }
   passage.deciding_auth_id = result.config_id;
   if (result.state == auth::ChainResult::State::Refused) {
-    if (shared_.explanations != nullptr) passage.steps = explain_chain(endpoint.chain, result.so_far);
+    if (shared_.explanations != nullptr) passage.steps = explain_chain(endpoint.chain, result.so_far, auth_call);
+    if (result.deciding < result.so_far.size()) {
+      const auth::Scheme* scheme = endpoint.chain.entries[result.deciding].scheme.get();
+      if (scheme != nullptr) passage.deciding_type = scheme->type;
+      passage.tried_account = std::move(result.so_far[result.deciding].account);
+    }
     co_return std::move(result.refusal);
   }
   CHECK(result.outcome.verdict == auth::Verdict::Accepted && result.outcome.principal != nullptr);
@@ -237,13 +268,6 @@ Gateway::Refused Gateway::check_state(const Passage& passage) const {
   if (api.is_disabled) return refuse(Fault::ApiDisabled, Reason::ApiDisabled, "This API is disabled", detail);
   if (api.expire_time_ms && passage.call.arrival_ms >= *api.expire_time_ms) {
     return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail);
-  }
-  // From that instant as if the list were ["api-key"].
-  if (passage.principal->fields().type == "anonymous" && api.anonymous_until_ms &&
-      passage.call.arrival_ms >= *api.anonymous_until_ms) {
-    Refusal refusal = refuse(Fault::Unauthenticated, Reason::KeyAbsent, "API Key Auth failed");
-    refusal.challenges.emplace_back("Bearer realm=\"funcgate\"");
-    return refusal;
   }
   return std::nullopt;
 }
@@ -359,12 +383,27 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   answer.authenticated = passage.principal != nullptr && passage.principal->fields().type != "anonymous";
   answer.cached = passage.cached;
   answer.async_api = passage.endpoint != nullptr && passage.endpoint->api.exec_mode == domain::ExecMode::Async;
-  const Endpoint* endpoint = passage.endpoint;
-  if (passage.running_counted) endpoint->state->running.fetch_sub(1, std::memory_order_relaxed);
+  if (passage.running_counted) passage.endpoint->state->running.fetch_sub(1, std::memory_order_relaxed);
   const bool killed = passage.run.status == domain::RunStatus::TimedOut || passage.run.status == domain::RunStatus::WorkerLost;
   if (passage.has_folder || killed || answer.reply.body_kind == domain::ReplyBody::CallFile) {
     shared_.uploads.remove(passage.folder, passage.upload_bytes);
   }
+  domain::CallRecord record = record_of(passage, answer);
+  fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);
+  if (passage.slot_reserved) {
+    recorder_.record(std::move(record));
+  } else {
+    recorder_.record_refusal(std::move(record));
+  }
+  if (answer.refusal && base::log::enabled(base::log::Level::Debug)) {
+    base::log::debug("call.refused", {{"traceId", passage.call.trace_id},
+                                      {"api", passage.route.api_id},
+                                      {"reason", domain::reason_token(answer.refusal->reason)},
+                                      {"address", passage.call.peer.text()}});
+  }
+}
+
+domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answer) const {
   domain::CallRecord record;
   record.trigger_time_ms = passage.call.arrival_ms;
   record.start_time_ms = passage.run.start_time_ms;
@@ -385,27 +424,14 @@ void Gateway::finish(Passage& passage, Answer& answer) {
     record.error = identity.error;
     record.reason = answer.refusal->reason;
   }
-  if (endpoint != nullptr) {
+  if (const Endpoint* endpoint = passage.endpoint; endpoint != nullptr) {
     record.api_id = endpoint->id;
     record.func_id = endpoint->func_id;
     record.api_version = endpoint->api.version;
     record.publish_version = endpoint->function != nullptr ? endpoint->function->publish_version : 0;
     record.records_kept_max = endpoint->api.task_record_limit;
-    (answer.refusal ? endpoint->calls_failed : endpoint->calls_ok)->add();
-    endpoint->duration->observe_ns(io_.clock().steady_ns() - passage.call.arrival_ns);
   }
-  fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);
-  if (passage.slot_reserved) {
-    recorder_.record(std::move(record));
-  } else {
-    recorder_.record_refusal(std::move(record));
-  }
-  if (answer.refusal && base::log::enabled(base::log::Level::Debug)) {
-    base::log::debug("call.refused", {{"traceId", passage.call.trace_id},
-                                      {"api", passage.route.api_id},
-                                      {"reason", domain::reason_token(answer.refusal->reason)},
-                                      {"address", passage.call.peer.text()}});
-  }
+  return record;
 }
 
 }  // namespace funcgate::service

@@ -67,6 +67,8 @@ struct Passage {
   const auth::Scheme* scheme = nullptr;  // that accepted
   auth::Outcome outcome;
   std::string_view deciding_auth_id;  // configuration that accepted or refused; of the catalog
+  std::string_view deciding_type;     // of that configuration; empty: it cannot be used, or none decided
+  std::string tried_account;          // by whom it was refused: the name that was tried; empty: none
   StripStorage storage;
   std::optional<domain::VisibleRequest> visible;
   Multipart multipart;
@@ -92,6 +94,11 @@ class Gateway {
   // Who calls, for task requests: the authentication list of `endpoint`, on this request.
   base::Async<std::optional<domain::Refusal>> authenticate(Passage& passage);
   const CatalogPtr& catalog() { return pin_.get(); }
+  // Lets go of what was replaced: while no call comes, nothing else does, and an old generation's workers stay as long.
+  void let_go() {
+    pin_.get();
+    directory_.get();
+  }
   // The target for error bodies, credential fields masked.
   std::string masked_target(const domain::Call& call, std::string_view api_id);
   GatewayShared& shared() { return shared_; }
@@ -104,7 +111,9 @@ class Gateway {
   bool preflight(const Passage& passage, Answer& answer) const;
   Refused check_state(const Passage& passage) const;
   Refused check_rate(const Passage& passage);
-  base::Async<Refused> ask_chain(Passage& passage, const auth::AuthCall& auth_call);
+  base::Async<Refused> ask_chain(Passage& passage, auth::AuthCall& auth_call);
+  void begin_deadline(auth::AuthCall& auth_call);
+  void observe(const Passage& passage, const Refused& refused);
   base::Async<Refused> read_body(Passage& passage);
   base::Async<Refused> read_multipart(Passage& passage);
   Refused check_body(Passage& passage);
@@ -119,6 +128,9 @@ class Gateway {
   void add_authentication_info(const Passage& passage, Answer& answer);
   void explain(Passage& passage, const domain::Refusal& refusal);
   void finish(Passage& passage, Answer& answer);
+  domain::CallRecord record_of(const Passage& passage, const Answer& answer) const;
+  Answer withheld(const Passage& passage, const Answer& answer);
+  void count(const Passage& passage, const Answer& answer);
 
   GatewayShared shared_;
   base::Snapshot<Catalog>::Pin pin_;

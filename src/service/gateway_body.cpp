@@ -149,7 +149,7 @@ void Gateway::read_shortened_times(Passage& passage) const {
     }
   }
   if (options.empty()) return;
-  const auto members = base::find_members(options, *paths);
+  const auto members = base::find_members(options, *paths, static_cast<unsigned>(shared_.settings.limits.json_depth));
   if (!members) return;
   if (const auto seconds = positive_seconds((*members)[0], options))
     passage.timeout_ms = std::min(passage.timeout_ms, *seconds * 1000);

@@ -5,8 +5,9 @@
 #include <map>
 
 #include "base/encoding.h"
+#include "base/field_limit.h"
 #include "base/json.h"
-#include "base/json_scan.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "domain/ports/caller_presence.h"
 #include "service/gateway.h"
@@ -56,7 +57,7 @@ std::string canonical_json(std::string_view text) {
 }
 
 std::string canonical_fields(std::string_view query) {
-  const auto fields = base::split_query(query, 100'000);
+  const auto fields = base::split_query(query, base::kFieldsMax);
   if (!fields) return std::string(query);
   // Sorted by name only: the order of values of one name is the order of the list that the function gets.
   std::vector<std::pair<std::string, std::string>> pairs;
@@ -144,12 +145,6 @@ Answer refused(Refusal refusal) {
   return answer;
 }
 
-std::string member(std::string_view object, std::string_view name) {
-  const auto found = base::find_members(object, {{std::string(name)}});
-  if (!found || !(*found)[0].found) return {};
-  return std::string(object.substr((*found)[0].value_begin, (*found)[0].value_end - (*found)[0].value_begin));
-}
-
 std::string request_json(const Passage& passage) {
   json::array headers;
   for (const domain::Header& header : passage.visible->headers) {
@@ -172,14 +167,8 @@ std::string request_json(const Passage& passage) {
 base::Async<Answer> Gateway::run_cached(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
   const std::string arguments = canonical_arguments(passage);
-  std::vector<std::string> parts{endpoint.api.id,
-                                 std::to_string(endpoint.api.version),
-                                 endpoint.api.func_id,
-                                 std::to_string(endpoint.function->publish_version),
-                                 std::to_string(passage.catalog->generation->number),
-                                 passage.call.method_text == "HEAD" ? "HEAD" : "",
-                                 std::to_string(static_cast<int>(passage.form)),
-                                 arguments};
+  std::vector<std::string> parts{endpoint.cache_identity, passage.call.method_text == "HEAD" ? "HEAD" : "",
+                                 std::to_string(static_cast<int>(passage.form)), arguments};
   for (const std::string& part : endpoint.cache_vary) {
     parts.push_back(part);
     parts.push_back(varied_part(passage, part));
@@ -228,7 +217,6 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
                            shared_.settings, endpoint.function});
   }
   const domain::FunctionReply& reply = passage.run.reply;
-  const std::string options(reply.options);
   domain::Task task;
   task.id = passage.task_id;
   task.api_id = endpoint.api.id;
@@ -240,24 +228,27 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   task.function_chain = "[" + base::json_string(endpoint.api.func_id) + "]";
   task.caller_json = passage.principal->caller_json();
   task.caller = passage.principal->fields();
-  task.kwargs = member(reply.body, "kwargs");
+  task.kwargs = member_json(reply.body, "kwargs");
+  if (task.kwargs.empty()) {
+    // Not without its arguments: better no run than another one.
+    base::log::error("task.arguments_missing", {{"traceId", passage.call.trace_id}, {"api", endpoint.api.id}});
+    co_return refused({.fault = Fault::System, .reason = Reason::Internal, .message = "Internal error"});
+  }
   task.files = passage.files_json;
   if (passage.has_folder) task.folder = passage.folder;
   task.request = request_json(passage);
   task.queue = endpoint.queue;
-  task.unbox = options.empty()                    ? endpoint.api.unbox
-               : member(options, "unbox").empty() ? endpoint.api.unbox
-                                                  : member(options, "unbox") == "true";
-  const std::string return_type = text_member(options, "returnType");
+  const std::string unbox = member_json(reply.options, "unbox"), return_type = text_member(reply.options, "returnType");
+  task.unbox = unbox.empty() ? endpoint.api.unbox : unbox == "true";
   task.json_dumps = return_type.empty() ? endpoint.api.return_type == domain::ReturnType::JsonDumps : return_type == "jsonDumps";
   task.retry_on_crash = endpoint.api.retry_on_crash;
   task.timeout_ms = passage.timeout_ms;
   task.trigger_time_ms = passage.call.arrival_ms;
   task.earliest_ms = passage.call.arrival_ms;
-  task.delay = member(options, "delay");
-  task.eta = member(options, "eta");
+  task.delay = member_json(reply.options, "delay");
+  task.eta = member_json(reply.options, "eta");
   if (const auto delay_s = base::parse_number(task.delay)) task.earliest_ms += static_cast<std::int64_t>(*delay_s * 1000);
-  if (const auto eta = base::parse_rfc3339(text_member(options, "eta")); eta.ok()) task.earliest_ms = *eta;
+  if (const auto eta = base::parse_rfc3339(text_member(reply.options, "eta")); eta.ok()) task.earliest_ms = *eta;
   task.expires_at_ms = task.earliest_ms + passage.expires_ms;
   task.result_ttl_s = endpoint.api.result_ttl_s;
   passage.run = {};

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "auth/api_key.h"
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/text.h"
@@ -20,7 +21,6 @@ using domain::Method;
 // The order of operations; what a path item may hold of what an API may list.
 constexpr Method kMethods[] = {Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete};
 constexpr std::string_view kErrorStatuses[] = {"400", "401", "403", "404", "413", "429", "500", "503", "504"};
-constexpr std::string_view kBuiltinKeyId = "api-key";
 constexpr const char* kBodyFieldScheme = "x-body-field";
 constexpr std::string_view kStandardTag = "standard";
 
@@ -184,8 +184,8 @@ json::array security_of(const Endpoint& endpoint, const Catalog& catalog, base::
   if (endpoint.chain.anonymous) {
     const auto until = endpoint.api.anonymous_until_ms;
     if (!until || now_ms < *until) return out;
-    const auto key = catalog.schemes.find(kBuiltinKeyId);
-    offer(std::string(kBuiltinKeyId), key == catalog.schemes.end() ? nullptr : key->second.get());
+    const auto key = catalog.schemes.find(auth::kBuiltinKeyId);
+    offer(std::string(auth::kBuiltinKeyId), key == catalog.schemes.end() ? nullptr : key->second.get());
     return out;
   }
   for (const auth::ChainEntry& entry : endpoint.chain.entries) offer(entry.config_id, entry.scheme.get());

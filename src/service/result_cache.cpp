@@ -49,6 +49,15 @@ bool ResultCache::take_off(const std::string& key, base::IoThread& io, std::func
   return false;
 }
 
+std::size_t ResultCache::size() {
+  std::size_t sum = 0;
+  for (Shard& one : shards_) {
+    const std::lock_guard lock(one.mutex);
+    sum += one.entries.size();
+  }
+  return sum;
+}
+
 void ResultCache::landed(const std::string& key) {
   std::vector<Waiter> waiters;
   {

@@ -33,6 +33,8 @@ class ResultCache {
   CachedResultPtr find(const std::string& key, base::SteadyNs now);
   void keep(const std::string& key, CachedResultPtr result, base::SteadyNs until);
   std::int64_t entry_bytes_max() const { return entry_bytes_max_; }
+  // For metrics: how many are kept, outdated ones included.
+  std::size_t size();
 
   // Single-flight: true if the caller is the first for `key` and must call landed(); else `resume` is called once the first has
   // landed, on `io`.

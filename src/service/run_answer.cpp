@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "base/json.h"
 #include "base/json_scan.h"
@@ -21,18 +23,14 @@ using domain::Reason;
 using domain::Refusal;
 namespace json = base::json;
 
+constexpr unsigned kWorkerDepthMax = 512;  // levels of what a worker sends: more than any request or result may have
+
 Refusal refusal(Fault fault, Reason reason, std::string message, std::string detail = {}, std::int64_t retry_after_s = 0) {
   return Refusal{.fault = fault,
                  .reason = reason,
                  .message = std::move(message),
                  .detail = std::move(detail),
                  .retry_after_s = retry_after_s};
-}
-
-std::string member_json(std::string_view object, std::string_view name) {
-  const auto members = base::find_members(object, {{std::string(name)}}, 512);
-  if (!members || !(*members)[0].found) return {};
-  return std::string(object.substr((*members)[0].value_begin, (*members)[0].value_end - (*members)[0].value_begin));
 }
 
 // Opens what a worker named below `folder`. The kernel resolves it without links and without leaving the folder: the path
@@ -175,10 +173,30 @@ Answer replied_answer(RunContext& context) {
   return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
 }
 
+// Masked first, cut then: no mask finds half a secret. What lies so far behind the end that no secret reaches it is not looked
+// at.
+std::string masked_beginning(std::string_view text, const std::vector<std::string_view>& secrets) {
+  constexpr std::size_t kDetailBytesMax = 64 << 10;
+  std::size_t longest = 0;
+  // Inside JSON a byte may be written as \u0000.
+  for (const std::string_view secret : secrets) longest = std::max(longest, 6 * secret.size());
+  std::string out(text.substr(0, kDetailBytesMax + longest));
+  mask_secrets(out, secrets);
+  // The beginning of a secret whose end was left behind stands here, if at all.
+  if (text.size() > kDetailBytesMax + longest) out.resize(out.size() - std::min(out.size(), longest));
+  return std::string(base::truncate_utf8(out, kDetailBytesMax));
+}
+
 }  // namespace
 
+std::string member_json(std::string_view object, std::string_view name) {
+  const auto members = base::find_members(object, {{std::string(name)}}, kWorkerDepthMax);
+  if (!members || !(*members)[0].found) return {};
+  return std::string(object.substr((*members)[0].value_begin, (*members)[0].value_end - (*members)[0].value_begin));
+}
+
 std::string text_member(std::string_view object, std::string_view name) {
-  const auto members = base::find_members(object, {{std::string(name)}}, 512);
+  const auto members = base::find_members(object, {{std::string(name)}}, kWorkerDepthMax);
   if (!members || !(*members)[0].string_value) return {};
   return *(*members)[0].string_value;
 }
@@ -238,16 +256,13 @@ void fill_record_texts(domain::CallRecord& record, const Answer& answer, const E
     texts->exception_text = text_member(reply.problem, "originException");
     texts->traceback = text_member(reply.problem, "traceback");
   }
-  constexpr std::size_t kDetailBytesMax = 64 << 10;
-  if (detail) {
-    texts->kwargs = base::truncate_utf8(reply.kwargs, kDetailBytesMax);
-    texts->result = base::truncate_utf8(answer.body_bytes(), kDetailBytesMax);
-  }
   std::vector<std::string_view> secrets;
   for (const base::SecretString& password : passwords) secrets.push_back(password.reveal());
   if (endpoint != nullptr) add_credentials(secrets, call, endpoint->strip);
-  for (std::string* text : {&texts->print_log, &texts->exception_text, &texts->traceback, &texts->kwargs, &texts->result}) {
-    mask_secrets(*text, secrets);
+  for (std::string* text : {&texts->print_log, &texts->exception_text, &texts->traceback}) mask_secrets(*text, secrets);
+  if (detail) {
+    texts->kwargs = masked_beginning(reply.kwargs, secrets);
+    texts->result = masked_beginning(answer.body_bytes(), secrets);
   }
   record.texts = std::move(texts);
 }

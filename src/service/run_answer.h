@@ -30,6 +30,8 @@ std::string failure_detail(const domain::RunResult& run, std::string_view proble
 // Passwords of the catalog and credential values of the request are masked.
 void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint, const domain::Call& call,
                        const std::vector<base::SecretString>& passwords);
+// The JSON of a member of an object that a worker sent; empty if it is absent, or `object` none.
+std::string member_json(std::string_view object, std::string_view name);
 // A member of a JSON object that is a text; empty if absent.
 std::string text_member(std::string_view object, std::string_view name);
 

@@ -364,7 +364,7 @@ base::Async<ScriptAnswer> ScriptServer::read_variable(domain::ScriptContext cont
   if (!id) co_return ScriptAnswer{false, "id must be a text"};
   // Unknown, not allowed and never set look alike: a script learns nothing about other sets' variables.
   const ScriptAnswer absent{true, "{\"found\":false}"};
-  const CatalogPtr catalog = catalog_.get();
+  const CatalogPtr catalog = catalog_.current();
   const auto found = catalog->env_variables.find(*id);
   if (found == catalog->env_variables.end() || !may_read(found->second, context.set_id)) co_return absent;
   const domain::EnvVariable& variable = found->second;

@@ -58,7 +58,7 @@ class ScriptServer final : public domain::ScriptServices {
   base::Async<domain::ScriptAnswer> start_task(domain::ScriptContext context, std::string request);
 
   base::IoThread& io_;
-  base::Snapshot<Catalog>::Pin catalog_;
+  base::Snapshot<Catalog>& catalog_;
   ScriptCache& cache_;
   domain::KeyValueStore& store_;
   base::BlockingPool& pool_;

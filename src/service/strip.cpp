@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/field_limit.h"
 #include "base/json_scan.h"
 #include "base/text.h"
+#include "domain/session_cookie.h"
 
 namespace funcgate::service {
 namespace {
@@ -18,14 +20,17 @@ bool names_one_of(std::string_view raw_name, const std::vector<std::string>& nam
   return contains(names, decoded ? std::string_view(*decoded) : raw_name);
 }
 
-constexpr std::size_t kSegmentsMax = 100'000;
+bool is_hidden(const domain::Header& header, const domain::Call& call, const StripRules& rules) {
+  if (!contains(rules.headers, header.name)) return false;
+  return header.name != "authorization" || call.arrival_ms >= rules.authorization_passes_until_ms;
+}
 
 }  // namespace
 
 std::string strip_query(std::string_view query, const std::vector<std::string>& names, bool& removed) {
   std::string out;
   removed = false;
-  const auto fields = base::split_query(query, kSegmentsMax);
+  const auto fields = base::split_query(query, base::kFieldsMax);
   if (!fields) {
     // More fields than any limit allows: refused later; until then nothing of it may be seen.
     removed = true;
@@ -46,8 +51,9 @@ std::optional<domain::VisibleRequest> strip(const domain::Call& call, const Stri
                                             unsigned json_depth_max) {
   domain::VisibleRequest visible;
   visible.headers.reserve(call.headers.size());
-  for (const domain::Header& header : call.headers) {
-    if (!contains(rules.headers, header.name)) visible.headers.push_back(header);
+  for (domain::Header header : call.headers) {
+    if (is_hidden(header, call, rules) || !domain::hide_session_cookies(header, storage.cookies)) continue;
+    visible.headers.push_back(header);
   }
   visible.query = call.query;
   bool removed = false;
@@ -76,7 +82,7 @@ std::string masked_target(const domain::Call& call, const StripRules& rules) {
   if (rules.query_names.empty() || call.query.empty()) return std::string(call.target);
   std::string out(call.path);
   out.push_back('?');
-  const auto fields = base::split_query(call.query, kSegmentsMax);
+  const auto fields = base::split_query(call.query, base::kFieldsMax);
   if (!fields) return out + "***";
   bool first = true;
   for (const base::QueryField& field : *fields) {

@@ -1,6 +1,7 @@
 // Taking credentials out of a request before anything else sees it.
 #pragma once
 
+#include <forward_list>
 #include <optional>
 #include <string>
 
@@ -10,10 +11,12 @@
 
 namespace funcgate::service {
 
-// What a function may see of `call`. New texts live in `storage`. nullopt: the JSON body cannot be read or has more than
+// What a function may see of `call`: no configured credential, no Authorization unless `rules` let it pass at that moment, and
+// never a session cookie of the console. New texts live in `storage`. nullopt: the JSON body cannot be read or has more than
 // `json_depth_max` levels, so it cannot be cleaned either.
 struct StripStorage {
   std::string query, body;
+  std::forward_list<std::string> cookies;
 };
 std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage,
                                             unsigned json_depth_max = 64);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "auth/principal_issuer.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -17,12 +20,15 @@ constexpr std::int64_t kIdlePollMs = 1000;
 // A task whose pool had no room waits this long; for a part of it no task is claimed at all.
 constexpr std::int64_t kPutBackMs = 1000;
 constexpr std::int64_t kPauseMs = 200;
-constexpr std::int64_t kPruneAlsoMs = 5000;
+constexpr std::int64_t kPruneMs = 5000;
+// A cancelled task is looked for again and again: it may be on its way from one thread to another, where nobody finds it.
+constexpr std::int64_t kCancelMs = 5000, kCancelAgainMs = 250;
+// The longest pause between two attempts to write the end of a task.
+constexpr std::int64_t kWriteAgainMs = 16'000;
 
 std::string unreadable_text() {
-  return fault_text({.fault = domain::Fault::System,
-                     .reason = domain::Reason::Internal,
-                     .message = "The stored task cannot be read"});
+  return fault_text(
+      {.fault = domain::Fault::System, .reason = domain::Reason::Internal, .message = "The stored task cannot be read"});
 }
 
 domain::TaskStatus status_of(domain::RunStatus status, const Answer& answer) {
@@ -39,48 +45,15 @@ domain::TaskStatus status_of(domain::RunStatus status, const Answer& answer) {
   return answer.refusal ? domain::TaskStatus::Failure : domain::TaskStatus::Success;
 }
 
-// The request that made a task, as its function may see it.
-struct StoredRequest {
-  base::json::value document;
-  domain::Call call;
-  domain::VisibleRequest visible;
-};
+// The task was not begun: it waits for another turn.
+bool not_begun(domain::RunStatus status) {
+  return status == domain::RunStatus::QueueFull || status == domain::RunStatus::Stopping;
+}
 
 std::string_view text_at(const base::json::object& object, std::string_view name) {
   const auto* value = object.if_contains(base::json::string_view(name.data(), name.size()));
   const base::json::string* text = value == nullptr ? nullptr : value->if_string();
   return text == nullptr ? std::string_view() : std::string_view(text->data(), text->size());
-}
-
-bool restore_request(const std::string& text, StoredRequest& request) {
-  auto parsed = base::parse_json(text);
-  if (!parsed.ok() || !parsed->is_object()) return false;
-  request.document = std::move(*parsed);
-  const base::json::object& object = request.document.get_object();
-  request.call.method_text = text_at(object, "method");
-  request.call.path = text_at(object, "path");
-  request.call.host = text_at(object, "host");
-  request.call.tls = text_at(object, "protocol") == "https";
-  request.call.peer = domain::Address::parse(text_at(object, "ip")).value_or(domain::Address());
-  if (const auto* proxies = object.if_contains("proxies"); proxies != nullptr && proxies->is_array()) {
-    for (const base::json::value& proxy : proxies->get_array()) {
-      const base::json::string* written = proxy.if_string();
-      const auto address =
-          written == nullptr ? std::nullopt : domain::Address::parse(std::string_view(written->data(), written->size()));
-      if (address) request.call.proxies.push_back(*address);
-    }
-  }
-  request.visible.query = text_at(object, "query");
-  if (const auto* headers = object.if_contains("headers"); headers != nullptr && headers->is_array()) {
-    for (const base::json::value& pair : headers->get_array()) {
-      const base::json::array* both = pair.if_array();
-      if (both == nullptr || both->size() != 2 || !both->at(0).is_string() || !both->at(1).is_string()) continue;
-      const auto &name = both->at(0).get_string(), &value = both->at(1).get_string();
-      request.visible.headers.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
-    }
-  }
-  request.visible.raw_body_intact = false;
-  return true;
 }
 
 std::string read_answer_file(Answer& answer, std::int64_t bytes_max) {
@@ -90,6 +63,48 @@ std::string read_answer_file(Answer& answer, std::int64_t bytes_max) {
 }
 
 }  // namespace
+
+// The request that made a task, as its function may see it.
+struct Tasks::StoredRequest {
+  base::json::value document;
+  domain::Call call;
+  domain::VisibleRequest visible;
+
+  // False: `text` is none; the task was not made by HTTP.
+  bool restore(const std::string& text);
+};
+
+bool Tasks::StoredRequest::restore(const std::string& text) {
+  auto parsed = base::parse_json(text);
+  if (!parsed.ok() || !parsed->is_object()) return false;
+  document = std::move(*parsed);
+  const base::json::object& object = document.get_object();
+  call.method_text = text_at(object, "method");
+  call.method = domain::parse_method(call.method_text);
+  call.path = text_at(object, "path");
+  call.host = text_at(object, "host");
+  call.tls = text_at(object, "protocol") == "https";
+  call.peer = domain::Address::parse(text_at(object, "ip")).value_or(domain::Address());
+  if (const auto* proxies = object.if_contains("proxies"); proxies != nullptr && proxies->is_array()) {
+    for (const base::json::value& proxy : proxies->get_array()) {
+      const base::json::string* written = proxy.if_string();
+      const auto address =
+          written == nullptr ? std::nullopt : domain::Address::parse(std::string_view(written->data(), written->size()));
+      if (address) call.proxies.push_back(*address);
+    }
+  }
+  visible.query = text_at(object, "query");
+  if (const auto* headers = object.if_contains("headers"); headers != nullptr && headers->is_array()) {
+    for (const base::json::value& pair : headers->get_array()) {
+      const base::json::array* both = pair.if_array();
+      if (both == nullptr || both->size() != 2 || !both->at(0).is_string() || !both->at(1).is_string()) continue;
+      const auto &name = both->at(0).get_string(), &value = both->at(1).get_string();
+      visible.headers.push_back({{name.data(), name.size()}, {value.data(), value.size()}});
+    }
+  }
+  visible.raw_body_intact = false;
+  return true;
+}
 
 Tasks::Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog,
              std::size_t running_max)
@@ -104,9 +119,10 @@ base::Status Tasks::recover() {
   return base::kDone;
 }
 
-void Tasks::start(base::IoThread& io, domain::FunctionRunner& runner) {
+void Tasks::start(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder) {
   io_ = &io;
   runner_ = &runner;
+  recorder_ = &recorder;
   timer_.set_callback([this] { base::spawn(pump()); });
   io.post([this] { base::spawn(pump()); });
 }
@@ -172,13 +188,20 @@ base::Async<base::Status> Tasks::cancel(base::IoThread& io, std::string id) {
     co_return base::kDone;
   }
   // Running: its end is written by whoever runs it; the caller hears of it within moments.
-  if (runner_ != nullptr) runner_->cancel(id);
-  constexpr std::int64_t kCancelMs = 5000;
-  co_await wait_for_end(io, id, io.clock().steady_ns() + kCancelMs * base::kNsPerMs);
-  // It may have been put back instead; if it has ended there is nothing left to cancel.
-  base::Result<bool> put_back = co_await base::offload<bool>(pool_, io, work);
-  if (put_back.ok() && *put_back) ended(id);
-  co_return base::kDone;
+  const base::SteadyNs deadline = io.clock().steady_ns() + kCancelMs * base::kNsPerMs;
+  while (io.clock().steady_ns() < deadline) {
+    if (runner_ != nullptr) runner_->cancel(id);
+    co_await wait_for_end(io, id, std::min(deadline, io.clock().steady_ns() + kCancelAgainMs * base::kNsPerMs));
+    // It may have been put back instead; if it has ended there is nothing left to cancel.
+    base::Result<bool> put_back = co_await base::offload<bool>(pool_, io, work);
+    if (!put_back.ok() && put_back.error().code == base::Code::Conflict) co_return base::kDone;
+    if (!put_back.ok()) co_return std::move(put_back).error();
+    if (!*put_back) continue;
+    ended(id);
+    co_return base::kDone;
+  }
+  co_return base::Error{
+      base::Code::Unavailable, "The task could not be stopped in time; ask for its status, or cancel again", {}};
 }
 
 base::Async<void> Tasks::pump() {
@@ -210,20 +233,33 @@ base::Async<void> Tasks::pump() {
   if (!stopping_) io_->timers().arm(timer_, io_->clock().steady_ns() + kIdlePollMs * base::kNsPerMs);
 }
 
+bool Tasks::remove_outdated(base::WallMs now_ms) {
+  bool more = false;
+  if (const auto folders = store_.prune(now_ms); folders.ok()) {
+    more = !folders->empty();
+    for (const std::string& folder : *folders) {
+      const base::Status removed = base::remove_tree(folder);
+      if (!removed.ok()) base::log::warning("task.folder_not_removed", {{"folder", folder}, {"error", removed.error().message}});
+    }
+  } else {
+    base::log::warning("task.prune_failed", {{"error", folders.error().message}});
+  }
+  if (!prune_also_) return more;
+  const auto removed = prune_also_(now_ms);
+  if (!removed.ok()) base::log::warning("task.prune_failed", {{"error", removed.error().message}});
+  return more || (removed.ok() && *removed > 0);
+}
+
 base::Async<void> Tasks::prune(base::WallMs now_ms) {
-  const bool also = prune_also_ && now_ms - pruned_ms_ >= kPruneAlsoMs;
-  bool all = false;
-  std::function<base::Result<base::Unit>()> work = [this, now_ms, also, &all]() -> base::Result<base::Unit> {
-    TRY(const auto folders, store_.prune(now_ms));
-    for (const std::string& folder : folders) TRY_DONE(base::remove_tree(folder));
-    if (!also) return base::kDone;
-    TRY(const std::size_t removed, prune_also_(now_ms));
-    all = removed == 0;
+  if (now_ms - pruned_ms_ < kPruneMs) co_return;
+  bool more = false;
+  std::function<base::Result<base::Unit>()> work = [this, now_ms, &more]() -> base::Result<base::Unit> {
+    more = remove_outdated(now_ms);
     return base::kDone;
   };
-  std::ignore = co_await base::offload<base::Unit>(pool_, *io_, work);  // tried again at the next round
+  base::Result<base::Unit> done = co_await base::offload<base::Unit>(pool_, *io_, work);
   // As long as there is something to remove, every round removes some.
-  if (all) pruned_ms_ = now_ms;
+  if (!done.ok() || !more) pruned_ms_ = now_ms;
 }
 
 domain::Invocation Tasks::invocation(const domain::Task& task, const CatalogPtr& catalog,
@@ -256,7 +292,25 @@ domain::Invocation Tasks::invocation(const domain::Task& task, const CatalogPtr&
   return work;
 }
 
-base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog, domain::RunStatus& status) {
+base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog, domain::RunResult& result) {
+  if (!recorder_->reserve()) {
+    result.status = domain::RunStatus::QueueFull;
+    co_return Answer();
+  }
+  StoredRequest request;
+  Answer answer = co_await execute(task, catalog, request, result);
+  if (not_begun(result.status)) {
+    recorder_->release();
+  } else {
+    record(task, answer, result, request.call, *catalog);
+  }
+  co_return answer;
+}
+
+base::Async<Answer> Tasks::execute(domain::Task& task, const CatalogPtr& catalog, StoredRequest& request,
+                                   domain::RunResult& result) {
+  const bool is_http = request.restore(task.request);
+  request.call.arrival_ms = task.trigger_time_ms;
   const auto found = catalog->endpoints.find(task.api_id);
   static const Endpoint kNoEndpoint;  // tasks of DFF.FUNC have no API
   const Endpoint& endpoint = found == catalog->endpoints.end() ? kNoEndpoint : *found->second;
@@ -268,9 +322,6 @@ base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog
                                      .message = "The function of this task is not published any more"};
     co_return answer;
   }
-  StoredRequest request;
-  const bool is_http = restore_request(task.request, request);
-  request.call.arrival_ms = task.trigger_time_ms;
   domain::Invocation work = invocation(task, catalog, *function);
   if (is_http) {
     work.call = &request.call;
@@ -278,8 +329,7 @@ base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog
   }
   const std::string folder = settings_.call_folder + "/" + task.id;
   work.folder = folder;
-  domain::RunResult result = co_await runner_->run(work);
-  status = result.status;
+  result = co_await runner_->run(work);
   if (result.start_time_ms != 0) task.start_time_ms = result.start_time_ms;
   Answer answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_, function});
   if (answer.file && answer.file_bytes > settings_.limits.result_bytes) {
@@ -289,6 +339,42 @@ base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog
                         .message = fmt::format("The result of a task may have {} bytes", settings_.limits.result_bytes)};
   }
   co_return answer;
+}
+
+void Tasks::record(const domain::Task& task, const Answer& answer, const domain::RunResult& result, const domain::Call& call,
+                   const Catalog& catalog) {
+  const auto found = catalog.endpoints.find(task.api_id);
+  const Endpoint* endpoint = found == catalog.endpoints.end() ? nullptr : found->second.get();
+  domain::CallRecord record;
+  record.trigger_time_ms = task.trigger_time_ms;
+  record.start_time_ms = result.start_time_ms;
+  record.end_time_ms = io_->clock().wall_ms();
+  record.queue_us = result.queue_ns / 1000;
+  record.run_us = answer.reply.run_ns / 1000;
+  record.trace_id = task.trace_id;
+  record.task_id = task.id;
+  record.address = call.peer;
+  record.method = call.method;
+  // For the record only: whom the call that made the task ran as.
+  record.caller = auth::PrincipalIssuer::issue(task.caller);
+  record.status = answer.status;
+  if (answer.refusal) {
+    const FaultIdentity identity = fault_identity(answer.refusal->fault, settings_.compat_dataflux);
+    record.status = identity.status;
+    record.error = identity.error;
+    record.reason = answer.refusal->reason;
+  }
+  if (endpoint != nullptr) {
+    record.api_id = endpoint->id;
+    record.func_id = endpoint->func_id;
+    record.api_version = endpoint->api.version;
+    record.publish_version = endpoint->function != nullptr ? endpoint->function->publish_version : 0;
+    record.records_kept_max = endpoint->api.task_record_limit;
+  } else {
+    record.func_id = std::make_shared<const std::string>(task.func_id);
+  }
+  fill_record_texts(record, answer, endpoint, call, catalog.passwords);
+  recorder_->record(std::move(record));
 }
 
 void Tasks::keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const {
@@ -311,18 +397,18 @@ void Tasks::keep_answer(domain::Task& task, Answer& answer, const Catalog& catal
 
 base::Async<void> Tasks::run(domain::Task task) {
   const CatalogPtr catalog = catalog_.current();
-  domain::RunStatus status = domain::RunStatus::Replied;
-  Answer answer = co_await perform(task, catalog, status);
+  domain::RunResult result;
+  Answer answer = co_await perform(task, catalog, result);
   // Accepted is accepted: a task that finds no room waits on, until its own time is over.
-  const bool not_run = status == domain::RunStatus::QueueFull || status == domain::RunStatus::Stopping;
+  const bool waits_on = not_begun(result.status);
   std::function<base::Result<base::Unit>()> write;
-  if (not_run) {
+  if (waits_on) {
     paused_until_ns_ = io_->clock().steady_ns() + kPauseMs * base::kNsPerMs;
     const std::int64_t earliest_ms = io_->clock().wall_ms() + kPutBackMs;
     write = [this, &task, earliest_ms] { return store_.put_back(task.id, earliest_ms); };
   } else {
     task.end_time_ms = io_->clock().wall_ms();
-    task.status = status_of(status, answer);
+    task.status = status_of(result.status, answer);
     keep_answer(task, answer, *catalog);
     write = [this, &task]() -> base::Result<base::Unit> {
       // Scratch space; a left-over goes at the next start.
@@ -330,21 +416,21 @@ base::Async<void> Tasks::run(domain::Task task) {
       return store_.finish(task);
     };
   }
-  co_await write_surely(task.id, std::move(write));
+  const bool written = co_await write_surely(task.id, std::move(write));
   --running_;
-  if (!not_run) ended(task.id);
+  if (written && !waits_on) ended(task.id);
   base::spawn(pump());
 }
 
-base::Async<void> Tasks::write_surely(std::string id, std::function<base::Result<base::Unit>()> write) {
-  constexpr int kAttempts = 8;
-  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+base::Async<bool> Tasks::write_surely(std::string id, std::function<base::Result<base::Unit>()> write) {
+  for (std::int64_t pause_ms = kIdlePollMs / 4;; pause_ms = std::min(2 * pause_ms, kWriteAgainMs)) {
     base::Result<base::Unit> written = co_await base::offload<base::Unit>(pool_, *io_, write);
-    if (written.ok() || written.error().code == base::Code::Conflict) break;
-    base::log::error("task.finish_failed", {{"task", id}, {"error", written.error().message}, {"attempt", attempt}});
+    if (written.ok() || written.error().code == base::Code::Conflict) co_return true;
+    base::log::error("task.finish_failed", {{"task", id}, {"error", written.error().message}});
+    if (stopping_) co_return false;
     base::OneShot<bool> waited;
     base::Timer timer([&waited] { waited.complete(true); });
-    io_->timers().arm(timer, io_->clock().steady_ns() + (kIdlePollMs << attempt) / 4 * base::kNsPerMs);
+    io_->timers().arm(timer, io_->clock().steady_ns() + pause_ms * base::kNsPerMs);
     co_await waited.wait();
   }
 }

@@ -17,6 +17,7 @@
 #include "base/random.h"
 #include "base/snapshot.h"
 #include "domain/ports/function_runner.h"
+#include "domain/ports/recorder.h"
 #include "domain/ports/task_store.h"
 #include "service/answer.h"
 #include "service/catalog.h"
@@ -33,7 +34,7 @@ class Tasks {
 
   // Puts interrupted tasks right and begins to run what waits; on `io`, with its runner. Call once.
   base::Status recover();
-  void start(base::IoThread& io, domain::FunctionRunner& runner);
+  void start(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder);
   // `prune` removes what else has outlived its time in the same database, at `now_ms`, and says how much; it is called on a pool
   // thread every few seconds. Before start().
   void prune_also(std::function<base::Result<std::size_t>(std::int64_t now_ms)> prune) { prune_also_ = std::move(prune); }
@@ -47,19 +48,28 @@ class Tasks {
   base::Async<base::Result<domain::Task>> get(base::IoThread& io, std::string id);
   // Resumes when the task has ended or `deadline` is there.
   base::Async<void> wait_for_end(base::IoThread& io, std::string id, base::SteadyNs deadline);
-  // Conflict when it has ended.
+  // Conflict when it has ended; Unavailable when it could not be stopped in time: it may still end by itself.
   base::Async<base::Status> cancel(base::IoThread& io, std::string id);
 
  private:
+  struct StoredRequest;
+
   base::Async<void> pump();
   base::Async<void> run(domain::Task task);
-  // Runs the function; `status` tells how that ended, `task` gets its start time.
-  base::Async<Answer> perform(domain::Task& task, const CatalogPtr& catalog, domain::RunStatus& status);
+  // Runs the function; `result` tells how that ended (the reply itself is in the answer), `task` gets its start time.
+  // Nothing runs that cannot be recorded.
+  base::Async<Answer> perform(domain::Task& task, const CatalogPtr& catalog, domain::RunResult& result);
   domain::Invocation invocation(const domain::Task& task, const CatalogPtr& catalog, const domain::FunctionInfo& function) const;
   void keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const;
   base::Async<void> prune(base::WallMs now_ms);
-  // Tries `write` again while the store is busy: what it writes exists only here until then.
-  base::Async<void> write_surely(std::string id, std::function<base::Result<base::Unit>()> write);
+  // On a pool thread. True: there may be more.
+  bool remove_outdated(base::WallMs now_ms);
+  base::Async<Answer> execute(domain::Task& task, const CatalogPtr& catalog, StoredRequest& request, domain::RunResult& result);
+  // What the run printed and how it ended, beside the record of the call that made the task.
+  void record(const domain::Task& task, const Answer& answer, const domain::RunResult& result, const domain::Call& call,
+              const Catalog& catalog);
+  // Tries `write` until the server stops: what it writes exists only here until then. False: it was never written.
+  base::Async<bool> write_surely(std::string id, std::function<base::Result<base::Unit>()> write);
   void wake();
   void ended(const std::string& id);
 
@@ -69,6 +79,7 @@ class Tasks {
   base::Snapshot<Catalog>& catalog_;
   base::IoThread* io_ = nullptr;
   domain::FunctionRunner* runner_ = nullptr;
+  domain::Recorder* recorder_ = nullptr;
   const std::size_t running_max_;
   std::atomic<bool> stopping_{false};
   std::atomic<std::size_t> running_{0};  // changed by the pump's thread only

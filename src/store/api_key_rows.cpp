@@ -72,8 +72,7 @@ Status require_owner_and_free_name(soci::session& session, const ApiKey& key, co
   session << "SELECT 1 FROM users WHERE id = :id", soci::use(key.user_id), soci::into(found);
   if (found == 0 && key.revoked_at_ms == 0) return dangling("owner of the API key, user", key.user_id);
   std::string other;
-  session << "SELECT id FROM api_keys WHERE user_id = :user_id AND name_folded = :name AND id <> :id", soci::use(key.user_id),
-      soci::use(folded), soci::use(key.id), soci::into(other);
+  session << statements::kOtherKeyOfName, soci::use(key.user_id), soci::use(folded), soci::use(key.id), soci::into(other);
   if (session.got_data()) return taken("API key name", key.name);
   return base::kDone;
 }
@@ -143,15 +142,6 @@ Status put_api_key(soci::session& session, const ApiKey& key, std::int64_t expec
   const std::string apis = join_texts(key.apis), addresses = join_texts(key.addresses);
   if (expected_version != 0) return update(session, key, folded, apis, addresses, expected_version);
   insert(session, key, folded, apis, addresses);
-  return base::kDone;
-}
-
-Status remove_api_key(soci::session& session, const std::string& id, std::int64_t expected_version) {
-  const std::int64_t version = version_of(session, id);
-  if (version == 0 || (expected_version != 0 && expected_version != version)) {
-    return stale("API key", id, expected_version, version);
-  }
-  session << "DELETE FROM api_keys WHERE id = :id", soci::use(id);
   return base::kDone;
 }
 

@@ -134,7 +134,9 @@ AuditEntry newest_audit(soci::session& session) {
   return entries.empty() ? AuditEntry() : std::move(entries.front());
 }
 
-Result<std::vector<AuditEntry>> query_audit(soci::session& session, const AuditQuery& query) {
+namespace {
+
+Search search_of(const AuditQuery& query) {
   Search search;
   search.number("sequence < {}", query.before_sequence);
   search.number("time_ms >= {}", query.from_ms);
@@ -148,14 +150,25 @@ Result<std::vector<AuditEntry>> query_audit(soci::session& session, const AuditQ
   search.text("reason = {}", query.reason);
   if (!query.text.empty())
     search.text(fmt::format("document {} {{}} ESCAPE '\\'", dialect::kLikeIgnoringCase), part_pattern(query.text));
+  return search;
+}
+
+std::string audit_sql(const Search& search, const AuditQuery& query) {
   const std::size_t limit = std::clamp<std::size_t>(query.limit, 1, kAuditReadMax);
+  return fmt::format("SELECT {} FROM audit_entries{} ORDER BY sequence DESC LIMIT {}", kColumns, search.conditions(), limit);
+}
+
+}  // namespace
+
+std::string statements::audit_query(const AuditQuery& query) { return audit_sql(search_of(query), query); }
+
+Result<std::vector<AuditEntry>> query_audit(soci::session& session, const AuditQuery& query) {
+  const Search search = search_of(query);
   AuditRow row;
   soci::statement statement(session);
   row.into(statement);
   search.use(statement);
-  return fetch(
-      statement, row,
-      fmt::format("SELECT {} FROM audit_entries{} ORDER BY sequence DESC LIMIT {}", kColumns, search.conditions(), limit));
+  return fetch(statement, row, audit_sql(search, query));
 }
 
 std::vector<AuditEntry> read_audit(soci::session& session, std::int64_t sequence, std::size_t count) {

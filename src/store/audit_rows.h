@@ -16,6 +16,11 @@ namespace funcgate::store {
 
 inline constexpr std::size_t kAuditReadMax = 1000;
 
+namespace statements {
+// Of query_audit(): what is asked for decides by which index.
+std::string audit_query(const domain::AuditQuery& query);
+}  // namespace statements
+
 // `now_ms`: time of events without one.
 void append_audit(soci::session& session, const domain::EventChain& chain, const std::vector<domain::AuditEvent>& events,
                   std::int64_t now_ms);

@@ -38,12 +38,13 @@ Status remove_object(const Writing& writing, const IdentityChange& change) {
       return remove_user(writing.session, change.id, change.expected_version, writing.author, writing.now_ms);
     case IdentityKind::UserGroup: return remove_user_group(writing.session, change.id, change.expected_version);
     case IdentityKind::Role: return remove_role(writing.session, change.id, change.expected_version);
-    case IdentityKind::ApiKey: return remove_api_key(writing.session, change.id, change.expected_version);
     case IdentityKind::SecretKey: return remove_secret_key(writing.session, change.id, change.expected_version);
+    case IdentityKind::ApiKey:
     case IdentityKind::PasswordPolicy:
     case IdentityKind::PrivilegeAudit: break;
   }
-  return base::Error{base::Code::InvalidArgument, "the password policy and the audited privileges cannot be deleted", {}};
+  return base::Error{
+      base::Code::InvalidArgument, "API keys are revoked, not deleted; the policy and the audited privileges stay", {}};
 }
 
 Status put_object(const Writing& writing, const IdentityChange& change) {

@@ -161,6 +161,23 @@ Result<std::string> ConfigurationRepository::instance_id() {
   });
 }
 
+Result<bool> ConfigurationRepository::is_noted(const std::string& fact) {
+  return database_.read("read a fact about the instance", [&](soci::session& session) -> Result<bool> {
+    int count = 0;
+    session << "SELECT COUNT(*) FROM instance WHERE name = :name", soci::use(fact), soci::into(count);
+    return count > 0;
+  });
+}
+
+Status ConfigurationRepository::note(const std::string& fact) {
+  return database_.write("note a fact about the instance", [&](soci::session& session) -> Status {
+    const std::string yes = "yes";
+    session << "INSERT INTO instance (name, value) VALUES (:name, :value) ON CONFLICT (name) DO NOTHING", soci::use(fact),
+        soci::use(yes);
+    return base::kDone;
+  });
+}
+
 Result<std::vector<ScriptVersion>> ConfigurationRepository::script_versions(const std::string& script_id) {
   return database_.read("read script versions", [&](soci::session& session) -> Result<std::vector<ScriptVersion>> {
     ScriptVersion version;

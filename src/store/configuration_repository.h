@@ -24,6 +24,9 @@ class ConfigurationRepository final : public domain::ConfigurationStore, public 
                                     const std::string& author, const std::string& note) override;
   // 32 letters and digits.
   base::Result<std::string> instance_id() override;
+  // Facts about this instance that hold from once on: whether one was noted, and noting it.
+  base::Result<bool> is_noted(const std::string& fact);
+  base::Status note(const std::string& fact);
 
   // Newest first, at most kScriptVersionsKept.
   base::Result<std::vector<ScriptVersion>> script_versions(const std::string& script_id) override;

@@ -91,6 +91,10 @@ bool has_table(soci::session& session, const std::string& name) {
   return found > 0;
 }
 
+std::string json_text(std::string_view column, std::string_view path) {
+  return fmt::format("CASE WHEN json_valid({0}) THEN json_extract({0}, '$.{1}') END", column, path);
+}
+
 std::string json_without(std::string_view column, std::initializer_list<std::string_view> paths) {
   std::string arguments;
   for (const std::string_view path : paths) arguments += fmt::format(", '$.{}'", path);

@@ -47,6 +47,10 @@ inline constexpr const char* kLikeIgnoringCase = "LIKE";
 // it is: whoever reads it reports that.
 std::string json_without(std::string_view column, std::initializer_list<std::string_view> paths);
 
+// An expression: the text at `path` ("caller.runAs") of the JSON text of `column`; null if there is none
+// or the text is no JSON.
+std::string json_text(std::string_view column, std::string_view path);
+
 // Ends the transaction. Never throws: the first error is the one worth telling.
 void roll_back(soci::session& session) noexcept;
 

@@ -21,12 +21,13 @@ using domain::SecretKey;
 using domain::Session;
 using domain::User;
 
-Result<domain::IdentityRows> IdentityRepository::load(const std::function<void(User&&)>& user,
-                                                      const std::function<void(ApiKey&&)>& key) {
-  return database_.read("read users and keys", [&](soci::session& session) -> Result<domain::IdentityRows> {
+Status IdentityRepository::load(const std::function<void(domain::IdentityRows&&)>& rows, const std::function<void(User&&)>& user,
+                                const std::function<void(ApiKey&&)>& key) {
+  return database_.read("read users and keys", [&](soci::session& session) -> Status {
+    rows(read_identity(session));
     each_user(session, user);
     each_api_key(session, key);
-    return read_identity(session);
+    return base::kDone;
   });
 }
 
@@ -70,9 +71,23 @@ Result<std::vector<SecretKey>> IdentityRepository::secrets_not_sealed_by(const s
   });
 }
 
+Result<std::map<std::string, std::size_t>> IdentityRepository::sealed_secret_counts() {
+  return database_.read("count secret keys", [](soci::session& session) -> Result<std::map<std::string, std::size_t>> {
+    return store::sealed_secret_counts(session);
+  });
+}
+
 Result<std::vector<Session>> IdentityRepository::sessions(const std::string& user_id) {
   return database_.read("list sessions",
-                        [&](soci::session& session) -> Result<std::vector<Session>> { return list_sessions(session, user_id); });
+                        [&](soci::session& session) -> Result<std::vector<Session>> { return sessions_of_user(session, user_id); });
+}
+
+Result<ListPage<Session>> IdentityRepository::list_sessions(const ListQuery& query) {
+  return database_.read("list sessions", [&](soci::session& session) { return store::list_sessions(session, query); });
+}
+
+Result<Session> IdentityRepository::session_by_id(const std::string& id) {
+  return database_.read("read a session", [&](soci::session& session) { return find_session_by_id(session, id); });
 }
 
 Result<Session> IdentityRepository::session(const std::string& token_sha256) {
@@ -128,9 +143,10 @@ Status IdentityRepository::remove_setup_token() {
   });
 }
 
-Result<std::optional<IdempotencyRecord>> IdentityRepository::begin_idempotent(const IdempotencyRecord& record) {
+Result<std::optional<IdempotencyRecord>> IdentityRepository::begin_idempotent(const IdempotencyRecord& record,
+                                                                                std::int64_t expired_ms) {
   return database_.write("begin a request", [&](soci::session& session) -> Result<std::optional<IdempotencyRecord>> {
-    return store::begin_idempotent(session, record);
+    return store::begin_idempotent(session, record, expired_ms);
   });
 }
 

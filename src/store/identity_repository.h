@@ -13,8 +13,8 @@ class IdentityRepository final : public domain::IdentityStore {
  public:
   explicit IdentityRepository(Database& database) : database_(database) {}
 
-  base::Result<domain::IdentityRows> load(const std::function<void(domain::User&&)>& user,
-                                          const std::function<void(domain::ApiKey&&)>& key) override;
+  base::Status load(const std::function<void(domain::IdentityRows&&)>& rows, const std::function<void(domain::User&&)>& user,
+                    const std::function<void(domain::ApiKey&&)>& key) override;
   base::Result<domain::User> user(const std::string& id) override;
   base::Result<domain::User> user_by_login(const std::string& login) override;
   base::Result<domain::ApiKey> api_key(const std::string& id) override;
@@ -25,8 +25,11 @@ class IdentityRepository final : public domain::IdentityStore {
   base::Result<domain::ListPage<domain::SecretKey>> secret_keys(const domain::ListQuery& query) override;
   base::Result<std::size_t> count_active_keys(const std::string& user_id, std::int64_t now_ms) override;
   base::Result<std::vector<domain::SecretKey>> secrets_not_sealed_by(const std::string& kid, std::size_t count) override;
+  base::Result<std::map<std::string, std::size_t>> sealed_secret_counts() override;
 
   base::Result<std::vector<domain::Session>> sessions(const std::string& user_id) override;
+  base::Result<domain::ListPage<domain::Session>> list_sessions(const domain::ListQuery& query) override;
+  base::Result<domain::Session> session_by_id(const std::string& id) override;
   base::Result<domain::Session> session(const std::string& token_sha256) override;
   base::Status touch_session(const std::string& id, std::int64_t now_ms) override;
   // At most 1000 in one call; so prune_idempotent().
@@ -41,7 +44,8 @@ class IdentityRepository final : public domain::IdentityStore {
   base::Status put_setup_token(const domain::StoredSetupToken& token) override;
   base::Status remove_setup_token() override;
 
-  base::Result<std::optional<domain::IdempotencyRecord>> begin_idempotent(const domain::IdempotencyRecord& record) override;
+  base::Result<std::optional<domain::IdempotencyRecord>> begin_idempotent(const domain::IdempotencyRecord& record,
+                                                                          std::int64_t expired_ms) override;
   base::Status finish_idempotent(const domain::IdempotencyRecord& record) override;
   base::Status forget_idempotent(const std::string& principal, const std::string& key) override;
   base::Result<std::size_t> prune_idempotent(std::int64_t before_ms) override;

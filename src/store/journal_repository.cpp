@@ -6,6 +6,7 @@
 #include <map>
 
 #include "store/dialect.h"
+#include "store/list_statement.h"
 
 namespace funcgate::store {
 namespace {
@@ -118,6 +119,15 @@ Result<std::vector<StoredCallRecord>> JournalRepository::query(const domain::Cal
     where(!query.reason.empty(), " AND reason = :reason", query.reason);
     where(!query.address.empty(), " AND address = :address", query.address);
     where(query.status != 0, " AND status = :status", query.status);
+    where(query.status_from != 0, " AND status >= :status_from", query.status_from);
+    where(query.status_to != 0, " AND status <= :status_to", query.status_to);
+    static const std::string run_as = " AND " + dialect::json_text("document", "caller.runAs") + " = :run_as";
+    static const std::string task_id = " AND " + dialect::json_text("document", "taskId") + " = :task_id";
+    where(!query.run_as.empty(), run_as, query.run_as);
+    where(!query.task_id.empty(), task_id, query.task_id);
+    const std::string pattern = part_pattern(query.text);
+    static const std::string like = std::string(" AND document ") + dialect::kLikeIgnoringCase + " :text ESCAPE '\\'";
+    where(!query.text.empty(), like, pattern);
     where(query.from_ms != 0, " AND trigger_time_ms >= :from", query.from_ms);
     where(query.to_ms != 0, " AND trigger_time_ms <= :to", query.to_ms);
     where(query.before_sequence != 0, " AND sequence < :before", query.before_sequence);

@@ -40,7 +40,12 @@ Error unknown_column(const ListTable& table, std::string_view name, std::string_
   return Error{Code::InvalidArgument, std::move(message), {}};
 }
 
-bool sorts(const ListColumn& column) { return column.type != ListColumn::Type::Member && column.type != ListColumn::Type::Given; }
+bool can_sort(const ListColumn& column) {
+  return column.type != ListColumn::Type::Member && column.type != ListColumn::Type::Given;
+}
+Error foreign_cursor() {
+  return Error{Code::InvalidArgument, "the cursor is not one of this list; begin with the first page", {}};
+}
 bool is_number(const ListColumn& column) {
   return column.type == ListColumn::Type::Time || column.type == ListColumn::Type::Truth;
 }
@@ -126,22 +131,39 @@ Status ListStatement::add_filter(const ListColumn& column, const std::string& va
   return base::kDone;
 }
 
-Status ListStatement::add_cursor(const ListColumn& sort, const domain::ListQuery& query) {
-  if (!query.after) return base::kDone;
-  const auto& [value, id] = *query.after;
-  std::string first, second;
-  if (is_number(sort)) {
-    const auto number = base::parse_int(value);
-    if (!number) return Error{Code::InvalidArgument, "the cursor is not one of this list; begin with the first page", {}};
-    first = bind(*number);
-    second = bind(*number);
-  } else {
-    first = bind(value);
-    second = bind(value);
+Result<std::string> ListStatement::bind_value(const ListColumn& column, const std::string& value) {
+  if (!is_number(column)) return bind(value);
+  const auto number = base::parse_int(value);
+  if (!number) return foreign_cursor();
+  return bind(*number);
+}
+
+Result<std::vector<ListStatement::Sort>> ListStatement::sorts_of(const ListTable& table, const domain::ListQuery& query) {
+  std::vector<Sort> sorts;
+  for (const domain::SortKey& key : query.sort) {
+    const ListColumn* column = find_column(table, key.column);
+    if (column == nullptr || !can_sort(*column)) return unknown_column(table, key.column, "sort");
+    sorts.push_back({column, key.descending});
   }
-  // Not (value, id) > (…, …): of a row value SQLite uses no index over an expression.
-  const std::string_view after = query.descending ? "<" : ">";
-  add_condition(fmt::format("{0} {1}= {2} AND ({0} {1} {3} OR id {1} {4})", sort.sql, after, first, second, bind(id)));
+  if (sorts.empty()) sorts.push_back({find_column(table, table.default_sort), false});
+  return sorts;
+}
+
+// Rows behind the place: of each sort key those beyond its value, or those with the same value that the keys after it, and the id
+// at last, put behind. For two keys: a >= x AND (a > x OR (b >= y AND (b > y OR id > z))). Not (a, id) > (…, …): of a row value
+// SQLite uses no index over an expression, and every key has a direction of its own.
+Status ListStatement::add_cursor(const std::vector<Sort>& sorts, const domain::ListQuery& query) {
+  if (!query.after) return base::kDone;
+  if (query.after->values.size() != sorts.size()) return foreign_cursor();
+  std::string condition = fmt::format("id {} {}", sorts.back().descending ? "<" : ">", bind(query.after->id));
+  for (std::size_t i = sorts.size(); i-- > 0;) {
+    const std::string_view beyond = sorts[i].descending ? "<" : ">";
+    TRY(const std::string from, bind_value(*sorts[i].column, query.after->values[i]));
+    TRY(const std::string same, bind_value(*sorts[i].column, query.after->values[i]));
+    condition = fmt::format("{0} {1}= {2} AND ({0} {1} {3} OR {4})", sorts[i].column->sql, beyond, from, same,
+                            i + 1 == sorts.size() ? condition : "(" + condition + ")");
+  }
+  add_condition(std::move(condition));
   return base::kDone;
 }
 
@@ -159,15 +181,25 @@ Result<ListStatement> ListStatement::make(const ListTable& table, const domain::
   made.count_sql_ = fmt::format("SELECT COUNT(*) FROM {}{}", table.name, made.conditions_);
   made.counted_bindings_ = made.bindings_.size();
 
-  const std::string_view sort_name = query.sort_column.empty() ? table.default_sort : std::string_view(query.sort_column);
-  const ListColumn* sort = find_column(table, sort_name);
-  if (sort == nullptr || !sorts(*sort)) return unknown_column(table, sort_name, "sort");
-  TRY_DONE(made.add_cursor(*sort, query));
+  TRY(const std::vector<Sort> sorts, sorts_of(table, query));
+  TRY_DONE(made.add_cursor(sorts, query));
   made.limit_ = std::clamp<std::size_t>(query.limit, 1, kLimitMax);
-  // A search looks at every row: where they lie, then, and not along an index from one end of the table to the other.
-  const std::string order = (query.text.empty() ? "" : "+") + std::string(sort->sql);
-  made.page_sql_ = fmt::format("SELECT {0}, CAST({1} AS TEXT) FROM {2}{3} ORDER BY {4}{5}, id{5} LIMIT {6}", table.selected,
-                               sort->sql, table.name, made.conditions_, order, query.descending ? " DESC" : "", made.limit_ + 1);
+  made.sort_count_ = sorts.size();
+  std::string values, order;
+  for (const Sort& sort : sorts) {
+    values += fmt::format(", CAST({} AS TEXT)", sort.column->sql);
+    // A search looks at every row: where they lie, then, and not along an index from one end of the table to the other.
+    order += fmt::format("{}{}{}, ", query.text.empty() ? "" : "+", sort.column->sql, sort.descending ? " DESC" : "");
+  }
+  order += sorts.back().descending ? "id DESC" : "id";
+  const std::string searched =
+      fmt::format("FROM {}{} ORDER BY {} LIMIT {}", table.name, made.conditions_, order, made.limit_ + 1);
+  if (table.large_rows) {
+    made.page_sql_ = fmt::format("SELECT {}{} FROM {} WHERE id IN (SELECT id {}) ORDER BY {}", table.selected, values, table.name,
+                                 searched, order);
+  } else {
+    made.page_sql_ = fmt::format("SELECT {}{} {}", table.selected, values, searched);
+  }
   return made;
 }
 

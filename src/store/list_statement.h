@@ -5,13 +5,14 @@
 #pragma once
 
 #include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <vector>
 
 #include "base/result.h"
-#include "domain/ports/identity_store.h"
+#include "domain/list_query.h"
 
 namespace soci {
 class session;
@@ -34,6 +35,8 @@ struct ListTable {
   std::string_view searched;            // one text expression for `q`
   std::span<const ListColumn> columns;  // Exact, Text, Time and Truth sort, too
   std::string_view default_sort;        // name of a column
+  // Rows may be large: they are read after the page is known by its ids, and not while the table is searched and sorted.
+  bool large_rows = false;
 };
 
 class ListStatement {
@@ -43,10 +46,11 @@ class ListStatement {
   // InvalidArgument: names the column or value.
   static base::Result<ListStatement> make(const ListTable& table, const domain::ListQuery& query);
 
-  // SELECT <selected>, <sort value as text> … ; gives up to limit() + 1 rows: one more tells that there is another page.
+  // SELECT <selected>, <each sort value as text> … ; gives up to limit() + 1 rows: one more tells that there is another page.
   const std::string& page_sql() const { return page_sql_; }
   void bind_page(soci::statement& statement) const;
   std::size_t limit() const { return limit_; }
+  std::size_t sort_count() const { return sort_count_; }
 
   std::int64_t count(soci::session& session) const;
 
@@ -59,7 +63,13 @@ class ListStatement {
 
   base::Status add_filter(const ListColumn& column, const std::string& value);
   base::Status add_time(const ListColumn& column, std::string_view value);
-  base::Status add_cursor(const ListColumn& sort, const domain::ListQuery& query);
+  struct Sort {
+    const ListColumn* column;
+    bool descending;
+  };
+  static base::Result<std::vector<Sort>> sorts_of(const ListTable& table, const domain::ListQuery& query);
+  base::Status add_cursor(const std::vector<Sort>& sorts, const domain::ListQuery& query);
+  base::Result<std::string> bind_value(const ListColumn& column, const std::string& value);
   void add_text(const ListColumn& column, const std::string& value);
   void add_condition(std::string condition);
   std::string bind(std::string text);  // returns ":p0"
@@ -69,7 +79,7 @@ class ListStatement {
   std::string conditions_, page_sql_, count_sql_;
   std::deque<Binding> bindings_;      // its elements stay where they are: statements refer to them
   std::size_t counted_bindings_ = 0;  // the first ones are those of the count
-  std::size_t limit_ = 0;
+  std::size_t limit_ = 0, sort_count_ = 0;
 };
 
 // Milliseconds of a filter or cursor value: a number, or RFC 3339.

@@ -55,6 +55,12 @@ base::Status check_history(soci::session& session, std::span<const Migration> mi
 
 }  // namespace
 
+base::Result<int> schema_version(soci::session& session, std::span<const Migration> migrations) {
+  int newest = 0;
+  if (dialect::has_table(session, "schema_version")) TRY_DONE(check_history(session, migrations, newest));
+  return newest;
+}
+
 base::Status apply_migrations(soci::session& session, std::span<const Migration> migrations, std::int64_t now_ms) {
   session << "CREATE TABLE IF NOT EXISTS schema_version ("
              "number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)";

@@ -25,6 +25,9 @@ struct Migration {
 std::span<const Migration> sqlite_migrations();
 std::span<const Migration> sqlite_journal_migrations();
 
+// The newest migration that the database has, 0 if it has none. Errors as of apply_migrations(); changes nothing.
+base::Result<int> schema_version(soci::session& session, std::span<const Migration> migrations);
+
 // Brings the database to the newest of `migrations`: each missing one in a transaction of its own, so that a crash leaves the
 // schema of a release and never half of one. FailedPrecondition: the database is newer than this release, or its history has
 // other names. Throws what SOCI throws.

@@ -95,23 +95,6 @@ std::int64_t newest_sequence(soci::session& session) {
 
 }  // namespace
 
-std::string_view resource_kind_name(ResourceKind kind) {
-  switch (kind) {
-    case ResourceKind::ScriptSet: return "ScriptSet";
-    case ResourceKind::Script: return "Script";
-    case ResourceKind::ApiAuthentication: return "ApiAuthentication";
-    case ResourceKind::FuncApi: return "FuncApi";
-    case ResourceKind::EnvVariable: return "EnvVariable";
-    case ResourceKind::User:
-    case ResourceKind::UserGroup:
-    case ResourceKind::Role:
-    case ResourceKind::PasswordPolicy:
-    case ResourceKind::PrivilegeAudit:
-    case ResourceKind::SecretKey: break;
-  }
-  return "";
-}
-
 const char* resource_table(ResourceKind kind) {
   switch (kind) {
     case ResourceKind::ScriptSet: return "script_sets";
@@ -131,10 +114,7 @@ const char* resource_table(ResourceKind kind) {
 
 std::int64_t configuration_sequence(soci::session& session) {
   std::int64_t sequence = 0;
-  // The condition is word for word that of the index.
-  session << "SELECT COALESCE(MAX(sequence), 0) FROM changes "
-             "WHERE kind IN ('ScriptSet', 'Script', 'ApiAuthentication', 'FuncApi', 'EnvVariable')",
-      soci::into(sequence);
+  session << statements::kConfigurationSequence, soci::into(sequence);
   return sequence;
 }
 

@@ -16,10 +16,15 @@ class session;
 
 namespace funcgate::store {
 
-// "ScriptSet", …, as in change rows.
-std::string_view resource_kind_name(domain::ResourceKind kind);
 // One of five literals, never anybody's text.
 const char* resource_table(domain::ResourceKind kind);
+
+namespace statements {
+// The condition is word for word that of its index.
+inline constexpr const char* kConfigurationSequence =
+    "SELECT COALESCE(MAX(sequence), 0) FROM changes "
+    "WHERE kind IN ('ScriptSet', 'Script', 'ApiAuthentication', 'FuncApi', 'EnvVariable')";
+}  // namespace statements
 
 // Sequence of the newest change of a resource: other changes do not touch the configuration. 0 = none yet.
 std::int64_t configuration_sequence(soci::session& session);

@@ -30,11 +30,8 @@ void log_unreadable(std::string_view kind, std::string_view id, std::string_view
 }
 
 std::string privileges_to_column(PrivilegeSet privileges) {
-  std::vector<std::string> names;
-  for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-    if (privileges.has(info.privilege)) names.emplace_back(info.name);
-  }
-  return join_texts(names);
+  const auto names = domain::privilege_names(privileges);
+  return join_texts({names.begin(), names.end()});
 }
 
 PrivilegeSet privileges_from_column(std::string_view kind, std::string_view id, std::string_view column) {
@@ -203,8 +200,7 @@ Status put_user_group(soci::session& session, const UserGroup& group, std::int64
   TRY_DONE(check_version("user group", group.name, expected_version, version));
   const std::string folded = base::fold_case(group.name);
   std::string other;
-  session << "SELECT id FROM user_groups WHERE name_folded = :name AND id <> :id", soci::use(folded), soci::use(group.id),
-      soci::into(other);
+  session << statements::kOtherGroupOfName, soci::use(folded), soci::use(group.id), soci::into(other);
   if (session.got_data()) return taken("user group name", group.name);
 
   const int built_in = group.built_in ? 1 : 0;
@@ -231,8 +227,7 @@ Status put_role(soci::session& session, const Role& role, std::int64_t expected_
   TRY_DONE(check_version("role", role.name, expected_version, version));
   const std::string folded = base::fold_case(role.name);
   std::string other;
-  session << "SELECT id FROM roles WHERE application = :application AND name_folded = :name AND id <> :id",
-      soci::use(role.application), soci::use(folded), soci::use(role.id), soci::into(other);
+  session << statements::kOtherRoleOfName, soci::use(role.application), soci::use(folded), soci::use(role.id), soci::into(other);
   if (session.got_data()) return taken("role name", role.name);
 
   const int built_in = role.built_in ? 1 : 0;
@@ -269,7 +264,7 @@ Status put_password_policy(soci::session& session, const PasswordPolicy& policy,
 Status put_audited_privileges(soci::session& session, domain::AuditedPrivileges audited, std::int64_t expected_version,
                               const std::string& author, std::int64_t now_ms) {
   Document document = read_document(session, kAuditedKind);
-  const std::int64_t version = document.found ? document.meta.version : 0;
+  const std::int64_t version = document.found ? document.meta.version : 1;
   if (expected_version != 0 && expected_version != version) {
     return stale("list of audited privileges", "default", expected_version, version);
   }
@@ -306,6 +301,7 @@ domain::IdentityRows read_identity(soci::session& session) {
   }
   if (const Document audited = read_document(session, kAuditedKind); audited.found) {
     rows.audited = privileges_from_column(kAuditedKind, "default", audited.text);
+    rows.audited_version = audited.meta.version;
   }
   return rows;
 }

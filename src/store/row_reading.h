@@ -84,23 +84,23 @@ base::Result<domain::ListPage<T>> read_page(soci::session& session, const ListTa
   domain::ListPage<T> page;
   {
     Row row;
-    std::string sort_value;
+    std::vector<std::string> sort_values(list.sort_count());
     soci::statement statement(session);
     row.into(statement);
-    statement.exchange(soci::into(sort_value));
+    for (std::string& value : sort_values) statement.exchange(soci::into(value));
     list.bind_page(statement);
     statement.alloc();
     statement.prepare(list.page_sql());
     statement.define_and_bind();
     statement.execute();
-    std::pair<std::string, std::string> last;
+    domain::ListPlace last;
     while (statement.fetch()) {
       if (page.rows.size() == list.limit()) {
         page.next = std::move(last);
         break;
       }
       page.rows.push_back(row.take());
-      last = {sort_value, page.rows.back().id};
+      last = {sort_values, page.rows.back().id};
     }
   }
   if (query.count_total) page.total = list.count(session);

@@ -65,8 +65,8 @@ std::string kid_of(std::string_view sealed) {
 Status require_free_names(soci::session& session, const SecretKey& secret) {
   const std::string lower = base::to_lower(secret.name);
   std::string other;
-  session << "SELECT id FROM secret_keys WHERE owner_kind = :kind AND owner_id = :owner AND lower(name) = :name AND id <> :id",
-      soci::use(secret.owner_kind), soci::use(secret.owner_id), soci::use(lower), soci::use(secret.id), soci::into(other);
+  session << statements::kOtherSecretOfName, soci::use(secret.owner_kind), soci::use(secret.owner_id), soci::use(lower),
+      soci::use(secret.id), soci::into(other);
   if (session.got_data()) return taken("secret key name", secret.name);
   session << "SELECT id FROM secret_keys WHERE key = :key AND id <> :id", soci::use(secret.key), soci::use(secret.id),
       soci::into(other);
@@ -129,6 +129,16 @@ Result<SecretKey> find_secret_key(soci::session& session, const std::string& id)
 
 Result<domain::ListPage<SecretKey>> list_secret_keys(soci::session& session, const domain::ListQuery& query) {
   return read_page<SecretKeyRow>(session, kTable, query);
+}
+
+std::map<std::string, std::size_t> sealed_secret_counts(soci::session& session) {
+  std::string kid;
+  std::int64_t count = 0;
+  soci::statement statement = (session.prepare << statements::kSealedSecrets, soci::into(kid), soci::into(count));
+  statement.execute();
+  std::map<std::string, std::size_t> counts;
+  while (statement.fetch()) counts[kid] = static_cast<std::size_t>(count);
+  return counts;
 }
 
 std::vector<SecretKey> secret_keys_not_sealed_by(soci::session& session, const std::string& kid, std::size_t count) {

@@ -15,6 +15,16 @@ using domain::Session;
 
 constexpr std::string_view kColumns = "id, token_sha256, user_id, created_at_ms, last_used_at_ms, expires_at_ms, address";
 
+using Type = ListColumn::Type;
+constexpr ListColumn kListColumns[] = {
+    {"userId", "user_id", Type::Exact},
+    {"login", "(SELECT login FROM users WHERE users.id = sessions.user_id)", Type::Text},
+    {"address", "address", Type::Text},
+    {"createdAt", "created_at_ms", Type::Time},
+    {"lastUsedAt", "last_used_at_ms", Type::Time},
+    {"expiresAt", "expires_at_ms", Type::Time},
+};
+
 struct SessionRow {
   Session session;
 
@@ -54,14 +64,27 @@ void end_sessions_of_user(soci::session& session, const std::string& user_id, co
   session << "DELETE FROM sessions WHERE user_id = :user_id AND id <> :kept", soci::use(user_id), soci::use(kept);
 }
 
-std::vector<Session> list_sessions(soci::session& session, const std::string& user_id) {
+namespace {
+
+std::string select_sessions(std::string_view condition) {
+  return fmt::format("SELECT {} FROM sessions {} ORDER BY last_used_at_ms DESC, id LIMIT {}", kColumns, condition,
+                     kSessionsOfUserMax);
+}
+
+}  // namespace
+
+std::string statements::session_by(std::string_view column) {
+  return fmt::format("SELECT {} FROM sessions WHERE {} = :value", kColumns, column);
+}
+std::string statements::sessions_of_user() { return select_sessions("WHERE user_id = :user_id"); }
+
+std::vector<Session> sessions_of_user(soci::session& session, const std::string& user_id) {
   SessionRow row;
   soci::statement statement(session);
   row.into(statement);
   if (!user_id.empty()) statement.exchange(soci::use(user_id));
   statement.alloc();
-  statement.prepare(fmt::format("SELECT {} FROM sessions {} ORDER BY last_used_at_ms DESC, id LIMIT {}", kColumns,
-                                user_id.empty() ? "" : "WHERE user_id = :user_id", kSessionsListedMax));
+  statement.prepare(user_id.empty() ? select_sessions("") : statements::sessions_of_user());
   statement.define_and_bind();
   statement.execute();
   std::vector<Session> sessions;
@@ -69,12 +92,27 @@ std::vector<Session> list_sessions(soci::session& session, const std::string& us
   return sessions;
 }
 
-Result<Session> find_session(soci::session& session, const std::string& token_sha256) {
-  auto found =
-      find_row<SessionRow>(session, fmt::format("SELECT {} FROM sessions WHERE token_sha256 = :token", kColumns), token_sha256);
+Result<domain::ListPage<Session>> list_sessions(soci::session& session, const domain::ListQuery& query) {
+  constexpr std::string_view kSearched =
+      "(SELECT login FROM users WHERE users.id = sessions.user_id) || ' ' || user_id || ' ' || address";
+  return read_page<SessionRow>(session, {"sessions", kColumns, kSearched, kListColumns, "createdAt"}, query);
+}
+
+namespace {
+
+Result<Session> find_by(soci::session& session, std::string_view column, const std::string& value) {
+  auto found = find_row<SessionRow>(session, statements::session_by(column), value);
   if (!found) return base::Error{base::Code::NotFound, "there is no such session", {}};
   return *std::move(found);
 }
+
+}  // namespace
+
+Result<Session> find_session(soci::session& session, const std::string& token_sha256) {
+  return find_by(session, "token_sha256", token_sha256);
+}
+
+Result<Session> find_session_by_id(soci::session& session, const std::string& id) { return find_by(session, "id", id); }
 
 void touch_session(soci::session& session, const std::string& id, std::int64_t now_ms) {
   session << "UPDATE sessions SET last_used_at_ms = :now WHERE id = :id AND last_used_at_ms < :now2", soci::use(now_ms),
@@ -110,7 +148,10 @@ bool remove_setup_token(soci::session& session) {
   return affected(statement) > 0;
 }
 
-std::optional<IdempotencyRecord> begin_idempotent(soci::session& session, const IdempotencyRecord& record) {
+std::optional<IdempotencyRecord> begin_idempotent(soci::session& session, const IdempotencyRecord& record,
+                                                  std::int64_t expired_ms) {
+  session << "DELETE FROM idempotent_requests WHERE principal = :principal AND key = :key AND created_at_ms <= :expired",
+      soci::use(record.principal), soci::use(record.key), soci::use(expired_ms);
   soci::statement statement =
       (session.prepare << "INSERT INTO idempotent_requests (principal, key, request_sha256, status, body, had_token, object_id, "
                           "created_at_ms) VALUES (:principal, :key, :request, 0, '', 0, '', :created) "

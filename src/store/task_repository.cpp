@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "store/dialect.h"
+#include "store/list_statement.h"
 
 namespace funcgate::store {
 namespace {
@@ -140,6 +141,15 @@ struct TaskRow {
             soci::into(task.result_ttl_s), soci::into(task.attempts), soci::into(retry_on_crash), soci::into(task.folder),
             soci::into(document), soci::into(outcome));
   }
+  // The same for a statement that is put together piece by piece.
+  void into(soci::statement& statement) {
+    for (std::string* text : {&task.id, &task.api_id, &status_name}) statement.exchange(soci::into(*text));
+    for (std::int64_t* number : {&task.earliest_ms, &task.expires_at_ms, &start_time_ms, &end_time_ms, &task.result_ttl_s})
+      statement.exchange(soci::into(*number));
+    statement.exchange(soci::into(task.attempts));
+    statement.exchange(soci::into(retry_on_crash));
+    for (std::string* text : {&task.folder, &document, &outcome}) statement.exchange(soci::into(*text));
+  }
 
   Result<Task> read() const {
     Task result = task;
@@ -175,6 +185,23 @@ void fail(soci::session& session, const std::string& id, std::int64_t now_ms, co
       soci::use(now_ms), soci::use(now_ms), soci::use(outcome), soci::use(id);
 }
 
+using Type = ListColumn::Type;
+constexpr ListColumn kListColumns[] = {
+    {"id", "id", Type::Exact},
+    // Of tasks without an API the column holds the function; see kFunctionMark.
+    {"apiId", "CASE WHEN api_id LIKE 'func %' THEN '' ELSE lower(api_id) END", Type::Text},
+    {"funcId", "lower(func_id)", Type::Text},
+    {"status", "status", Type::Text},
+    {"caller", "lower(caller)", Type::Text},
+    {"authId", "lower(auth_id)", Type::Text},
+    {"traceId", "trace_id", Type::Exact},
+    {"triggerTime", "trigger_time_ms", Type::Time},
+    {"startTime", "start_time_ms", Type::Time},
+    {"endTime", "end_time_ms", Type::Time},
+};
+constexpr std::string_view kSearched =
+    "id || ' ' || api_id || ' ' || func_id || ' ' || status || ' ' || caller || ' ' || auth_id || ' ' || trace_id";
+
 void log_unreadable(const std::string& id, const Error& error) {
   base::log::error("task.unreadable", {{"task", id}, {"error", error.message}});
 }
@@ -187,13 +214,14 @@ Status TaskRepository::insert(const Task& task) {
     const std::string bound = bound_of(task);
     const int retry = task.retry_on_crash ? 1 : 0;
     session << "INSERT INTO tasks (id, sequence, api_id, status, earliest_ms, expires_at_ms, start_time_ms, end_time_ms, "
-               "remove_at_ms, "
-               "result_ttl_s, attempts, retry_on_crash, folder, document, outcome) SELECT :id, COALESCE(MAX(sequence), 0) + 1, "
-               ":api_id, "
-               ":status, :earliest, :expires, 0, 0, 0, :result_ttl, :attempts, :retry, :folder, :document, :outcome FROM tasks",
+               "remove_at_ms, result_ttl_s, attempts, retry_on_crash, folder, document, outcome, func_id, caller, auth_id, "
+               "trace_id, trigger_time_ms) SELECT :id, COALESCE(MAX(sequence), 0) + 1, :api_id, :status, :earliest, :expires, 0, "
+               "0, 0, :result_ttl, :attempts, :retry, :folder, :document, :outcome, :func_id, :caller, :auth_id, :trace_id, "
+               ":trigger_time FROM tasks",
         soci::use(task.id), soci::use(bound), soci::use(status), soci::use(task.earliest_ms), soci::use(task.expires_at_ms),
         soci::use(task.result_ttl_s), soci::use(task.attempts), soci::use(retry), soci::use(task.folder), soci::use(document),
-        soci::use(outcome);
+        soci::use(outcome), soci::use(task.func_id), soci::use(task.caller.name), soci::use(task.caller.auth_id),
+        soci::use(task.trace_id), soci::use(task.trigger_time_ms);
     return base::kDone;
   });
 }
@@ -342,26 +370,41 @@ Result<std::vector<std::string>> TaskRepository::prune(std::int64_t now_ms) {
   });
 }
 
-Result<std::vector<Task>> TaskRepository::list(std::size_t count) {
-  return database_.read("list tasks", [&](soci::session& session) -> Result<std::vector<Task>> {
+Result<domain::ListPage<Task>> TaskRepository::list(const domain::ListQuery& query) {
+  // Arguments and requests may be megabytes each.
+  static const std::string light =
+      columns(dialect::json_without("document", {"kwargs", "files", "request", "callerJson", "caller.attributes"}));
+  domain::ListQuery wanted = query;
+  if (wanted.sort.empty()) wanted.sort = {{"triggerTime", true}};
+  const ListTable table{"tasks", light, kSearched, kListColumns, "triggerTime", true};
+  TRY(const ListStatement list, ListStatement::make(table, wanted));
+  return database_.read("list tasks", [&](soci::session& session) -> Result<domain::ListPage<Task>> {
+    domain::ListPage<Task> page;
     TaskRow row;
-    const auto limit = static_cast<std::int64_t>(count);
-    // Arguments and requests may be megabytes each.
-    const std::string light =
-        dialect::json_without("document", {"kwargs", "files", "request", "callerJson", "caller.attributes"});
-    soci::statement statement =
-        row.bind((session.prepare << fmt::format("SELECT {} FROM tasks ORDER BY sequence DESC LIMIT :count", columns(light)),
-                  soci::use(limit)));
+    std::vector<std::string> sort_values(list.sort_count());
+    soci::statement statement(session);
+    row.into(statement);
+    for (std::string& value : sort_values) statement.exchange(soci::into(value));
+    list.bind_page(statement);
+    statement.alloc();
+    statement.prepare(list.page_sql());
+    statement.define_and_bind();
     statement.execute();
-    std::vector<Task> tasks;
-    while (statement.fetch()) {
+    domain::ListPlace last;
+    for (std::size_t count = 0; statement.fetch(); ++count) {
+      if (count == list.limit()) {
+        page.next = std::move(last);
+        break;
+      }
+      last = {sort_values, row.task.id};
       if (auto task = row.read(); task.ok()) {
-        tasks.push_back(std::move(*task));
+        page.rows.push_back(std::move(*task));
       } else {
         log_unreadable(row.task.id, task.error());
       }
     }
-    return tasks;
+    if (query.count_total) page.total = list.count(session);
+    return page;
   });
 }
 
@@ -371,17 +414,6 @@ Result<std::size_t> TaskRepository::count_waiting(const Task& task) {
     const std::string bound = bound_of(task);
     session << "SELECT COUNT(*) FROM tasks WHERE status = 'waiting' AND api_id = :bound", soci::use(bound), soci::into(count);
     return static_cast<std::size_t>(count);
-  });
-}
-
-Result<std::optional<std::int64_t>> TaskRepository::next_start_ms() {
-  return database_.read("read the task queue", [&](soci::session& session) -> Result<std::optional<std::int64_t>> {
-    std::int64_t earliest = 0;
-    soci::indicator present = soci::i_null;
-    session << "SELECT MIN(earliest_ms) FROM tasks WHERE status = 'waiting'", soci::into(earliest, present);
-    std::optional<std::int64_t> result;
-    if (present == soci::i_ok) result = earliest;
-    return result;
   });
 }
 

@@ -24,10 +24,9 @@ class TaskRepository final : public domain::TaskStore {
   base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) override;
   // At most 1000 tasks in one call.
   base::Result<std::vector<std::string>> prune(std::int64_t now_ms) override;
-  // One that cannot be read is left out and logged.
-  base::Result<std::vector<domain::Task>> list(std::size_t count) override;
+  // Pages of at most 1000 tasks.
+  base::Result<domain::ListPage<domain::Task>> list(const domain::ListQuery& query) override;
   base::Result<std::size_t> count_waiting(const domain::Task& task) override;
-  base::Result<std::optional<std::int64_t>> next_start_ms() override;
 
  private:
   Database& database_;

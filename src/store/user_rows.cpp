@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "base/log.h"
 #include "store/conflict.h"
@@ -15,9 +16,12 @@ using base::Result;
 using base::Status;
 using domain::User;
 
-constexpr std::string_view kColumns =
+// Lists need to know whether there is a password, and never what is kept of it.
+constexpr std::string_view kListedColumns =
     "id, login, first_name, surname, email, description, enabled, built_in, must_change_password, password_changed_at_ms, "
-    "last_login_at_ms, version, created_at_ms, created_by, updated_at_ms, updated_by, apply_set";
+    "last_login_at_ms, version, created_at_ms, created_by, updated_at_ms, updated_by, apply_set, "
+    "CASE WHEN EXISTS (SELECT 1 FROM user_passwords WHERE user_id = users.id AND password_hash <> '') THEN 1 ELSE 0 END";
+constexpr std::string_view kColumns = kListedColumns.substr(0, kListedColumns.find(", CASE"));
 
 using Type = ListColumn::Type;
 constexpr ListColumn kListColumns[] = {
@@ -64,6 +68,21 @@ struct UserRow {
   }
 };
 
+struct ListedUserRow {
+  UserRow row;
+  int has_password = 0;
+
+  void into(soci::statement& statement) {
+    row.into(statement);
+    statement.exchange(soci::into(has_password));
+  }
+  User take() {
+    User user = row.take();
+    user.has_password = has_password != 0;
+    return user;
+  }
+};
+
 std::vector<std::string> groups_of(soci::session& session, const std::string& id) {
   std::string group;
   soci::statement statement = (session.prepare << "SELECT group_id FROM memberships WHERE user_id = :id ORDER BY group_id",
@@ -84,7 +103,27 @@ void complete(soci::session& session, User& user) {
   } else {
     base::log::error("store.unreadable_document", {{"kind", "User"}, {"id", user.id}, {"path", "past_hashes"}});
   }
+  user.has_password = !user.password_hash.empty();
   user.groups = groups_of(session, user.id);
+}
+
+// Memberships of users whose own rows have been read, with one statement for all of them.
+void read_groups(soci::session& session, std::vector<User>& users) {
+  if (users.empty()) return;
+  std::map<std::string_view, User*> by_id;
+  std::string user_id, group_id;
+  soci::statement statement(session);
+  statement.exchange(soci::into(user_id));
+  statement.exchange(soci::into(group_id));
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    by_id.emplace(users[i].id, &users[i]);
+    statement.exchange(soci::use(users[i].id, fmt::format("u{}", i)));
+  }
+  statement.alloc();
+  statement.prepare(statements::memberships_of_users(users.size()));
+  statement.define_and_bind();
+  statement.execute();
+  while (statement.fetch()) by_id.at(user_id)->groups.push_back(group_id);
 }
 
 std::int64_t version_of(soci::session& session, const std::string& id) {
@@ -95,8 +134,7 @@ std::int64_t version_of(soci::session& session, const std::string& id) {
 
 Status require_free_login(soci::session& session, const User& user) {
   std::string other;
-  session << "SELECT id FROM users WHERE login = :login AND id <> :id", soci::use(user.login), soci::use(user.id),
-      soci::into(other);
+  session << statements::kOtherUserOfLogin, soci::use(user.login), soci::use(user.id), soci::into(other);
   if (session.got_data()) return taken("login", user.login);
   return base::kDone;
 }
@@ -174,7 +212,16 @@ Status write_memberships(soci::session& session, const User& user) {
 
 }  // namespace
 
+std::string statements::memberships_of_users(std::size_t count) {
+  std::string places;
+  for (std::size_t i = 0; i < count; ++i) places += fmt::format("{}:u{}", i == 0 ? "" : ", ", i);
+  return fmt::format("SELECT user_id, group_id FROM memberships WHERE user_id IN ({}) ORDER BY user_id, group_id", places);
+}
+
 Status put_user(soci::session& session, const User& user, std::int64_t expected_version) {
+  // Writing it would take the password away.
+  if (user.has_password && user.password_hash.empty())
+    return base::Error{base::Code::Internal, "a user whose password was not read cannot be written", {}};
   TRY_DONE(check_version("user", user.login, expected_version, version_of(session, user.id)));
   TRY_DONE(require_free_login(session, user));
   TRY_DONE(write_row(session, user, expected_version));
@@ -208,7 +255,7 @@ Result<User> find_user_by_login(soci::session& session, const std::string& login
 }
 
 ListTable user_list(bool large_group) {
-  ListTable table{"users", kColumns, kSearched, kListColumns, "login"};
+  ListTable table{"users", kListedColumns, kSearched, kListColumns, "login"};
   if (large_group) table.columns = kListColumnsOfLargeGroup;
   return table;
 }
@@ -218,25 +265,22 @@ Result<domain::ListPage<User>> list_users(soci::session& session, const domain::
   for (const auto& [name, value] : query.filters) {
     if (name != "group") continue;
     std::int64_t members = 0;
-    session << "SELECT COUNT(*) FROM (SELECT 1 FROM memberships WHERE group_id = :group_id LIMIT :most) AS counted",
-        soci::use(value), soci::use(kLargeGroup), soci::into(members);
+    session << statements::kMembersCounted, soci::use(value), soci::use(kLargeGroup), soci::into(members);
     large_group = large_group || members == kLargeGroup;
   }
-  TRY(auto page, read_page<UserRow>(session, user_list(large_group), query));
-  for (User& user : page.rows) complete(session, user);
+  TRY(auto page, read_page<ListedUserRow>(session, user_list(large_group), query));
+  read_groups(session, page.rows);
   return page;
 }
 
 void each_user(soci::session& session, const std::function<void(User&&)>& visit) {
   std::string id, login, member, group;
   int enabled = 0, built_in = 0, must_change_password = 0;
-  std::int64_t version = 0;
+  std::int64_t password_changed_at_ms = 0, version = 0;
   soci::statement users =
-      (session.prepare << "SELECT id, login, enabled, built_in, must_change_password, version FROM users ORDER BY id",
-       soci::into(id), soci::into(login), soci::into(enabled), soci::into(built_in), soci::into(must_change_password),
-       soci::into(version));
-  soci::statement memberships = (session.prepare << "SELECT user_id, group_id FROM memberships ORDER BY user_id, group_id",
-                                 soci::into(member), soci::into(group));
+      (session.prepare << statements::kEveryUser, soci::into(id), soci::into(login), soci::into(enabled), soci::into(built_in),
+       soci::into(must_change_password), soci::into(password_changed_at_ms), soci::into(version));
+  soci::statement memberships = (session.prepare << statements::kEveryMembership, soci::into(member), soci::into(group));
   users.execute();
   memberships.execute();
   bool more = memberships.fetch();
@@ -247,6 +291,7 @@ void each_user(soci::session& session, const std::function<void(User&&)>& visit)
     user.enabled = enabled != 0;
     user.built_in = built_in != 0;
     user.must_change_password = must_change_password != 0;
+    user.password_changed_at_ms = password_changed_at_ms;
     user.meta.version = version;
     while (more && member < id) more = memberships.fetch();
     for (; more && member == id; more = memberships.fetch()) user.groups.push_back(group);

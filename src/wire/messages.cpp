@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "base/field_limit.h"
+
 namespace funcgate::wire {
 namespace {
-
-// Headers and text parts: the most that a configuration may allow (limits.form_fields).
-constexpr std::uint32_t kFieldsMax = 100'000;
 
 template <class Field>
 void write_pairs(FrameWriter& writer, const std::vector<Field>& fields) {
@@ -20,7 +19,8 @@ void write_pairs(FrameWriter& writer, const std::vector<Field>& fields) {
 template <class Field>
 bool read_pairs(FieldReader& reader, std::vector<Field>& fields) {
   const auto count = reader.u32();
-  if (count > kFieldsMax) return false;
+  // Headers and text parts.
+  if (count > base::kFieldsMax) return false;
   // Whoever claims many fields and sends few costs no memory.
   fields.reserve(std::min<std::uint32_t>(count, 256));
   for (std::uint32_t i = 0; i < count && !reader.failed(); ++i) {

@@ -1,15 +1,13 @@
 #include <simdjson.h>
 
 #include "base/encoding.h"
+#include "base/field_limit.h"
 #include "base/text.h"
 #include "worker/arguments.h"
 #include "worker/request_object.h"
 
 namespace funcgate::worker {
 namespace {
-
-// The gateway has refused requests over limits.query_fields and limits.form_fields; this is the most those may be.
-constexpr std::size_t kFieldsMax = 100'000;
 
 std::optional<BadRequest> read_object(std::string_view text, std::string_view what, JsonReader& reader, unsigned depth_max,
                                       PyRef& object) {
@@ -47,7 +45,7 @@ std::optional<BadRequest> post_standard(const wire::Invoke& invoke, JsonReader& 
 }
 
 std::optional<BadRequest> get_standard(const wire::Invoke& invoke, JsonReader& reader, RawArguments& arguments) {
-  const auto fields = base::split_query(invoke.query, kFieldsMax);
+  const auto fields = base::split_query(invoke.query, base::kFieldsMax);
   if (!fields) return BadRequest{"The query has too many fields", {}};
   for (const base::QueryField& field : *fields) {
     const auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
@@ -63,7 +61,7 @@ std::optional<BadRequest> get_standard(const wire::Invoke& invoke, JsonReader& r
 
 std::optional<BadRequest> text_fields(std::string_view text, std::string_view what, RawArguments& arguments) {
   arguments.texts = true;
-  arguments.kwargs = parse_fields(text, kFieldsMax);
+  arguments.kwargs = parse_fields(text, base::kFieldsMax);
   if (arguments.kwargs) return std::nullopt;
   return BadRequest{"The " + std::string(what) + " is not well encoded, or has too many fields", {}};
 }

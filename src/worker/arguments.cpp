@@ -186,7 +186,11 @@ void report_unknown(const Function& function, PyObject* arguments, Findings& fin
 std::optional<BadRequest> bind_arguments(const wire::Invoke& invoke, const Function& function, Runtime& runtime,
                                          RawArguments& raw) {
   static const PyRef files_name = PyRef::steal(PyUnicode_InternFromString("files"));
-  if (PyDict_GetItemWithError(raw.kwargs.get(), files_name.get()) != nullptr) return reserved_files();
+  if (PyDict_GetItemWithError(raw.kwargs.get(), files_name.get()) != nullptr) {
+    // Arguments of the form Kwargs were written down with their uploads; the list beside them knows where those lie now.
+    if (invoke.form != wire::ArgumentForm::Kwargs || invoke.files.empty()) return reserved_files();
+    PyDict_DelItem(raw.kwargs.get(), files_name.get());
+  }
   PyRef constants;
   if (!invoke.fixed_kwargs.empty() || !invoke.files.empty()) {
     if (auto bad = server_arguments(invoke, function, runtime, raw.kwargs.get(), constants)) {

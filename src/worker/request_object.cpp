@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/field_limit.h"
 #include "base/text.h"
 
 namespace funcgate::worker {
 namespace {
 
-constexpr std::size_t kFieldsMax = 100'000;  // the gateway has refused requests over the configured limits
 constexpr std::array<std::string_view, 13> kNames = {"method", "url",  "originalUrl", "host", "hostname", "protocol", "headers",
                                                      "query",  "body", "rawBody",     "ip",   "ips",      "xhr"};
 
@@ -202,7 +202,7 @@ PyRef RequestObject::headers() {
 }
 
 PyRef RequestObject::query() {
-  PyRef fields = parse_fields(invoke_.query, kFieldsMax);
+  PyRef fields = parse_fields(invoke_.query, base::kFieldsMax);
   if (!fields) {
     if (PyErr_Occurred() != nullptr) return {};
     fields = PyRef::steal(PyDict_New());
@@ -229,7 +229,7 @@ PyRef RequestObject::whole_body() {
       parsed = invoke_.body.empty() ? PyRef() : reader_.read(invoke_.body, invoke_.json_depth_max);
       break;
     case MediaType::UrlEncoded:
-      parsed = parse_fields(invoke_.body, kFieldsMax);
+      parsed = parse_fields(invoke_.body, base::kFieldsMax);
       break;
     case MediaType::Multipart:
       parsed = invoke_.parts.empty() ? PyRef() : collect_parts(invoke_.parts);

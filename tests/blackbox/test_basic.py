@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.credentials import basic
 from support.resources import PROBE, Resources
 
 USERS = {
@@ -31,12 +32,6 @@ def resources() -> Resources:
     made.api("see", "probe__main.see", "staff", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
     made.api("strict", "probe__main.see", "strict")
     return made
-
-
-def basic(name: str | bytes, password: str | bytes, scheme: str = "Basic") -> dict:
-    name = name if isinstance(name, bytes) else name.encode("utf-8")
-    password = password if isinstance(password, bytes) else password.encode("utf-8")
-    return {"Authorization": f"{scheme} {base64.b64encode(name + b':' + password).decode()}"}
 
 
 def raw(value: str | bytes) -> list:

@@ -3,13 +3,14 @@
 import base64
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
+from support.credentials import basic, traces
 from support.digest import DigestClient, digest
 from support.resources import PROBE, Resources
+from support.server import wait_until
 from support.wire import File, query
 
 # Each secret goes through one place and is searched for everywhere.
@@ -53,17 +54,13 @@ def badge():
     return made.api("later", "probe__main.hello", "fixed", execMode="async", recordDetail=True)
 
 
-def basic(password: str, name: str = "mia") -> dict:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
-
-
 def exercise(server) -> list:
     """Puts every secret through its place, rightly and wrongly; the answers."""
     client, answers = server.client, []
     hello = "/api/v1/func-api/{}/s"
-    answers.append(client.get(hello.format("basic"), basic(PASSWORD)).expect(200))
-    answers.append(client.get(hello.format("basic"), basic(WRONG + "-password")))
-    answers.append(client.get(hello.format("basic"), basic(PASSWORD, WRONG + "-name")))
+    answers.append(client.get(hello.format("basic"), basic("mia", PASSWORD)).expect(200))
+    answers.append(client.get(hello.format("basic"), basic("mia", WRONG + "-password")))
+    answers.append(client.get(hello.format("basic"), basic(WRONG + "-name", PASSWORD)))
     answers.append(client.get(hello.format("basic"), {"Authorization": f"Bearer {WRONG}-bearer"}))
     answers.append(client.get(hello.format("basic"), {"Authorization": f"{WRONG}-bare"}))
     answers.append(client.get(hello.format("basic"), {"Cookie": f"session={WRONG}-cookie"}))
@@ -83,15 +80,9 @@ def exercise(server) -> list:
     answers.append(client.get(hello.format("badge"), {"X-Badge": BADGE}))
     answers.append(client.get(hello.format("badge"), {"X-Badge": "raise"}))
     answers.append(client.get(hello.format("chatty")).expect(200))
-    answers.append(client.get(hello.format("raising"), basic(PASSWORD)))
+    answers.append(client.get(hello.format("raising"), basic("mia", PASSWORD)))
     answers.append(client.get(hello.format("basic"), {"X-Trace-Id": WRONG + " trace", "X-Client-Time": "ü" + WRONG}))
     return answers
-
-
-def traces(secret: str) -> list[bytes]:
-    """The forms in which a careless server would keep a secret."""
-    data = secret.encode()
-    return [data, base64.b64encode(data), base64.b64encode(b"mia:" + data), data.hex().encode()]
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +92,7 @@ def exercised(server):
     # Records are written within 2 s (function-apis §14): what is searched must hold them. An argument of the last call, which is
     # no secret, marks the end where records keep arguments in clear.
     server.client.get("/api/v1/func-api/chatty/s?marker=the-last-call").expect(200)
-    until = time.monotonic() + 4
-    while time.monotonic() < until and not in_data(server, [b"the-last-call"]):
-        time.sleep(0.1)
+    wait_until(lambda: in_data(server, [b"the-last-call"]), "the last call has its record", 10, 0.1)
     return answers, metrics
 
 
@@ -183,11 +172,11 @@ def test_data_directory_is_private(server, exercised):
 def test_metric_labels_stay_bounded(server):
     """authentication 74: random names and ids make no new labels."""
     client = server.client
-    client.get("/api/v1/func-api/basic/s", basic("wrong password", "name-0"))
+    client.get("/api/v1/func-api/basic/s", basic("name-0", "wrong password"))
     client.get("/api/v1/func-api/unknown-0")
     before = len(client.get("/metrics").expect(200).body.splitlines())
     for number in range(1, 60):
-        client.get("/api/v1/func-api/basic/s", basic("wrong password", f"name-{number}"))
+        client.get("/api/v1/func-api/basic/s", basic(f"name-{number}", "wrong password"))
         client.get(f"/api/v1/func-api/unknown-{number}")
         client.get("/api/v1/func-api/basic/s", {"X-Trace-Id": f"trace-{number}"})
     after = client.get("/metrics").expect(200)

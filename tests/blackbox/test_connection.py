@@ -1,6 +1,7 @@
 """Connections at their edges: pipelined answers, callers who leave, the orderly end of TLS (function-apis §9; RFC 9112, 9.3.2; RFC 8446, 6.1)."""
 
 import contextlib
+import itertools
 import json
 import socket
 import sqlite3
@@ -11,13 +12,15 @@ import time
 
 import pytest
 
-from support.resources import PROBE, Resources
+from support.database import begun
+from support.resources import BEGIN, PROBE, Resources
 from support.server import Server, wait_until
 from support.wire import Client, Connection, request_bytes
 
 SLOW = """
 @DFF.API('Count at the end')
 def slow_count(key: str, seconds: float):
+    DFF.STORE.set('begun ' + key, True)
     time.sleep(seconds)
     DFF.STORE.set(key, (DFF.STORE.get(key) or 0) + 1)
 """
@@ -32,8 +35,8 @@ body_read_ms = 20000
 
 
 def resources() -> Resources:
-    made = Resources().scripts("probe", main=PROBE + SLOW)
-    made.api("hello", "probe__main.hello").api("rest", "probe__main.rest").api("count", "probe__main.count")
+    made = Resources().scripts("probe", main=PROBE + BEGIN + SLOW)
+    made.api("hello", "probe__main.hello").api("rest", "probe__main.rest").api("begin", "probe__main.begin").api("count", "probe__main.count")
     made.api("counted", "probe__main.counted").api("later", "probe__main.count", execMode="async").api("slow-count", "probe__main.slow_count")
     return made
 
@@ -84,12 +87,16 @@ def queued(world) -> float:
     raise AssertionError("no gauge of the queue")
 
 
+numbers = itertools.count(1)
+
+
 @contextlib.contextmanager
 def busy_worker(world, seconds: float):
     """The only worker runs for so long; its answer is read at the end."""
+    key = f"busy-{next(numbers)}"
     with world[1]() as connection:
-        connection.send(get(f"/api/v1/al/rest/s?seconds={seconds}"))
-        time.sleep(0.3)  # it has begun
+        connection.send(get(f"/api/v1/al/begin/s?key={key}&seconds={seconds}"))
+        wait_until(lambda: begun(world[0].data, key), "the worker has begun", 10)
         yield
         assert connection.read().expect(200).text == "rested"
 
@@ -129,7 +136,7 @@ def test_many_answers_that_nobody_reads_yet_arrive_whole_and_in_order(world):
     with world[1]() as connection:
         connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.send(b"".join(get(f"/api/v1/al/hello/s?name={name}{i}") for i in range(150)) + get("/api/v1/al/rest/s?seconds=0.5"))
-        time.sleep(1)
+        time.sleep(1)  # the caller who does not read is what is tested
         for i in range(150):
             assert connection.read().text == f"Hello, {name}{i}!"
         assert connection.read().text == "rested"
@@ -140,6 +147,12 @@ def test_many_answers_that_nobody_reads_yet_arrive_whole_and_in_order(world):
 def reset(connection: Connection) -> None:
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def records(server: Server, trace: str) -> list[dict]:
+    with contextlib.closing(sqlite3.connect(server.data / "journal.db", timeout=20)) as database:
+        rows = database.execute("SELECT document FROM call_records WHERE trace_id = ?", [trace]).fetchall()
+    return [json.loads(document) for (document,) in rows]
 
 
 @pytest.mark.parametrize("leave", [reset, Connection.close], ids=["reset", "close"])
@@ -155,21 +168,19 @@ def test_a_queued_call_of_a_caller_who_left_is_dropped(world, leave):
         assert time.monotonic() - began < 2.4
     assert call(world, f"/api/v1/al/counted/s?key={key}") == 0
 
-    def records():
-        with contextlib.closing(sqlite3.connect(server.data / "journal.db", timeout=20)) as database:
-            rows = database.execute("SELECT document FROM call_records WHERE trace_id = ?", [trace]).fetchall()
-        return [json.loads(document) for (document,) in rows]
-
-    found = wait_until(records, "the dropped call has its record", 10)
-    time.sleep(0.3)
-    assert len(records()) == 1
-    assert "caller.gone" in json.dumps(found[0])
+    # Records are written in order: behind the one of a later call no other one of the dropped call can come.
+    with world[1]() as connection:
+        connection.send(get("/api/v1/al/hello/s", **{"X-Trace-Id": f"{trace}-later"}))
+        connection.read().expect(200)
+    wait_until(lambda: records(server, f"{trace}-later"), "the later call has its record", 10)
+    found = records(server, trace)
+    assert len(found) == 1 and "caller.gone" in json.dumps(found[0])
 
 
 def test_a_running_call_of_a_caller_who_left_is_finished(world):
     with world[1]() as connection:
         connection.send(get("/api/v1/al/slow-count/s?key=running&seconds=0.8"))
-        time.sleep(0.3)
+        wait_until(lambda: begun(world[0].data, "running"), "the call runs", 10)
     # The only worker answers this one after that one.
     assert call(world, "/api/v1/al/counted/s?key=running") == 1
 
@@ -182,10 +193,12 @@ def test_an_asynchronous_call_of_a_caller_who_left_makes_no_task(world):
         connection.send(request_bytes("POST", "/api/v1/al/later/s", {"Content-Type": "application/json"}, b'{"key":"task"}'))
         wait_until(lambda: queued(world) >= 1, "the check waits for the worker", 5)
         connection.close()
-    call(world, "/api/v1/al/counted/s?key=task")  # behind the check, had it been left in the queue
-    time.sleep(0.3)
+    # Behind the check, had it been left in the queue: what it had stored would stand before this one.
+    with connect() as connection:
+        connection.send(request_bytes("POST", "/api/v1/al/later/s", {"Content-Type": "application/json"}, b'{"key":"later"}'))
+        task = connection.read().expect(202).json["data"]["url"].rsplit("/", 1)[1]
     with contextlib.closing(sqlite3.connect(server.data / "funcgate.db", timeout=20)) as database:
-        assert database.execute("SELECT COUNT(*) FROM tasks").fetchone()[0] == 0
+        assert database.execute("SELECT id FROM tasks").fetchall() == [(task,)]
 
 
 def test_a_caller_who_only_ends_his_side_gets_his_answer(world):
@@ -195,7 +208,7 @@ def test_a_caller_who_only_ends_his_side_gets_his_answer(world):
     with busy_worker(world, 1.5):
         connection = queue_up(world, "half")
         connection.socket.shutdown(socket.SHUT_WR)
-        time.sleep(0.5)
+        time.sleep(0.5)  # the server looks every 100 ms whether a caller who waits is still there
     with connection:
         answer = connection.read().expect(200)
     assert answer.json == 1
@@ -211,7 +224,7 @@ def test_an_old_client_who_only_ends_his_side_is_sent_nothing_else(world):
         connection = connect()
         connection.send(b"GET /api/v1/al/count/s?key=old HTTP/1.0\r\nHost: x\r\n\r\n")
         connection.socket.shutdown(socket.SHUT_WR)
-        time.sleep(0.5)
+        time.sleep(0.5)  # the server looks every 100 ms whether a caller who waits is still there
     with connection:
         answer = connection.read().expect(200)
     assert answer.json == 1 and answer.interim == []

@@ -308,7 +308,7 @@ def test_expired_nonce(client):
             break
         offered = info(answer).get("nextnonce") or offered
         assert time.monotonic() < deadline, "the nonce does not expire"
-        time.sleep(0.5)
+        time.sleep(0.5)  # between looks
     rejected(answer, stale=True)
     rejected(brief.send(brief.sign(values, nc=nc, password="wrong password")))
     assert offered, "no nextnonce although half of the lifetime was over"

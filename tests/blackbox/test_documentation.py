@@ -10,7 +10,7 @@ from support.server import BINARY, ROOT, Server, command
 from support.wire import fresh_address
 from test_examples import EXAMPLES, PLACE, as_pattern, blocks
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")), *(ROOT / "docs").rglob("*.md")])
 DOCUMENTS = [(page, number, text) for page in PAGES
              for number, text in enumerate(re.findall(r"^```yaml\n(.*?)^```", page.read_text(encoding="utf-8"), re.S | re.M))
              if "kind:" in text]
@@ -42,6 +42,7 @@ def test_pages_of_commands(page, tmp_path):
         assert len(pairs) >= 5
         for line, expected in pairs:
             done = subprocess.run(["bash", "-c", commands_on(served) + line.replace(PLACE, served.url(""))], capture_output=True, text=True, timeout=100, cwd=tmp_path)
+            assert done.returncode == 0, f"\n$ {line}\n ended with {done.returncode}\n{done.stderr}"
             assert re.fullmatch(as_pattern(expected), done.stdout.strip("\n"), re.S), f"\n$ {line}\n printed  {done.stdout}\n expected {expected}\n{done.stderr}"
     finally:
         assert served.stop() == 0
@@ -60,8 +61,9 @@ def test_first_five_minutes(tmp_path):
         assert len(pairs) >= 5
         for line, expected in pairs:
             script = f'curl() {{ command curl --max-time 60 --interface {fresh_address()} "$@"; }}\n' + commands_on(served) + line.replace(PLACE, served.url(""))
-            output = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=100, cwd=tmp_path).stdout
-            assert re.fullmatch(as_pattern(expected), output.strip("\n"), re.S), f"\n$ {line}\n printed  {output}\n expected {expected}"
+            done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=100, cwd=tmp_path)
+            assert done.returncode == 0, f"\n$ {line}\n ended with {done.returncode}\n{done.stderr}"
+            assert re.fullmatch(as_pattern(expected), done.stdout.strip("\n"), re.S), f"\n$ {line}\n printed  {done.stdout}\n expected {expected}"
     finally:
         assert served.stop() == 0
 
@@ -108,13 +110,66 @@ def test_every_statement_has_its_tests():
 
 
 def test_errors_page_is_complete():
-    """Every number of the server's own table, in both modes, with its reason."""
+    """Every number of the server's own table with its reason, in both modes, and none that the server does not have."""
     source = (ROOT / "src/service/fault_text.cpp").read_text(encoding="utf-8")
-    rows = set(re.findall(r'\{(\d{3}), "([0-9.]+)", "([\w.]+)"\}', source))
-    assert len(rows) > 25
+    rows = re.findall(r'\{(\d{3}), "([0-9.]+)", "([\w.]+)"\}', source)
+    for status, error, one, other in re.findall(r'\{(\d{3}), "([0-9.]+)", async_api \? "([\w.]+)" : "([\w.]+)"\}', source):
+        rows += [(status, error, one), (status, error, other)]
+    assert len(set(rows)) > 35
+    assert all(error.startswith(f"{status}.") for status, error, _ in rows)
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-    for status, error, reason in rows:
-        assert re.search(rf"(?<![\d.]){re.escape(error)}(?![\d.])", page), f"{error} {reason}"
-        assert error.startswith(status)
-    for _, _, reason in rows:
-        assert reason in page or reason.rsplit(".", 1)[-1] in page, reason
+    listed = set()
+    for error, reason, compat in re.findall(r"^\| (\d{3}\.\d+) \| `([\w.]+)` \|.*\| ([^|]+) \|$", page, re.M):
+        listed.add((error, reason))
+        number = re.match(r"\d{3}\.\d+", compat)
+        for name in re.findall(r"`([^`]+)`", compat) or [reason]:
+            # "….SyncAPIDisabled": the same beginning.
+            listed.add((number.group() if number else error, name.replace("…", reason.rsplit(".", 1)[0])))
+    assert listed == {(error, reason) for _, error, reason in rows}
+
+
+EVENT = re.compile(r"\blog::(debug|info|warning|error)\(\s*(?:\"([^\"]*)\")?")
+
+
+def test_every_logged_event_is_explained():
+    """docs/operating.md lists exactly the events that the server logs, each with its levels."""
+    logged: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "src").rglob("*")):
+        if path.suffix in (".cpp", ".h") and path.name not in ("log.h", "log.cpp"):
+            for level, event in EVENT.findall(path.read_text(encoding="utf-8")):
+                assert event, f"{path.name}: the name of an event is written where it is logged"
+                logged.setdefault(event, set()).add(level)
+    page = (ROOT / "docs/operating.md").read_text(encoding="utf-8")
+    table = page.split("| event | level | do |\n| --- | --- | --- |\n", 1)[1].split("\n\n", 1)[0]
+    named: dict[str, set[str]] = {}
+    for row in table.splitlines():
+        events, levels = row.split("|")[1:3]
+        for event in re.findall(r"`([^`]+)`", events):
+            assert event not in named, f"{event} stands there twice"
+            named[event] = set(re.findall(r"\w+", levels))
+    assert sorted(set(logged) - set(named)) == [], "logged, but not explained"
+    assert sorted(set(named) - set(logged)) == [], "explained, but never logged"
+    for event, levels in logged.items():
+        assert levels <= named[event], f"{event} is logged as {levels}"
+
+
+def test_the_tree_names_what_is_there():
+    """docs/architecture.md, section 4: every layer, and no file that does not exist."""
+    tree = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").split("## 4. The tree", 1)[1].split("```")[1]
+    layers: dict[str, str] = {}
+    for line in tree.split("\nsrc/\n", 1)[1].splitlines():
+        if found := re.match(r"  (\w+)/ +(.*)", line):
+            layer = found.group(1)
+            layers[layer] = found.group(2)
+        else:
+            layers[layer] += " " + line.strip()
+    assert set(layers) == {path.name for path in (ROOT / "src").iterdir() if path.is_dir()}
+    for layer, text in layers.items():
+        # Behind three blanks, a colon or in brackets stands what it is for.
+        text = re.sub(r" {3,}.*|\([^)]*\)|: [^·]*", " ", text)
+        names = [name.strip("`,") for name in text.replace("·", " ").split() if name not in ("and", "one", "per", "noun")]
+        assert names
+        for name in names:
+            folder = ROOT / "src" / layer
+            found = (folder / name).is_dir() if name.endswith("/") else any(folder.glob(f"{name}.*")) or any(folder.glob(f"{name}repository.h"))
+            assert found, f"{layer} has no {name}"

@@ -20,16 +20,6 @@ def admin(server) -> Management:
     return Management.set_up(server)
 
 
-def key_owner(admin: Management, login: str) -> dict:
-    """A user who may use keys, through a group and a role of his own."""
-    user = admin.create("/users", login=login, firstName="API", surname="Agent", password="Phixflow123!")
-    role = admin.create("/roles", name=f"{login} role", privileges=[USE_KEY])
-    group = admin.create("/user-groups", name=f"{login} group")
-    admin.link(f"/roles/{role}/user-groups/{group}")
-    admin.link(f"/user-groups/{group}/users/{user}")
-    return {"user": user, "role": role, "group": group}
-
-
 # --- the walk-through
 
 def test_the_walk_through_from_an_anonymous_api_to_one_that_needs_a_key(server, admin):
@@ -73,7 +63,7 @@ def test_the_walk_through_from_an_anonymous_api_to_one_that_needs_a_key(server, 
 
 
 def test_a_call_with_a_key_runs_as_the_owner(server, admin):
-    owner = key_owner(admin, "runner")
+    owner = admin.key_owner("runner")
     key_id, token = admin.key(owner["user"], "Run")
     caller = server.client.get("/api/v1/func-api/see", [("Authorization", token)]).expect(200).json["caller"]
     assert caller["name"] == "runner"
@@ -220,7 +210,7 @@ def test_an_unknown_privilege_is_a_finding(admin):
 
 
 def test_a_deleted_role_takes_its_privileges_along(admin):
-    owner = key_owner(admin, "rolegone")
+    owner = admin.key_owner("rolegone")
     admin.delete(f"/roles/{owner['role']}", if_match="*").expect(204)
     assert admin.data(f"/users/{owner['user']}/effective-privileges") == []
     assert admin.data(f"/user-groups/{owner['group']}")["roles"] == []
@@ -316,7 +306,7 @@ def test_a_key_that_cannot_be_is_refused(admin, body, path):
 
 
 def test_restrictions_of_a_key_hold_and_can_be_changed(server, admin):
-    owner = key_owner(admin, "restricted")
+    owner = admin.key_owner("restricted")
     key_id, token = admin.key(owner["user"], "Narrow", apis=["other"])
     see = "/api/v1/func-api/see"
     server.client.get(see, [("Authorization", token)]).refused("403.16")
@@ -330,7 +320,7 @@ def test_restrictions_of_a_key_hold_and_can_be_changed(server, admin):
 
 
 def test_reissuing_and_revoking(server, admin):
-    owner = key_owner(admin, "rotating")
+    owner = admin.key_owner("rotating")
     key_id, old = admin.key(owner["user"], "Rotating")
     made = admin.post(f"/api-keys/{key_id}/reissue", {"overlapHours": 24}).expect(201).json["data"]
     assert made["key"]["replaces"] == key_id
@@ -347,7 +337,7 @@ def test_reissuing_and_revoking(server, admin):
 
 
 def test_whoever_holds_a_token_may_end_it(server, admin):
-    owner = key_owner(admin, "finder")
+    owner = admin.key_owner("finder")
     key_id, token = admin.key(owner["user"], "Lost")
     Management(server).post("/api-keys/revoke", {"token": token}).refused("401.14")
     admin.post("/api-keys/revoke", {"token": "not.a.token"}).expect(204)
@@ -357,7 +347,7 @@ def test_whoever_holds_a_token_may_end_it(server, admin):
 
 def test_a_token_is_ended_without_signing_in(server, admin):
     """identity 5: POST /api/v1/keys/revoke answers 204 whatever it is given, and ends a key that is good."""
-    owner = key_owner(admin, "passer-by")
+    owner = admin.key_owner("passer-by")
     key_id, token = admin.key(owner["user"], "Found")
     address = "/api/v1/keys/revoke"
     for body in ({"token": "not.a.token"}, {"token": token[:-2] + "AA"}, {"token": 7}, {}, []):
@@ -372,7 +362,7 @@ def test_a_token_is_ended_without_signing_in(server, admin):
 
 
 def test_own_keys_need_both_privileges(server, admin):
-    owner = key_owner(admin, "selfmade")
+    owner = admin.key_owner("selfmade")
     admin.put(f"/users/{owner['user']}/password", {"password": PASSWORD}).expect(204)
     person = Management(server).sign_in("selfmade", PASSWORD)
     person.post("/me/api-keys", {"name": "Mine"}).refused("403.15")
@@ -380,7 +370,7 @@ def test_own_keys_need_both_privileges(server, admin):
     made = person.post("/me/api-keys", {"name": "Mine"}).expect(201).json["data"]
     assert [key["id"] for key in person.data("/me/api-keys")] == [made["key"]["id"]]
     server.client.get("/api/v1/func-api/see", [("Authorization", made["token"])]).expect(200)
-    other, _ = admin.key(key_owner(admin, "somebody")["user"], "Theirs")
+    other, _ = admin.key(admin.key_owner("somebody")["user"], "Theirs")
     person.get(f"/me/api-keys/{other}").refused("404.41")
     person.delete(f"/me/api-keys/{other}").refused("404.41")
     person.delete(f"/me/api-keys/{made['key']['id']}").expect(204)
@@ -388,7 +378,7 @@ def test_own_keys_need_both_privileges(server, admin):
 
 
 def test_a_management_key_acts_as_its_owner(server, admin):
-    owner = key_owner(admin, "robot")
+    owner = admin.key_owner("robot")
     _, api_only = admin.key(owner["user"], "Api")
     _, token = admin.key(owner["user"], "Management", scopes=["management"])
     Management(server, api_only).get("/me").refused("401.99")
@@ -400,7 +390,7 @@ def test_a_management_key_acts_as_its_owner(server, admin):
 
 
 def test_deleting_a_user_ends_the_keys(server, admin):
-    owner = key_owner(admin, "deleted")
+    owner = admin.key_owner("deleted")
     key_id, token = admin.key(owner["user"], "Gone")
     see = "/api/v1/func-api/see"
     server.client.get(see, [("Authorization", token)]).expect(200)
@@ -412,7 +402,7 @@ def test_deleting_a_user_ends_the_keys(server, admin):
 # --- access and explanations
 
 def test_who_can_and_what_can_agree_with_the_calls(server, admin):
-    owner = key_owner(admin, "asked")
+    owner = admin.key_owner("asked")
     key_id, token = admin.key(owner["user"], "Asked")
     who = admin.data("/access/who-can?api=see")
     assert who["anonymous"] is False
@@ -443,7 +433,7 @@ def test_public_endpoints_show_what_is_open_and_why(admin):
 
 
 def test_a_refused_call_is_explained_to_those_who_may_know(server, admin):
-    owner = key_owner(admin, "explained")
+    owner = admin.key_owner("explained")
     _, token = admin.key(owner["user"], "Narrow", apis=["other"])
     refused = server.client.get("/api/v1/func-api/see?secret=in-the-query", [("Authorization", token)]).refused("403.16")
     trace = refused.json["traceId"]

@@ -11,14 +11,16 @@ import threading
 import time
 
 import pytest
-from support.resources import PROBE, Resources
+
+from support.database import begun
+from support.resources import BEGIN, PROBE, Resources
 from support.server import BINARY, wait_until
 
 ROUNDS = int(os.environ.get("FUNCGATE_KILL_ROUNDS", "5"))
 
 
 def resources() -> Resources:
-    made = Resources().scripts("probe", main=PROBE + '''
+    made = Resources().scripts("probe", main=PROBE + BEGIN + '''
 @DFF.API('Die')
 def die():
     import os
@@ -30,7 +32,7 @@ def eat():
     while True:
         kept.append(bytearray(32 << 20))
 ''')
-    for name in ("hello", "rest", "die", "eat", "count", "counted"):
+    for name in ("hello", "begin", "die", "eat", "count", "counted"):
         made.api(name, f"probe__main.{name}")
     return made.api("job", "probe__main.count", execMode="async", retryOnCrash=True)
 
@@ -51,9 +53,9 @@ def test_function_ends_its_process(client):
 def test_workers_killed_during_a_call(server, client):
     """authentication 86: a worker killed in the middle of a call fails exactly that call, within the deadline."""
     answers = []
-    caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/rest/s?seconds=20")))
+    caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/begin/s?key=killed&seconds=20")))
     caller.start()
-    time.sleep(0.3)  # not a wait for a condition: any moment of the 20 s is as good
+    wait_until(lambda: begun(server.data, "killed"), "the call runs", 20)
     workers = wait_until(server.workers, "there are workers")
     for pid in workers:
         try:
@@ -86,9 +88,9 @@ def test_server_ends_with_calls_in_flight(make_server):
     server = make_server(resources())
     answers = []
     client = server.client
-    caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/rest/s?seconds=1.5")))
+    caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/begin/s?key=ending&seconds=1.5")))
     caller.start()
-    time.sleep(0.4)
+    wait_until(lambda: begun(server.data, "ending"), "the call runs", 20)
     children = server.descendants(server.process.pid)
     assert server.stop() == 0
     caller.join(30)
@@ -111,7 +113,7 @@ def test_killed_during_apply(make_server):
     for number in range(1, ROUNDS + 1):
         folder = server.write(generation(number))
         apply = subprocess.Popen([BINARY, "apply", "-f", folder, "--data", server.data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
-        time.sleep(random.uniform(0, 0.6))
+        time.sleep(random.uniform(0, 0.6))  # another moment of the apply each time
         server.kill()
         apply.wait(60)
         server.start()
@@ -144,7 +146,7 @@ def test_killed_with_tasks(make_server):
         threads = [threading.Thread(target=flood, args=(server.client,)) for _ in range(2)]
         for thread in threads:
             thread.start()
-        time.sleep(random.uniform(0.2, 0.8))
+        time.sleep(random.uniform(0.2, 0.8))  # another moment each time
         server.kill()
         stop.set()
         for thread in threads:

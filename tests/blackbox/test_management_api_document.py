@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 
 import jsonschema
@@ -64,10 +65,60 @@ def test_headers_of_writes_are_described(routes):
         assert wanted == {one for one in parameters(key) if one.startswith("path ")}, key
 
 
+def test_query_parameters_are_described(routes):
+    """Of lists the server's readers know more than the table of routes: `limit` is in each."""
+    for key, route in routes.items():
+        described = {one.removeprefix("query ") for one in parameters(key) if one.startswith("query ")}
+        if route["query"] is None:
+            assert "limit" in described, key
+        else:
+            assert described == set(route["query"]), key
+
+
 def test_documents_that_are_not_json_are_described(routes):
     for key, route in routes.items():
         content = OPERATIONS[key].get("requestBody", {}).get("content", {})
         assert ("application/yaml" in content) == route["rawBody"], key
+
+
+def commands_of_calls() -> dict[tuple[str, str], str]:
+    """What the table of remote commands calls: (method, path without names of parameters) → a command."""
+    found = {}
+    for source in sorted((ROOT / "src/app/cli").glob("*.cpp")):
+        text = source.read_text(encoding="utf-8")
+        for words, row in re.findall(r'\.words = "([^"]+)"(.*?)(?=\.words = "|\Z)', text, re.S):
+            if target := re.search(r'\.target = "([^"?]+)', row):
+                method = re.search(r'\.method = "([A-Z]+)"', row)
+                found[(method.group(1) if method else "GET", nameless(target.group(1)))] = words
+    # Commands that also work without a server and choose by themselves what to call.
+    remote = (ROOT / "src/app/cli/apply_remote.cpp").read_text(encoding="utf-8")
+    for method, path, words in (("POST", "/resources/apply", "apply"), ("POST", "/resources/diff", "diff"), ("GET", "/resources/export", "export")):
+        assert f'"{path}"' in remote
+        found[(method, path)] = words
+    return found
+
+
+def nameless(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
+
+
+def test_calls_without_a_command_are_those_of_the_page():
+    """docs/management-api.md, section 5: exactly the calls that no remote command makes."""
+    commands = commands_of_calls()
+    assert len(commands) > 50
+    tree = json.loads(command("commands").stdout)["commands"]
+    known = {one["words"].removeprefix("funcgate ") for group in tree for one in [group, *group["commands"]]}
+    assert set(commands.values()) <= known
+    without = {key for key in OPERATIONS if (key[0], nameless(key[1])) not in commands}
+    section = (ROOT / "docs/management-api.md").read_text(encoding="utf-8").split("## 5. Calls without a command", 1)[1].split("\n## ", 1)[0]
+    named = set()
+    for row in re.findall(r"^\| (`.+?`) \|", section, re.M):
+        for method, path in re.findall(r"`(?:([A-Z]+) )?(/[^`]+)`", row):
+            meant = {key for key in OPERATIONS if key == (method, path) or not method and f"{key[1]}/".startswith(f"{path}/")}
+            assert meant, f"the page names {method} {path}, which is no call"
+            named |= meant
+    assert sorted(without - named) == [], "neither a command nor a line of the page"
+    assert sorted(named - without) == [], "the page says that there is no command, but there is"
 
 
 def test_every_operation_tells_its_refusals():

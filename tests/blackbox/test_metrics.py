@@ -1,8 +1,8 @@
 """Metrics: reasons, outcomes, no names (authentication §11, statement 74)."""
 
-import base64
 import re
 
+from support.credentials import basic
 from support.resources import PROBE, Resources
 from support.server import wait_until
 
@@ -10,10 +10,6 @@ from support.server import wait_until
 def resources() -> Resources:
     made = Resources().scripts("probe", main=PROBE).basic("staff", {"mia": "a password of mia"}).fixed_field("tokens", {"location": "header", "name": "X-Token", "value": "a-token-0000001"})
     return made.api("basic", "probe__main.hello", "staff").api("fixed", "probe__main.hello", "tokens").api("fail", "probe__main.fail")
-
-
-def basic(name: str, password: str) -> dict:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
 SAMPLE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[0-9.eE+-]+|NaN|[+-]Inf)( \d+)?$')
@@ -52,6 +48,21 @@ def test_reasons(client):
     grows(client, 2, lambda: client.get("/api/v1/al/fixed/s", {"X-Token": "a-wrong-token"}).refused("401.99"), type="fixedField", reason="fixed_field.mismatch")
     grows(client, 2, lambda: client.get("/api/v1/al/fixed/s").refused("401.99"), type="fixedField", reason="fixed_field.absent")
     grows(client, 3, lambda: client.get("/api/v1/al/basic/s", basic("mia", "a password of mia")).expect(200), type="httpBasic", outcome="accepted")
+
+
+def test_hashes_and_caches(client):
+    """authentication §11: gauges of the hash pool and of what is remembered."""
+    def gauges() -> dict[tuple[str, tuple], float]:
+        return {key: value for key, value in samples(client).items() if key[0].startswith(("funcgate_password_hashes", "funcgate_cache_entries"))}
+
+    client.get("/api/v1/al/basic/s", basic("mia", "a password of mia")).expect(200)
+    before = gauges()
+    assert {labels for name, labels in before if name == "funcgate_cache_entries"} == {(("cache", cache),) for cache in ("passwords", "verdicts", "keys", "nonces", "results")}
+    assert before[("funcgate_cache_entries", (("cache", "passwords"),))] >= 1
+    client.get("/api/v1/al/basic/s", basic("mia", "another wrong password")).refused("401.99")
+    after = gauges()
+    assert after[("funcgate_password_hashes_computed", ())] == before[("funcgate_password_hashes_computed", ())] + 1
+    assert [after[("funcgate_password_hashes", (("state", state),))] for state in ("running", "waiting")] == [0, 0]
 
 
 def test_exposition(client):

@@ -1,5 +1,10 @@
 """`queue`: pools of workers, and functions that ask for one which nobody configured (function-apis §2)."""
 
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 from support.resources import Resources
 from support.server import wait_until
 
@@ -50,6 +55,27 @@ def test_task_for_a_pool_that_is_not_configured(make_server):
     server = make_server(resources(1))
     server.client.get("/api/v1/al/start/s").expect(200)
     wait_until(lambda: any(pool_of(line) == "tasks" for line in server.client.get("/metrics").expect(200).text.splitlines()), "the pool of tasks has started")
+
+
+def processor_seconds(pid: int) -> float:
+    """Of this process and its threads, without its children."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_calls_that_wait_for_busy_workers_of_an_older_generation_cost_nothing(make_server):
+    """Workers of the new generation are idle, but cannot take them: nobody hands them round and round."""
+    script = "import time\n@DFF.API('Slow')\ndef slow():\n    time.sleep(3)\n    return {answer}\n"
+    server = make_server(Resources().scripts("pools", main=script.format(answer=1)).api("slow", "pools__main.slow"))
+    with ThreadPoolExecutor(12) as pool:
+        calls = [pool.submit(lambda: server.new_client().get("/api/v1/al/slow/s")) for _ in range(12)]
+        time.sleep(0.5)  # they run, or wait behind those that run
+        server.apply(Resources().scripts("pools", main=script.format(answer=2)).api("slow", "pools__main.slow"))
+        before = processor_seconds(server.pid)
+        time.sleep(2)  # the time whose cost is measured
+        spent = processor_seconds(server.pid) - before
+        assert spent < 0.5, "the server was busy while it had nothing to do"
+        assert {call.result().expect(200).json for call in calls} == {1}
 
 
 def pool_of(line: str) -> str | None:

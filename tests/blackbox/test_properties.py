@@ -11,6 +11,7 @@ from contextlib import closing
 import pytest
 
 from support.credentials import basic
+from support.database import begun
 from support.digest import DigestClient
 from support.resources import PROBE, Resources
 from support.server import wait_until
@@ -170,6 +171,7 @@ from pathlib import Path
 
 @DFF.API('Takes its time')
 def slow():
+    DFF.STORE.set('begun check', True)
     time.sleep(20)
     return True
 
@@ -195,7 +197,7 @@ def test_worker_that_fails_in_the_middle_of_a_check(make_server, what):
     caller = threading.Thread(target=lambda: answers.append(server.client.get(TARGET.format("slow"))))
     caller.start()
     busy = wait_until(lambda: pids_of_workers(server) - before, "the pool of authentication functions has started", 20)
-    time.sleep(0.3)  # the function is asleep by now; were it not, the signal would come before the check, which must deny as well
+    wait_until(lambda: begun(server.data, "check"), "the function has begun", 20)
     for pid in busy:
         os.kill(pid, getattr(signal, what))
     caller.join(30)

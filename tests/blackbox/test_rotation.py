@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 
 import pytest
 
-from support.management import PASSWORD, Management
 from support.credentials import basic
 from support.database import document, set_document
 from support.digest import DigestClient
+from support.management import PASSWORD, Management
 from support.resources import Resources
 from support.server import Server, command, wait_until
 
@@ -49,14 +48,6 @@ def aliases(server: Server) -> list[str]:
 
 def wait_until_resealed(server: Server) -> None:
     wait_until(lambda: not any(alias.startswith(f"{SEALING}.prev.") for alias in aliases(server)), "nothing is sealed with a retired key")
-
-
-def key_of(admin: Management) -> str:
-    user = admin.create("/users", login="apiagent", password="Phixflow123!")
-    role, group = admin.create("/roles", name="Keys", privileges=["Use API Key"]), admin.create("/user-groups", name="APIUsers")
-    admin.link(f"/roles/{role}/user-groups/{group}")
-    admin.link(f"/user-groups/{group}/users/{user}")
-    return admin.key(user, "Call API")[1]
 
 
 class Load:
@@ -106,7 +97,7 @@ class Load:
 def test_no_call_fails_while_all_three_secrets_are_rotated(make_server):
     server = make_server(resources(20))
     admin = Management.set_up(server)
-    load = Load(server, key_of(admin))
+    load = Load(server, admin.key(admin.key_owner("apiagent")["user"], "Call API")[1])
     try:
         load.more()
         for _ in range(2):
@@ -151,16 +142,29 @@ def test_after_a_rotation_of_the_pepper_passwords_are_right_and_wrong_as_before_
     Management(server).sign_in("root", PASSWORD)
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.2])
-def test_a_kill_during_the_resealing_loses_nothing(make_server, pause_s):
-    users = 250
+def sealing_kids(server: Server) -> set[str]:
+    """The kids of the keys that passwords of Digest users are sealed with."""
+    users = json.loads(document(server.data, "api_authentications", "people"))["users"]
+    return {text.split(".")[1] for user in users for value in user.values() if isinstance(value, list) for text in value if str(text).startswith("v1.")}
+
+
+@pytest.mark.parametrize("portions", [0, 1, 3])
+def test_a_kill_during_the_resealing_loses_nothing(make_server, portions):
+    """The kill comes right behind the rotation, or when so many portions of a hundred texts are sealed anew and many more are not."""
+    users = 1000
     server = make_server(resources(users))
     for _ in range(2):
+        wait_until_resealed(server)
+        seen = server.log().count("secret.resealed")
         rotate(server, SEALING)
-        time.sleep(pause_s)
+        wait_until(lambda: server.log().count("secret.resealed") >= seen + portions, "the resealing has come so far", pause_s=0.001)
         server.kill()
+        assert any(alias.startswith(f"{SEALING}.prev.") for alias in aliases(server)), "the resealing had ended before the kill"
+        if portions > 0:
+            assert len(sealing_kids(server)) == 2, "the kill came in the middle"
         server.start()
     wait_until_resealed(server)
+    assert len(sealing_kids(server)) == 1
     for number in (0, users // 2, users - 1):
         caller = DigestClient(server.client, "/api/v1/func-api/digest", f"person-{number}", f"a password of person {number}")
         assert caller.call()[1].expect(200).text == f"person-{number}"

@@ -1,16 +1,18 @@
 """Asynchronous calls (function-apis §11, statement 84)."""
 
-import base64
 import contextlib
+import json
 import re
 import sqlite3
 import time
 
 import pytest
 
+from support.credentials import basic
 from support.digest import DigestClient
 from support.resources import PROBE, Resources
 from support.server import wait_until
+from support.wire import File
 
 JOBS = '''
 import time
@@ -23,7 +25,14 @@ def work(seconds: float = 0, text: str = 'done', mark: str = ''):
     return {'text': text, 'task': _DFF_TASK_ID, 'caller': _DFF_CALLER['name']}
 
 @DFF.API('Fail')
-def fail(): raise ValueError('no luck')
+def fail():
+    print('about to fail')
+    raise ValueError('no luck')
+
+@DFF.API('Alone', isolation='call')
+def alone(mark: str):
+    time.sleep(1)
+    DFF.STORE.set(mark, 1)
 
 @DFF.API('Late', timeout=1)
 def late(): time.sleep(60)
@@ -33,6 +42,14 @@ def shape(): return DFF.RESP('made', status_code=201, content_type='text/csv', h
 
 @DFF.API('Mark')
 def marked(mark: str): return DFF.STORE.get(mark) or 0
+
+@DFF.API('Uploads')
+def uploads(files=None, **kwargs):
+    found = []
+    for file in files or []:
+        with open(file['filePath'], 'rb') as stream:
+            found.append([file['originalname'], len(stream.read())])
+    return {'files': found, 'kwargs': kwargs}
 
 @DFF.API('Parent')
 def parent():
@@ -52,12 +69,13 @@ def resources() -> Resources:
     made.api("fail", "jobs__main.fail", execMode="async").api("late", "jobs__main.late", execMode="async").api("shape", "jobs__main.shape", execMode="async")
     made.api("typed", "jobs__main.work", execMode="async", funcCallKwargs={"seconds": 0})
     made.api("marked", "jobs__main.marked").api("parent", "jobs__main.parent")
+    made.api("alone", "jobs__main.alone", execMode="async")
     made.api("brief", "jobs__main.work", execMode="async", resultTtl=60)
+    made.api("uploads", "jobs__main.uploads", execMode="async", acceptFiles=True)
     return made
 
 
-def basic(name: str, password: str | None = None) -> dict:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password or USERS[name]}".encode()).decode()}
+MIA, TOM = (basic(name, USERS[name]) for name in ("mia", "tom"))
 
 
 def start(client, api: str, headers=(), **kwargs) -> str:
@@ -79,7 +97,7 @@ def finished(client, url: str, headers=(), within_s: float = 40) -> dict:
 
 def test_accepted(client):
     """§11: 202, Location, and data with id and url."""
-    answer = client.post("/api/v1/func-api/work", basic("mia"), json={"kwargs": {"text": "x"}}).expect(202)
+    answer = client.post("/api/v1/func-api/work", MIA, json={"kwargs": {"text": "x"}}).expect(202)
     body = answer.json
     assert body["ok"] is True and body["error"] == 202 and body["message"] == ""
     assert re.fullmatch(r"task-[0-9A-Za-z]{20,}", body["data"]["id"])
@@ -95,14 +113,25 @@ def test_the_word_never_changes_the_mode(client, word):
 
 def test_result(client):
     """§11: poll until the end, then the bytes a sync call would have answered."""
-    url = start(client, "work", basic("mia"), text="grüße")
-    data = finished(client, url, basic("mia"))
+    url = start(client, "work", MIA, text="grüße")
+    data = finished(client, url, MIA)
     assert data["status"] == "success" and data["apiId"] == "work" and data["failure"] is None
     assert set(data) == {"id", "apiId", "status", "triggerTime", "startTime", "endTime", "result", "failure"}
     assert data["triggerTime"] <= data["startTime"] <= data["endTime"]
     assert data["result"]["text"] == "grüße" and data["result"]["caller"] == "mia" and data["result"]["task"] == data["id"]
-    answer = client.get(url + "/result", basic("mia")).expect(200)
+    answer = client.get(url + "/result", MIA).expect(200)
     assert answer.json == data["result"]
+
+
+def test_uploads(client):
+    """§6: a task gets the files of its call and its other fields; nobody else can name files for it."""
+    parts = [("title", "März"), File("file", "a.bin", b"abc" * 1000)]
+    url = client.post("/api/v1/func-api/uploads/s", parts=parts).expect(202).json["data"]["url"]
+    data = finished(client, url)
+    assert data["status"] == "success", data
+    assert json.loads(client.get(url + "/result").expect(200).body) == {"files": [["a.bin", 3000]], "kwargs": {"title": "März"}}
+    client.post("/api/v1/func-api/uploads/s", json={"files": [{"filePath": "/etc/passwd"}]}).refused("400.43")
+    client.post("/api/v1/func-api/uploads/s", parts=[*parts, ("files", "[]")]).refused("400.43")
 
 
 def test_result_with_status_and_headers(client):
@@ -155,15 +184,15 @@ def test_arguments_are_checked_at_once(client):
 
 def test_only_the_same_principal(client):
     """§11: polling needs the list of the API and the same principal; everyone else sees the same 404.41."""
-    url = start(client, "work", basic("mia"))
-    finished(client, url, basic("mia"))
+    url = start(client, "work", MIA)
+    finished(client, url, MIA)
     client.get(url).refused("401.99")
     client.get(url, basic("mia", "wrong password")).refused("401.99")
-    stranger = client.get(url, basic("tom")).refused("404.41")
-    unknown = client.get("/api/v1/tasks/task-" + "A" * 22, basic("tom")).refused("404.41")
+    stranger = client.get(url, TOM).refused("404.41")
+    unknown = client.get("/api/v1/tasks/task-" + "A" * 22, TOM).refused("404.41")
     assert stranger.json["message"] == unknown.json["message"]
-    client.get(url + "/result", basic("tom")).refused("404.41")
-    client.call("DELETE", url, basic("tom")).refused("404.41")
+    client.get(url + "/result", TOM).refused("404.41")
+    client.call("DELETE", url, TOM).refused("404.41")
     north = start(client, "token-work", {"X-Token": "north-token-0001"})
     client.get(north, {"X-Token": "north-token-0001"}).expect(200)
     client.get(north, {"X-Token": "south-token-0001"}).refused("404.41")
@@ -193,7 +222,7 @@ def test_cancel_waiting(client):
     until = time.monotonic() + 5
     while time.monotonic() < until:
         assert client.get("/api/v1/func-api/marked/s?mark=cancelled").expect(200).json == 0
-        time.sleep(0.5)
+        time.sleep(0.5)  # between looks; that its time passes and nothing happens is what is tested
 
 
 def test_cancel_running(client):
@@ -203,6 +232,32 @@ def test_cancel_running(client):
     client.call("DELETE", url).expect(200)
     assert finished(client, url)["status"] == "cancelled"
     finished(client, start(client, "open-work"))  # the pool is whole again
+
+
+def test_cancel_while_its_own_process_starts(client):
+    """§11: whatever the moment, a task that DELETE was answered for with 200 is cancelled and goes no further."""
+    for number in range(12):
+        url = start(client, "alone", mark=f"alone-{number}")
+        time.sleep(0.01 * number)  # another moment each time
+        client.call("DELETE", url).expect(200)
+        assert client.get(url).expect(200).json["data"]["status"] == "cancelled"
+    time.sleep(2)  # longer than the function sleeps before it tells that it ended
+    assert [client.get(f"/api/v1/func-api/marked/s?mark=alone-{number}").expect(200).json for number in range(12)] == [0] * 12
+
+
+def test_what_a_task_prints_is_recorded(server, client):
+    """§14: a run has a record of its own, with print log and exception."""
+    url = start(client, "fail")
+    assert finished(client, url)["status"] == "failure"
+    task_id = url.rsplit("/", 1)[1]
+
+    def documents():
+        with contextlib.closing(sqlite3.connect(server.data / "journal.db")) as database:
+            rows = database.execute("SELECT document FROM call_records WHERE document LIKE ?", [f"%{task_id}%"]).fetchall()
+        return [json.loads(row[0]) for row in rows]
+    ran = wait_until(lambda: [found for found in documents() if found.get("exceptionType")], "the run is recorded")
+    assert len(ran) == 1 and ran[0]["exceptionType"] == "ValueError" and "about to fail" in ran[0]["printLog"], ran
+    assert ran[0]["apiId"] == "fail" and ran[0]["status"] == 500
 
 
 def test_cancel_finished(client):
@@ -266,12 +321,12 @@ def test_expired_values_do_not_stay_in_the_database(make_server):
 def test_tasks_survive_a_restart(make_server):
     """§11: the 202 is sent only once the task is durable: it survives a restart, finished or waiting."""
     server = make_server(resources())
-    done = start(server.client, "work", basic("mia"), text="kept")
-    finished(server.client, done, basic("mia"))
+    done = start(server.client, "work", MIA, text="kept")
+    finished(server.client, done, MIA)
     waiting = server.client.post("/api/v1/func-api/open-work", json={"kwargs": {"text": "later"}, "options": {"delay": 3}}).expect(202).json["data"]["url"]
     server.stop()
     server.start()
-    assert server.client.get(done + "/result", basic("mia")).expect(200).json["text"] == "kept"
+    assert server.client.get(done + "/result", MIA).expect(200).json["text"] == "kept"
     assert finished(server.client, waiting)["result"]["text"] == "later"
 
 

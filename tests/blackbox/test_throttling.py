@@ -1,10 +1,10 @@
 """Throttling of APIs and of wrong credentials, disabled and expired APIs (function-apis §10, authentication §8, statements 69 to 72, 84)."""
 
-import base64
 import time
 
 import pytest
 
+from support.credentials import basic
 from support.digest import DigestClient
 from support.resources import PROBE, Resources
 from support.server import wait_until
@@ -40,10 +40,6 @@ def cached():
     return made
 
 
-def basic(password: str = PASSWORD, name: str = "mia") -> dict:
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
-
-
 def get(client, api: str, headers=(), word: str = "al"):
     return client.get(f"/api/v1/{word}/{api}/s", headers)
 
@@ -62,16 +58,16 @@ def await_fresh_minute() -> None:
     """Windows are aligned to the epoch: a test that counts within one waits for the next when little is left of it."""
     left = 60 - time.time() % 60
     if left < 15:
-        time.sleep(left + 0.2)
+        time.sleep(left + 0.2)  # the clock is the condition
 
 
 def test_by_minute(client):
     """function-apis §10: over the limit 429.46 with rule, limit, count and wait."""
     await_fresh_minute()
     for _ in range(5):
-        get(client, "minute", basic()).expect(200)
+        get(client, "minute", basic("mia", PASSWORD)).expect(200)
     for _ in range(3):
-        throttled(get(client, "minute", basic(name="tom")), "byMinute", 5)
+        throttled(get(client, "minute", basic("tom", PASSWORD)), "byMinute", 5)
 
 
 def test_strangers_cannot_use_up_the_quota(client):
@@ -79,9 +75,9 @@ def test_strangers_cannot_use_up_the_quota(client):
     for _ in range(8):
         get(client, "caller").refused("401.99")
     for _ in range(3):
-        get(client, "caller", basic()).expect(200)
-    throttled(get(client, "caller", basic()), "byHour", 3)
-    get(client, "caller", basic(name="tom")).expect(200)  # per caller: another one has a count of its own
+        get(client, "caller", basic("mia", PASSWORD)).expect(200)
+    throttled(get(client, "caller", basic("mia", PASSWORD)), "byHour", 3)
+    get(client, "caller", basic("tom", PASSWORD)).expect(200)  # per caller: another one has a count of its own
 
 
 def test_per_address(client):
@@ -134,9 +130,9 @@ def test_max_concurrent(client):
 @pytest.mark.parametrize("api, reason", [("disabled", "EBizCondition.APIDisabled"), ("expired", "EBizCondition.APIExpired"), ("expired-later", "EBizCondition.APIExpired")])
 def test_state_is_told_to_callers_only(client, api, reason):
     """authentication 84: 403.21 only to verified callers, 401 to others."""
-    assert get(client, api, basic()).refused("403.21").json["reason"] == reason
+    assert get(client, api, basic("mia", PASSWORD)).refused("403.21").json["reason"] == reason
     get(client, api).refused("401.99")
-    get(client, api, basic("wrong password")).refused("401.99")
+    get(client, api, basic("mia", "wrong password")).refused("401.99")
 
 
 # --- wrong credentials
@@ -151,10 +147,10 @@ def test_address_is_blocked(client):
     """authentication §8: 10 wrong credentials in 60 s block the address, also for the right one; other addresses are not concerned."""
     here = client.pinned()
     for number in range(10):
-        get(here, "basic", basic("wrong password", f"name-{number}")).refused("401.99")
-    blocked(get(here, "basic", basic("wrong password", "name-x")))
-    blocked(get(here, "basic", basic()))
-    get(client, "basic", basic()).expect(200)
+        get(here, "basic", basic(f"name-{number}", "wrong password")).refused("401.99")
+    blocked(get(here, "basic", basic("name-x", "wrong password")))
+    blocked(get(here, "basic", basic("mia", PASSWORD)))
+    get(client, "basic", basic("mia", PASSWORD)).expect(200)
 
 
 def test_failures_feed_the_same_counters(client):
@@ -162,8 +158,8 @@ def test_failures_feed_the_same_counters(client):
     here = client.pinned()
     for number in range(10):
         word, api = ("func-api", "al", "sync", "async")[number % 4], ("basic", "second", "either")[number % 3]
-        get(here, api, basic("wrong password", f"name-{number}"), word).refused("401.99")
-    blocked(get(here, "second", basic()))
+        get(here, api, basic(f"name-{number}", "wrong password"), word).refused("401.99")
+    blocked(get(here, "second", basic("mia", PASSWORD)))
 
 
 def test_account_is_blocked(client):
@@ -171,18 +167,18 @@ def test_account_is_blocked(client):
     for name in ("mia", "nobody"):
         here = client.pinned()
         for number in range(5):
-            get(here, "basic", basic("wrong password", (name, name.upper(), name.title())[number % 3])).refused("401.99")
-        blocked(get(here, "basic", basic("wrong password", name)))
-        get(here, "basic", basic(name="tom")).expect(200)  # another account from the same address
+            get(here, "basic", basic((name, name.upper(), name.title())[number % 3], "wrong password")).refused("401.99")
+        blocked(get(here, "basic", basic(name, "wrong password")))
+        get(here, "basic", basic("tom", PASSWORD)).expect(200)  # another account from the same address
 
 
 def test_lock_does_not_follow_the_owner(client):
     """authentication 70: locking a name from one address never locks its owner elsewhere."""
     attacker, owner = client.pinned(), client.pinned()
     for _ in range(5):
-        get(attacker, "basic", basic("wrong password")).refused("401.99")
-    blocked(get(attacker, "basic", basic()))
-    get(owner, "basic", basic()).expect(200)
+        get(attacker, "basic", basic("mia", "wrong password")).refused("401.99")
+    blocked(get(attacker, "basic", basic("mia", PASSWORD)))
+    get(owner, "basic", basic("mia", PASSWORD)).expect(200)
 
 
 def test_success_resets_the_row(client):
@@ -190,8 +186,8 @@ def test_success_resets_the_row(client):
     here = client.pinned()
     for _ in range(2):
         for _ in range(4):
-            get(here, "basic", basic("wrong password")).refused("401.99")
-        get(here, "basic", basic()).expect(200)
+            get(here, "basic", basic("mia", "wrong password")).refused("401.99")
+        get(here, "basic", basic("mia", PASSWORD)).expect(200)
 
 
 def test_absent_never_counts(client):
@@ -199,7 +195,7 @@ def test_absent_never_counts(client):
     here = client.pinned()
     for _ in range(30):
         get(here, "basic").refused("401.99")
-    get(here, "basic", basic()).expect(200)
+    get(here, "basic", basic("mia", PASSWORD)).expect(200)
 
 
 def test_stale_and_foreign_nonces_never_count(client):
@@ -232,18 +228,18 @@ def test_other_entries_still_accept(client):
     """authentication §8: a blocked entry is not evaluated; if another accepts, the call goes on."""
     here = client.pinned()
     for number in range(10):
-        get(here, "either", basic("wrong password", f"name-{number}")).refused("401.99")
+        get(here, "either", basic(f"name-{number}", "wrong password")).refused("401.99")
     get(here, "either", {"X-Token": "a-token-0000001"}).expect(200)
-    blocked(get(here, "either", basic()))
+    blocked(get(here, "either", basic("mia", PASSWORD)))
 
 
 def test_forwarding_headers_evade_nothing(client):
     """authentication 72: rotating forwarding headers from an untrusted peer evades no counter."""
     here = client.pinned()
     for number in range(10):
-        headers = {**basic("wrong password", f"name-{number}"), "X-Forwarded-For": f"9.9.9.{number}", "Forwarded": f"for=9.9.8.{number}", "X-Real-IP": f"9.9.7.{number}"}
+        headers = {**basic(f"name-{number}", "wrong password"), "X-Forwarded-For": f"9.9.9.{number}", "Forwarded": f"for=9.9.8.{number}", "X-Real-IP": f"9.9.7.{number}"}
         get(here, "basic", headers).refused("401.99")
-    blocked(get(here, "basic", {**basic(), "X-Forwarded-For": "9.9.9.99"}))
+    blocked(get(here, "basic", {**basic("mia", PASSWORD), "X-Forwarded-For": "9.9.9.99"}))
 
 
 def test_trusted_proxy_is_believed(make_server):
@@ -256,6 +252,6 @@ def test_trusted_proxy_is_believed(make_server):
     assert chain["ips"] == ["198.51.100.7", "127.0.0.9", client.address], "what the caller claims himself is not believed"
     assert client.get("/api/v1/al/see/s").expect(200).json["request"]["ips"] == [client.address]
     for number in range(10):
-        get(client, "basic", {**basic("wrong password", f"name-{number}"), "X-Forwarded-For": "198.51.100.8"}).refused("401.99")
-    blocked(get(client, "basic", {**basic(), "X-Forwarded-For": "198.51.100.8"}))
-    get(client, "basic", {**basic(), "X-Forwarded-For": "198.51.100.9"}).expect(200)
+        get(client, "basic", {**basic(f"name-{number}", "wrong password"), "X-Forwarded-For": "198.51.100.8"}).refused("401.99")
+    blocked(get(client, "basic", {**basic("mia", PASSWORD), "X-Forwarded-For": "198.51.100.8"}))
+    get(client, "basic", {**basic("mia", PASSWORD), "X-Forwarded-For": "198.51.100.9"}).expect(200)

@@ -1,9 +1,10 @@
-// http/request_parser: a head is refused or understood; what is understood lies inside the buffer, within the limits, and
-// leaves no second reading: one Host, one length, no control byte, no fragment.
+// http/request_parser and http/proxy: a head is refused or understood; what is understood lies inside the buffer, within the
+// limits, and leaves no second reading: one Host, one length, no control byte, no fragment.
 #include <string>
 
 #include "domain/limits.h"
 #include "fuzz_input.h"
+#include "http/proxy.h"
 #include "http/request_parser.h"
 
 using namespace funcgate;
@@ -46,6 +47,31 @@ void check_understood(const std::string& head, const domain::Limits& limits, con
   PROMISE(static_cast<std::int64_t>(head.size()) <= limits.request_line_bytes + 2 + limits.header_bytes);
 }
 
+// What a trusted proxy says moves the caller along the chain or nowhere, and is refused without effect.
+void check_forwarding(const std::string& head, domain::Call call) {
+  static const service::ServerSettings kTrusting = [] {
+    service::ServerSettings settings;
+    settings.trusted_proxies = {*domain::Network::parse("10.0.0.0/8"), *domain::Network::parse("127.0.0.1")};
+    return settings;
+  }();
+  const domain::Address proxy = *domain::Address::parse("10.0.0.1");
+  call.peer = proxy;
+  const std::string_view host = call.host;
+  if (const auto refusal = http::apply_forwarding(call, kTrusting)) {
+    PROMISE(refusal->close && !refusal->message.empty());
+    PROMISE(call.peer == proxy && call.proxies.empty() && !call.tls && call.host.data() == host.data());
+    PROMISE(!http::is_client_sure(call, kTrusting));
+    return;
+  }
+  PROMISE(lies_within(call.host, head) && (call.host.data() == host.data() || http::is_host(call.host)));
+  PROMISE(call.proxies.empty() ? call.peer == proxy : call.proxies.back() == proxy);
+  PROMISE(!http::is_on_this_machine(call, kTrusting));
+  call.peer = *domain::Address::parse("203.0.113.7");
+  call.proxies.clear();
+  const domain::Address stranger = call.peer;
+  PROMISE(!http::apply_forwarding(call, kTrusting) && call.peer == stranger && call.proxies.empty());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -77,5 +103,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   check_understood(head, kLimits, call, parsed);
+  check_forwarding(head, call);
   return 0;
 }

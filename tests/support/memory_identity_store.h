@@ -36,10 +36,29 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     const std::lock_guard lock(mutex_);
     return commits_;
   }
-  // The next commit fails with Unavailable and writes nothing.
-  void fail_next_commit() {
+  // The next commit fails and writes nothing.
+  void fail_next_commit(base::Code code = base::Code::Unavailable) {
     const std::lock_guard lock(mutex_);
-    fail_next_ = true;
+    fail_next_ = code;
+  }
+  // Of the newest commit.
+  std::string last_author() const {
+    const std::lock_guard lock(mutex_);
+    return last_author_;
+  }
+  // How often a user was read, and how often by login.
+  std::size_t users_read() const {
+    const std::lock_guard lock(mutex_);
+    return users_read_;
+  }
+  std::size_t users_by_login() const {
+    const std::lock_guard lock(mutex_);
+    return users_by_login_;
+  }
+  // From now on users cannot be read by login: Unavailable.
+  void fail_users(bool fail) {
+    const std::lock_guard lock(mutex_);
+    users_fail_ = fail;
   }
   void add(domain::Session session) {
     const std::lock_guard lock(mutex_);
@@ -50,7 +69,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
 
   base::Result<std::int64_t> commit(const domain::ChangeSet& changes) override {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(fail_next_, false)) return base::Error{base::Code::Unavailable, "the database is not available", ""};
+    if (const auto code = std::exchange(fail_next_, std::nullopt)) return base::Error{*code, "the database is not available", ""};
     State next = state_;
     for (const domain::IdentityChange& change : changes.identity) {
       if (auto status = apply(next, change); !status.ok()) return std::move(status).error();
@@ -67,26 +86,38 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     }
     events_.insert(events_.end(), changes.events.begin(), changes.events.end());
     ++commits_;
+    last_author_ = changes.author;
     return ++sequence_;
   }
 
   // --- IdentityStore: reading
 
-  base::Result<domain::IdentityRows> load(const std::function<void(domain::User&&)>& user,
-                                          const std::function<void(domain::ApiKey&&)>& key) override {
+  base::Status load(const std::function<void(domain::IdentityRows&&)>& take_rows, const std::function<void(domain::User&&)>& user,
+                    const std::function<void(domain::ApiKey&&)>& key) override {
     const std::lock_guard lock(mutex_);
     domain::IdentityRows rows;
-    for (const auto& [id, one] : state_.users) user(domain::User(one));
-    for (const auto& [id, one] : state_.keys) key(domain::ApiKey(one));
     for (const auto& [id, one] : state_.groups) rows.groups.push_back(one);
     for (const auto& [id, one] : state_.roles) rows.roles.push_back(one);
     rows.policy = state_.policy;
     rows.audited = state_.audited;
-    return rows;
+    rows.audited_version = state_.audited_version;
+    take_rows(std::move(rows));
+    for (const auto& [id, one] : state_.users) user(domain::User(one));
+    for (const auto& [id, one] : state_.keys) key(domain::ApiKey(one));
+    return base::kDone;
   }
-  base::Result<domain::User> user(const std::string& id) override { return find(state_.users, id); }
+  base::Result<domain::User> user(const std::string& id) override {
+    {
+      const std::lock_guard lock(mutex_);
+      ++users_read_;
+    }
+    return find(state_.users, id);
+  }
   base::Result<domain::User> user_by_login(const std::string& login) override {
     const std::lock_guard lock(mutex_);
+    ++users_by_login_;
+    ++users_read_;
+    if (users_fail_) return base::Error{base::Code::Unavailable, "the database is not available", ""};
     for (const auto& [id, one] : state_.users) {
       if (one.login == login) return one;
     }
@@ -95,12 +126,18 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   base::Result<domain::ApiKey> api_key(const std::string& id) override { return find(state_.keys, id); }
   base::Result<domain::SecretKey> secret_key(const std::string& id) override { return find(state_.secrets, id); }
 
-  // Sorted by id, whatever the query says; filters: login and group of users, user of keys.
+  // Sorted by id, whatever the query says; filters: login, group and applySet of users, user of keys.
   base::Result<domain::ListPage<domain::User>> users(const domain::ListQuery& query) override {
-    return page(state_.users, query, [&](const domain::User& user) {
-      return matches(query, "login", user.login) &&
+    auto found = page(state_.users, query, [&](const domain::User& user) {
+      return matches(query, "login", user.login) && matches(query, "applySet", user.meta.apply_set) &&
              (filter(query, "group").empty() || std::count(user.groups.begin(), user.groups.end(), filter(query, "group")) > 0);
     });
+    for (domain::User& user : found.rows) {
+      user.has_password = !user.password_hash.empty();
+      user.password_hash.clear();
+      user.past_password_hashes.clear();
+    }
+    return found;
   }
   base::Result<domain::ListPage<domain::ApiKey>> api_keys(const domain::ListQuery& query) override {
     return page(state_.keys, query, [&](const domain::ApiKey& key) {
@@ -129,6 +166,15 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     }
     return out;
   }
+  base::Result<std::map<std::string, std::size_t>> sealed_secret_counts() override {
+    const std::lock_guard lock(mutex_);
+    std::map<std::string, std::size_t> counts;
+    for (const auto& [id, secret] : state_.secrets) {
+      const std::vector<std::string_view> parts = base::split(secret.sealed, '.');
+      if (!secret.sealed.empty()) ++counts[parts.size() == 4 ? std::string(parts[1]) : std::string()];
+    }
+    return counts;
+  }
   base::Result<std::vector<domain::Session>> sessions(const std::string& user_id) override {
     const std::lock_guard lock(mutex_);
     std::vector<domain::Session> out;
@@ -137,6 +183,12 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     }
     return out;
   }
+  base::Result<domain::ListPage<domain::Session>> list_sessions(const domain::ListQuery& query) override {
+    return page(sessions_, query, [&](const domain::Session& session) {
+      return matches(query, "userId", session.user_id) && matches(query, "address", session.address);
+    });
+  }
+  base::Result<domain::Session> session_by_id(const std::string& id) override { return find(sessions_, id); }
   base::Result<domain::Session> session(const std::string& token_sha256) override {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, session] : sessions_) {
@@ -197,8 +249,11 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     return base::kDone;
   }
 
-  base::Result<std::optional<domain::IdempotencyRecord>> begin_idempotent(const domain::IdempotencyRecord& record) override {
+  base::Result<std::optional<domain::IdempotencyRecord>> begin_idempotent(const domain::IdempotencyRecord& record,
+                                                                          std::int64_t expired_ms) override {
     const std::lock_guard lock(mutex_);
+    const auto old = idempotent_.find({record.principal, record.key});
+    if (old != idempotent_.end() && old->second.created_at_ms <= expired_ms) idempotent_.erase(old);
     const auto [found, is_new] = idempotent_.try_emplace({record.principal, record.key}, record);
     return is_new ? std::optional<domain::IdempotencyRecord>() : std::optional(found->second);
   }
@@ -221,7 +276,9 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   base::Result<std::vector<domain::AuditEntry>> audit(const domain::AuditQuery& query) override {
     const std::lock_guard lock(mutex_);
     std::vector<domain::AuditEntry> out;
-    for (std::size_t i = events_.size(); i > 0 && out.size() < query.limit; --i) {
+    const auto before = static_cast<std::size_t>(query.before_sequence);
+    for (std::size_t i = before > 0 ? std::min(before - 1, events_.size()) : events_.size(); i > 0; --i) {
+      if (out.size() == query.limit) break;
       const domain::AuditEvent& event = events_[i - 1];
       const bool prefix = query.event.ends_with('.');
       const bool wanted = query.event.empty() || (prefix ? event.event.starts_with(query.event) : event.event == query.event);
@@ -252,6 +309,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     std::map<std::string, domain::SecretKey> secrets;
     domain::PasswordPolicy policy;
     domain::AuditedPrivileges audited;
+    std::int64_t audited_version = 1;
   };
 
   static base::Error unknown() { return {base::Code::NotFound, "There is no such object", ""}; }
@@ -278,16 +336,15 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   }
 
   template <class T, class Wanted>
-  base::Result<domain::ListPage<T>> page(const std::map<std::string, T>& objects, const domain::ListQuery& query,
-                                         const Wanted& wanted) const {
+  domain::ListPage<T> page(const std::map<std::string, T>& objects, const domain::ListQuery& query, const Wanted& wanted) const {
     const std::lock_guard lock(mutex_);
     domain::ListPage<T> out;
     for (const auto& [id, object] : objects) {
       if (!wanted(object)) continue;
       ++out.total;
-      if (query.after && id <= query.after->second) continue;
+      if (query.after && id <= query.after->id) continue;
       if (out.rows.size() == query.limit) {
-        if (!out.next) out.next = {out.rows.back().id, out.rows.back().id};
+        if (!out.next) out.next = {{out.rows.back().id}, out.rows.back().id};
         continue;
       }
       out.rows.push_back(object);
@@ -338,7 +395,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
         for (auto& [id, group] : state.groups) std::erase(group.roles, change.id);
         return remove(state.roles, change);
       case domain::IdentityKind::ApiKey:
-        if (change.deleted) return remove(state.keys, change);
+        if (change.deleted) return conflict("API keys are revoked, not deleted");
         return put(state.keys, change, [](const auto& a, const auto& b) {
           return a.user_id == b.user_id && base::equals_ignore_case(a.name, b.name);
         });
@@ -349,7 +406,9 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
         state.policy = std::get<domain::PasswordPolicy>(change.value);
         return base::kDone;
       case domain::IdentityKind::PrivilegeAudit:
+        if (change.expected_version != 0 && change.expected_version != state.audited_version) return conflict("another version");
         state.audited = std::get<domain::AuditedPrivileges>(change.value);
+        ++state.audited_version;
         return base::kDone;
     }
     return unknown();
@@ -386,9 +445,11 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   std::map<std::pair<std::string, std::string>, domain::IdempotencyRecord> idempotent_;
   std::optional<domain::StoredSetupToken> setup_token_;
   std::vector<domain::AuditEvent> events_;
-  std::size_t seen_ = 0, commits_ = 0;
+  std::size_t seen_ = 0, commits_ = 0, users_by_login_ = 0, users_read_ = 0;
+  std::string last_author_;
+  bool users_fail_ = false;
   std::int64_t sequence_ = 0;
-  bool fail_next_ = false;
+  std::optional<base::Code> fail_next_;
 };
 
 }  // namespace funcgate::test

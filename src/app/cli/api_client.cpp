@@ -127,6 +127,7 @@ Result<ApiReply> read_reply(http::IncomingReply received) {
   if (received.status >= 300 && received.status != 304)
     return Error{Code::Unavailable, fmt::format("the server answered {}: it refers to another address", received.status), {}};
   if (member(document, "ok") == nullptr) {
+    reply.next_cursor = received.header("next-cursor");
     reply.text = std::move(received.body);
     return reply;
   }
@@ -221,7 +222,7 @@ Result<http::IncomingReply> ApiClient::exchange(const ApiCall& call, const std::
   }
   http::IncomingReply reply;
   reply.status = answered->status;
-  for (const char* name : {"content-type", "etag", "date"}) reply.headers.emplace_back(name, std::string(answered->header(name)));
+  for (const char* name : {"content-type", "etag", "date", "next-cursor"}) reply.headers.emplace_back(name, std::string(answered->header(name)));
   reply.body = std::move(answered->body);
   return reply;
 }

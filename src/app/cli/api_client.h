@@ -30,7 +30,7 @@ struct ApiCall {
 struct ApiReply {
   int status = 0;
   json::value data;         // of the envelope; null if there is none
-  std::string next_cursor;  // of a list; empty = last page
+  std::string next_cursor;  // of a list or an export; empty = last page
   std::int64_t total = -1;  // of a list; -1: not told
   std::string etag, date;
   std::vector<std::string> warnings;

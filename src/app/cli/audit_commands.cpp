@@ -17,6 +17,7 @@ using base::Error;
 using base::Result;
 
 constexpr std::chrono::seconds kTailPause{2};
+constexpr std::size_t kExportBytesMax = std::size_t{1} << 30;  // of a file
 
 std::vector<Column> columns_of(bool calls) {
   if (calls) {
@@ -130,11 +131,29 @@ Result<int> write_or_print(const Run& run, const std::string& text, std::string_
 Result<int> export_audit(Run& run) {
   const std::string format = run.values.given("--format") ? run.values.text("--format") : "ndjson";
   if (format != "ndjson" && format != "csv") return usage_error("--format: give ndjson or csv");
-  ApiCall call;
-  TRY(call.path, audit_path(run));
-  call.accept = format == "csv" ? "text/csv" : "application/x-ndjson";
-  TRY(const ApiReply reply, run.client.call(call));
-  return write_or_print(run, reply.text, "the export");
+  TRY(const std::string path, audit_path(run));
+  const bool to_file = run.values.given("--out");
+  std::string text, cursor;
+  // One answer has so many records; the cursor tells where the next goes on.
+  for (bool first = true; first || !cursor.empty(); first = false) {
+    ApiCall call;
+    call.path = path;
+    if (!first) append_query(call.path, "cursor", cursor);
+    call.accept = format == "csv" ? "text/csv" : "application/x-ndjson";
+    TRY(ApiReply reply, run.client.call(call));
+    cursor = std::move(reply.next_cursor);
+    std::string_view piece = reply.text;
+    // The names of the columns stand there once.
+    if (!first && format == "csv") piece.remove_prefix(std::min(piece.size(), piece.find('\n') + 1));
+    text += piece;
+    if (!to_file) {
+      std::fwrite(text.data(), 1, text.size(), stdout);
+      text.clear();
+    } else if (text.size() > kExportBytesMax) {
+      return Error{Code::ResourceExhausted, "the export has more than 1 GiB: narrow it with --from and --to", {}};
+    }
+  }
+  return to_file ? write_or_print(run, text, "the export") : Result<int>(0);
 }
 
 Result<int> make_checkpoint(Run& run) {

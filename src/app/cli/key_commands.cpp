@@ -3,7 +3,6 @@
 
 #include "app/cli/command.h"
 #include "base/clock.h"
-#include "base/encoding.h"
 #include "base/text.h"
 
 namespace funcgate::app::cli {
@@ -113,60 +112,20 @@ Result<int> list_keys(Run& run) {
   return 0;
 }
 
-// One part of a token as JSON.
-Result<json::value> token_part(std::string_view part, std::string_view what) {
-  const auto text = base::base64url_decode(part);
-  if (!text) return Error{Code::InvalidArgument, fmt::format("this is no API key: its {} is not base64url", what), {}};
-  auto parsed = base::parse_json(*text, 8);
-  if (parsed.ok() && parsed->is_object()) return std::move(*parsed);
-  return Error{Code::InvalidArgument, fmt::format("this is no API key: its {} is not a JSON object", what), {}};
-}
-
-json::value moment(const json::value& claims, const char* name) {
-  const json::value* value = member(claims, name);
-  // Years beyond 9999 have no text.
-  constexpr std::int64_t kSecondsMax = 253'402'300'799;
-  const bool readable = value != nullptr && value->is_int64() && value->get_int64() >= 0 && value->get_int64() <= kSecondsMax;
-  return readable ? json::value(base::format_rfc3339(value->get_int64() * 1000)) : json::value();
-}
-
-// Claims are what the bearer says. The verdict is what the server knows of the id; the signature needs the secret and is judged
-// where a key is presented, so this is said too.
+// The server judges the key as it judges those that are presented: signature, row and owner.
 Result<int> inspect_key(Run& run) {
   TRY(const base::SecretString token, read_secret("", "API key"));
   std::string_view text = base::trim(token.reveal());
   if (base::starts_with_ignore_case(text, "bearer ")) text = base::trim(text.substr(7));
-  const std::vector<std::string_view> parts = base::split(text, '.');
-  if (parts.size() != 3) return Error{Code::InvalidArgument, "this is no API key: it has not three parts", {}};
-  TRY(const json::value header, token_part(parts[0], "head"));
-  TRY(const json::value claims, token_part(parts[1], "body"));
-  json::object out{
-      {"algorithm", text_member(header, "alg")}, {"kid", text_member(header, "kid")}, {"issuer", text_member(claims, "iss")}};
-  const std::string id = text_member(claims, "jti");
-  out["id"] = id;
-  out["userId"] = text_member(claims, "sub");
-  const json::value* audience = member(claims, "aud");
-  out["audience"] = audience == nullptr ? json::value() : *audience;
-  out["issuedAt"] = moment(claims, "iat");
-  out["expiresAt"] = moment(claims, "exp");
-  int code = 0;
-  auto known =
-      id.empty() ? Result<json::value>(Error{Code::NotFound, "", {}}) : run.client.get("/api-keys/" + base::percent_encode(id));
-  if (!known.ok() && known.error().code != Code::NotFound) return known.error();
-  std::string verdict = "UNKNOWN";
-  if (known.ok()) {
-    const json::value* user = member(*known, "user");
-    out["name"] = text_member(*known, "name");
-    out["login"] = user == nullptr ? std::string() : text_member(*user, "login");
-    const bool same = text_member(*known, "kid") == text_member(header, "kid") && user != nullptr &&
-                      text_member(*user, "id") == text_member(claims, "sub");
-    verdict = same ? text_member(*known, "status") : "MISMATCH";
-  }
-  if (verdict != "ACTIVE") code = 1;
-  out["verdict"] = verdict;
-  out["signature"] = "not checked here: present the key to an API to have it checked";
-  print(run.format, out);
-  return code;
+  ApiCall call;
+  call.method = "POST";
+  call.path = "/api-keys/inspect";
+  call.body = base::to_json(json::object{{"token", json::string_view(text.data(), text.size())}});
+  const auto reply = run.client.call(call);
+  base::wipe(*call.body);
+  if (!reply.ok()) return reply.error();
+  print(run.format, reply->data);
+  return text_member(reply->data, "verdict") == "ACTIVE" ? 0 : 1;
 }
 
 void add_keys(std::vector<Command>& commands) {
@@ -219,11 +178,11 @@ void add_keys(std::vector<Command>& commands) {
        .options = {{"--overlap", "overlapHours", Form::Hours, "24h", "How long the old one still works [0h]"}, kOut},
        .body = "{}",
        .run = reissue_key});
-  commands.push_back(
-      {.words = "key inspect",
-       .help = "Tell what a key says of itself and what the server knows of it; the key is read from standard input",
-       .target = "/api-keys/{id}",
-       .run = inspect_key});
+  commands.push_back({.words = "key inspect",
+                      .help = "Tell what a key says of itself and whether it is good; the key is read from standard input",
+                      .method = "POST",
+                      .target = "/api-keys/inspect",
+                      .run = inspect_key});
 }
 
 // --- secrets of outgoing calls

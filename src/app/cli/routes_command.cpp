@@ -28,8 +28,13 @@ base::json::array describe_routes() {
     base::json::object row{{"method", text(domain::method_name(route.method))}, {"path", text(route.pattern)}};
     row["access"] = access_name(route.access.kind);
     row["privileges"] = std::move(privileges);
-    row["ifMatch"] = route.if_match;
-    row["rawBody"] = route.raw_body;
+    row["ifMatch"] = route.rules.if_match;
+    row["rawBody"] = route.rules.raw_body;
+    base::json::array query;
+    for (const auto* names : {&route.rules.query.texts, &route.rules.query.flags}) {
+      for (const std::string_view name : *names) query.emplace_back(text(name));
+    }
+    row["query"] = route.rules.query.list ? base::json::value() : base::json::value(std::move(query));
     out.push_back(std::move(row));
   }
   return out;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "base/result.h"
 #include "domain/audit_event.h"
 #include "domain/identity.h"
+#include "domain/list_query.h"
 
 namespace funcgate::domain {
 
@@ -19,23 +21,7 @@ struct IdentityRows {
   std::vector<Role> roles;
   PasswordPolicy policy;
   AuditedPrivileges audited;
-};
-
-// One page of a list: sorted by (`sort_column` [descending], id). The cursor is the pair of the last row seen.
-struct ListQuery {
-  std::vector<std::pair<std::string, std::string>> filters;  // column, value; a value that ends with * is a prefix
-  std::string text;                                          // q: part of any text column, ASCII case ignored; empty = all
-  std::string sort_column;                                   // empty: the kind's default
-  bool descending = false;
-  std::optional<std::pair<std::string, std::string>> after;  // sort value, id
-  std::size_t limit = 50;
-  bool count_total = true;
-};
-template <class T>
-struct ListPage {
-  std::vector<T> rows;
-  std::optional<std::pair<std::string, std::string>> next;  // cursor of the next page; nullopt = last page
-  std::int64_t total = 0;
+  std::int64_t audited_version = 1;  // of the set of audited privileges; 1: nobody has changed it
 };
 
 struct AuditQuery {
@@ -66,10 +52,11 @@ class IdentityStore {
  public:
   virtual ~IdentityStore() = default;
 
-  // At start, to fill the directory, and for nothing else: users come without names, passwords and bookkeeping but `version` (so
-  // do not write them back), keys without last use. Callbacks in any order; a row that cannot be read is skipped and logged: it
-  // admits nobody.
-  virtual base::Result<IdentityRows> load(const std::function<void(User&&)>& user, const std::function<void(ApiKey&&)>& key) = 0;
+  // At start, to fill the directory, and for nothing else: first `rows`, once, then users, without names, hashes and bookkeeping
+  // but `version` (so do not write them back), then keys, without last use. One picture of the database. A row that cannot be
+  // read is skipped and logged: it admits nobody.
+  virtual base::Status load(const std::function<void(IdentityRows&&)>& rows, const std::function<void(User&&)>& user,
+                            const std::function<void(ApiKey&&)>& key) = 0;
 
   virtual base::Result<User> user(const std::string& id) = 0;  // NotFound; so for all below
   virtual base::Result<User> user_by_login(const std::string& login) = 0;
@@ -77,17 +64,23 @@ class IdentityStore {
   virtual base::Result<SecretKey> secret_key(const std::string& id) = 0;
   // Columns: users login firstName surname email enabled createdAt updatedAt; keys name user createdAt expiresAt lastUsedAt kid;
   // secrets name application flow action key. Filters besides: users group (id), applySet, builtIn; keys replaces, revoked;
-  // secrets owner (owner_id), httpConfiguration, enabled. Texts ignore ASCII case; a truth is "true" or "false"; a time is
+  // secrets owner (owner_id), httpConfiguration, enabled; sessions userId login address createdAt lastUsedAt expiresAt. Texts
+  // ignore ASCII case; a truth is "true" or "false"; a time is
   // RFC 3339 or milliseconds, with "<" or ">=" before it if not exact, and 0 for never. InvalidArgument: an unknown column,
   // another value.
+  // Listed users come without hashes: User::has_password.
   virtual base::Result<ListPage<User>> users(const ListQuery& query) = 0;
   virtual base::Result<ListPage<ApiKey>> api_keys(const ListQuery& query) = 0;
   virtual base::Result<ListPage<SecretKey>> secret_keys(const ListQuery& query) = 0;
   virtual base::Result<std::size_t> count_active_keys(const std::string& user_id, std::int64_t now_ms) = 0;
   // Sealed texts whose kid is not `kid`, at most `count`: for re-sealing.
   virtual base::Result<std::vector<SecretKey>> secrets_not_sealed_by(const std::string& kid, std::size_t count) = 0;
+  // How many secret keys have a value sealed under which kid; "" for those that are no sealed text.
+  virtual base::Result<std::map<std::string, std::size_t>> sealed_secret_counts() = 0;
 
   virtual base::Result<std::vector<Session>> sessions(const std::string& user_id) = 0;  // empty: of everybody; at most 1000
+  virtual base::Result<ListPage<Session>> list_sessions(const ListQuery& query) = 0;
+  virtual base::Result<Session> session_by_id(const std::string& id) = 0;
   virtual base::Result<Session> session(const std::string& token_sha256) = 0;
   virtual base::Status touch_session(const std::string& id, std::int64_t now_ms) = 0;
   virtual base::Result<std::size_t> prune_sessions(std::int64_t now_ms, std::int64_t idle_before_ms) = 0;
@@ -102,8 +95,10 @@ class IdentityStore {
   virtual base::Status put_setup_token(const StoredSetupToken& token) = 0;
   virtual base::Status remove_setup_token() = 0;
 
-  // nullopt: `record` was stored as running and the request may run. Otherwise what is there.
-  virtual base::Result<std::optional<IdempotencyRecord>> begin_idempotent(const IdempotencyRecord& record) = 0;
+  // nullopt: `record` was stored as running and the request may run. Otherwise what is there. What was made at `expired_ms` or
+  // before is not there any more: it makes room for `record` in the same transaction, so that of two requests one runs.
+  virtual base::Result<std::optional<IdempotencyRecord>> begin_idempotent(const IdempotencyRecord& record,
+                                                                          std::int64_t expired_ms) = 0;
   virtual base::Status finish_idempotent(const IdempotencyRecord& record) = 0;
   virtual base::Status forget_idempotent(const std::string& principal, const std::string& key) = 0;
   virtual base::Result<std::size_t> prune_idempotent(std::int64_t before_ms) = 0;

@@ -29,7 +29,10 @@ struct StoredCallRecord {
 // Empty texts and 0 match everything.
 struct CallQuery {
   std::string api_id, caller, trace_id, reason, address;
+  std::string run_as, task_id;  // who a call ran as; the task that it was
+  std::string text;             // part of the record, ASCII case ignored
   int status = 0;
+  int status_from = 0, status_to = 0;  // both included
   std::int64_t from_ms = 0, to_ms = 0;   // both included
   std::int64_t before_sequence = 0;      // 0: from the newest
   std::size_t count = 50;

@@ -12,6 +12,8 @@ class Recorder {
   virtual ~Recorder() = default;
   // A place for the record of a call that is about to run. False: none is free, so the call must not run.
   [[nodiscard]] virtual bool reserve() = 0;
+  // Gives a reserved place back: the call did not run, and will be tried again later.
+  virtual void release() = 0;
   // Fills a reserved place. Never fails.
   virtual void record(CallRecord record) = 0;
   // A refusal: needs no place; equal ones (address, API, reason) of one second merge; may be counted only when its share of

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "domain/list_query.h"
 #include "domain/task.h"
 
 namespace funcgate::domain {
@@ -30,12 +31,12 @@ class TaskStore {
   virtual base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) = 0;
   // Removes ended tasks whose result_ttl_s is over; returns their folders.
   virtual base::Result<std::vector<std::string>> prune(std::int64_t now_ms) = 0;
-  // The newest tasks first, at most `count`: without arguments, files, request, result and attributes of the caller.
-  virtual base::Result<std::vector<Task>> list(std::size_t count) = 0;
+  // Without arguments, files, request, result and attributes of the caller. Columns: id apiId funcId status caller authId traceId,
+  // and triggerTime startTime endTime to sort by (the default: triggerTime). InvalidArgument: an unknown column. A task that cannot
+  // be read is left out, logged, and counts.
+  virtual base::Result<ListPage<Task>> list(const ListQuery& query) = 0;
   // Waiting tasks that share one bound with `task`: those of its API, or of its function if it has none (DFF.FUNC).
   virtual base::Result<std::size_t> count_waiting(const Task& task) = 0;
-  // Earliest time a waiting task may start, or nullopt.
-  virtual base::Result<std::optional<std::int64_t>> next_start_ms() = 0;
 };
 
 }  // namespace funcgate::domain

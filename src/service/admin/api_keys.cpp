@@ -51,27 +51,9 @@ void put(ChangeSet& changes, ApiKey key, std::int64_t expected_version) {
       {.kind = IdentityKind::ApiKey, .id = std::move(id), .expected_version = expected_version, .value = std::move(key)});
 }
 
-// True if another key of the owner has this name; names are compared without regard to case, among revoked keys, too.
-Result<bool> name_in_use(domain::IdentityStore& store, const ApiKey& key) {
-  const std::string folded = base::fold_case(key.name);
-  domain::ListQuery query;
-  query.filters = {{"user", key.user_id}};
-  query.limit = 200;
-  query.count_total = false;
-  for (;;) {
-    TRY(domain::ListPage<ApiKey> page, store.api_keys(query));
-    for (const ApiKey& row : page.rows) {
-      if (row.id != key.id && base::fold_case(row.name) == folded) return true;
-    }
-    if (!page.next) return false;
-    query.after = std::move(page.next);
-  }
-}
-
-Status check_name_is_free(domain::IdentityStore& store, const ApiKey& key) {
-  TRY(const bool taken, name_in_use(store, key));
-  if (taken) return Error{Code::Conflict, fmt::format("The user has a key \"{}\" already", base::printable(key.name)), {}};
-  return base::kDone;
+// Names of an owner's keys are unique, whatever the case of their letters and among revoked keys, too: the store sees to it.
+Error name_in_use(const ApiKey& key) {
+  return Error{Code::Conflict, fmt::format("The user has a key \"{}\" already", base::printable(key.name)), {}};
 }
 
 std::string owner_login(const Directory& directory, const ApiKey& key) {
@@ -159,7 +141,6 @@ Result<MadeKey> ApiKeys::create(const std::string& user_id, ApiKey wanted, const
           fmt::format("The user has {} active keys, the most there may be; revoke one first", domain::kActiveKeysPerUserMax),
           {}};
     }
-    TRY_DONE(check_name_is_free(store_, made.key));
     TRY(IssuedToken issued, issue_(made.key));
     made.token = std::move(issued.token);
     made.key.kid = std::move(issued.kid);
@@ -172,6 +153,8 @@ Result<MadeKey> ApiKeys::create(const std::string& user_id, ApiKey wanted, const
     put(changes, made.key, 0);
     return base::kDone;
   });
+  // Of a new key only its name can be in the way.
+  if (!done.ok() && done.error().code == Code::Conflict) return name_in_use(made.key);
   if (!done.ok()) return std::move(done).error();
   return made;
 }
@@ -179,6 +162,7 @@ Result<MadeKey> ApiKeys::create(const std::string& user_id, ApiKey wanted, const
 Result<ApiKey> ApiKeys::update(ApiKey changed, const domain::Actor& actor) {
   TRY_DONE(check_fields(changed));
   ApiKey after;
+  bool renamed = false;
   auto done = identity_.change([&](const Directory& current, ChangeSet& changes) -> Status {
     TRY(const ApiKey before, find(store_, changed.id));
     if (before.revoked_at_ms != 0) return Error{Code::FailedPrecondition, "The key is revoked; nothing of it can be changed", {}};
@@ -197,7 +181,6 @@ Result<ApiKey> ApiKeys::update(ApiKey changed, const domain::Actor& actor) {
       if (changed.expires_at_ms <= now_ms) return invalid("expiresAt must be in the future; to end a key now, revoke it");
       after.expires_at_ms = changed.expires_at_ms;
     }
-    if (base::fold_case(after.name) != base::fold_case(before.name)) TRY_DONE(check_name_is_free(store_, after));
     auto differences = changes_between(audited_fields(before), audited_fields(after));
     if (differences.empty()) return base::kDone;
     mark_changed(after.meta, actor, now_ms);
@@ -207,8 +190,11 @@ Result<ApiKey> ApiKeys::update(ApiKey changed, const domain::Actor& actor) {
     changes.author = author_name(actor);
     changes.events.push_back(std::move(event));
     put(changes, after, before.meta.version);
+    renamed = base::fold_case(after.name) != base::fold_case(before.name);
     return base::kDone;
   });
+  // The version was compared already: the store can only refuse the new name.
+  if (!done.ok() && renamed && done.error().code == Code::Conflict) return name_in_use(after);
   if (!done.ok()) return std::move(done).error();
   return after;
 }
@@ -247,10 +233,14 @@ Result<MadeKey> ApiKeys::reissue(const std::string& key_id, std::int64_t overlap
     if (owner == nullptr) return unknown_object("user", before.user_id);
     const std::int64_t now_ms = clock_.wall_ms();
     const bool expired = before.expires_at_ms != 0 && before.expires_at_ms <= now_ms;
-    if (overlap_ms > 0 && !expired) {
+    // Only a key that is good until now, and ends now, gives its place away.
+    if (overlap_ms > 0 || expired) {
       TRY(const std::size_t active, store_.count_active_keys(before.user_id, now_ms));
       if (active >= domain::kActiveKeysPerUserMax) {
-        return Error{Code::ResourceExhausted, "The user has no place for another active key; reissue without an overlap", {}};
+        return Error{Code::ResourceExhausted,
+                     fmt::format("The user has no place for another active key; {}",
+                                 expired ? "revoke one first" : "reissue without an overlap"),
+                     {}};
       }
     }
     made.key = ApiKey{};

@@ -29,16 +29,13 @@ json::object call_record_json(const domain::StoredCallRecord& stored) {
 }
 
 json::object entry_json(const domain::AuditEntry& entry) {
-  const auto parsed = base::parse_json(entry.document);
-  json::object out;
-  if (parsed.ok() && parsed->is_object()) {
-    out = parsed->get_object();
-  } else {
-    out = {{"seq", entry.sequence}, {"stream", "admin"}, {"problem", "this record cannot be read; verify the trail"}};
-  }
-  out["prevHash"] = entry.previous_hash;
-  out["hash"] = entry.hash;
-  return out;
+  auto record = domain::exported_record(entry);
+  if (record.ok()) return std::move(*record);
+  return {{"seq", entry.sequence},
+          {"stream", "admin"},
+          {"problem", "this record cannot be read; verify the trail"},
+          {"prevHash", entry.previous_hash},
+          {"hash", entry.hash}};
 }
 
 }  // namespace

@@ -44,9 +44,7 @@ json::object audited_fields(const domain::UserGroup& group, const domain::Direct
 
 json::object audited_fields(const domain::Role& role) {
   json::array privileges;
-  for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-    if (role.privileges.has(info.privilege)) privileges.emplace_back(info.name);
-  }
+  for (const std::string_view name : domain::privilege_names(role.privileges)) privileges.emplace_back(name);
   json::object out{{"name", role.name}, {"description", role.description}, {"privileges", std::move(privileges)}};
   if (!role.application.empty()) out["application"] = role.application;
   return out;

@@ -41,6 +41,18 @@ bool is_login_character(char c) {
 
 }  // namespace
 
+bool set_link(std::vector<std::string>& sorted, const std::string& id, bool there) {
+  const auto place = std::lower_bound(sorted.begin(), sorted.end(), id);
+  const bool is_there = place != sorted.end() && *place == id;
+  if (is_there == there) return false;
+  if (there) {
+    sorted.insert(place, id);
+  } else {
+    sorted.erase(place);
+  }
+  return true;
+}
+
 void check_name(std::string& text, std::string_view path, std::vector<base::Finding>& findings) {
   if (!normalise(text, path, findings)) return;
   text = std::string(base::trim(text));

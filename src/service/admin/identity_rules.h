@@ -22,6 +22,9 @@ void check_free_text(std::string& text, std::string_view path, std::size_t chara
 // Empty, or something before and after one @, without blanks; at most 254 characters.
 void check_email(std::string& text, std::string_view path, std::vector<base::Finding>& findings);
 
+// Puts `id` into the sorted list or takes it out; true if that changed anything.
+bool set_link(std::vector<std::string>& sorted, const std::string& id, bool there);
+
 inline constexpr std::size_t kNameCharactersMax = 100, kDescriptionCharactersMax = 2000, kEmailCharactersMax = 254;
 
 }  // namespace funcgate::service

@@ -39,14 +39,6 @@ constexpr BuiltIn kBuiltIns[] = {
 
 constexpr std::string_view kDefaultObjectId = "default";
 
-// What of a user is kept while users come in before the groups they are in.
-struct SlimUser {
-  std::string id, login;
-  std::vector<std::string> groups;
-  std::int64_t version;
-  bool enabled, built_in;
-};
-
 domain::Bookkeeping made_by_system(std::int64_t now_ms) {
   domain::Bookkeeping meta;
   meta.created_at_ms = meta.updated_at_ms = now_ms;
@@ -130,31 +122,15 @@ bool may_concern_administrators(const ChangeSet& changes) {
 
 Status IdentityService::start() {
   std::lock_guard lock(change_mutex_);
-  std::vector<SlimUser> users;
-  std::vector<domain::ApiKey> keys;
-  // Groups and roles are known only when everything was read, and the builder wants them first.
-  TRY(const domain::IdentityRows rows, parts_.store.load(
-                                           [&users](domain::User&& user) {
-                                             users.push_back({std::move(user.id), std::move(user.login), std::move(user.groups),
-                                                              user.meta.version, user.enabled, user.built_in});
-                                           },
-                                           [&keys](domain::ApiKey&& key) { keys.push_back(std::move(key)); }));
   Directory::Builder builder;
-  for (const domain::Role& role : rows.roles) builder.add(role);
-  for (const domain::UserGroup& group : rows.groups) builder.add(group);
-  for (SlimUser& slim : users) {
-    domain::User user;
-    user.id = std::move(slim.id);
-    user.login = std::move(slim.login);
-    user.groups = std::move(slim.groups);
-    user.enabled = slim.enabled;
-    user.built_in = slim.built_in;
-    user.meta.version = slim.version;
-    builder.add(user);
-  }
-  for (const domain::ApiKey& key : keys) builder.add(key);
-  builder.set(rows.policy);
-  builder.set(rows.audited);
+  const auto take_rows = [&builder](domain::IdentityRows&& rows) {
+    for (const domain::Role& role : rows.roles) builder.add(role);
+    for (const domain::UserGroup& group : rows.groups) builder.add(group);
+    builder.set(rows.policy);
+    builder.set(rows.audited, rows.audited_version);
+  };
+  TRY_DONE(parts_.store.load(
+      take_rows, [&builder](domain::User&& user) { builder.add(user); }, [&builder](domain::ApiKey&& key) { builder.add(key); }));
   parts_.directory.publish(builder.finish());
   return make_built_ins();
 }
@@ -194,17 +170,24 @@ Result<DirectoryPtr> IdentityService::change(const Plan& plan) {
   return std::move(committed.directory);
 }
 
-Result<std::int64_t> IdentityService::commit_with(ChangeSet& changes) {
+Result<std::optional<std::int64_t>> IdentityService::commit_with(ChangeSet& changes, const DirectoryPtr& planned,
+                                                                 const Settle& settle) {
   std::lock_guard lock(change_mutex_);
-  TRY(const Committed committed, commit(directory(), changes));
-  return committed.sequence;
+  DirectoryPtr current = directory();
+  if (planned != nullptr && planned->people_version() != current->people_version()) return std::optional<std::int64_t>();
+  auto committed = commit(std::move(current), changes);
+  const Result<std::int64_t> sequence =
+      committed.ok() ? Result<std::int64_t>(committed->sequence) : Result<std::int64_t>(committed.error());
+  if (settle) settle(sequence);
+  if (!sequence.ok()) return sequence.error();
+  return std::optional(*sequence);
 }
 
 Status IdentityService::record(std::vector<domain::AuditEvent> events) {
   ChangeSet changes;
   changes.events = std::move(events);
   if (changes.empty()) return base::kDone;
-  TRY(const std::int64_t sequence, commit_with(changes));
+  TRY(const auto sequence, commit_with(changes));
   std::ignore = sequence;  // nothing of the directory changed
   return base::kDone;
 }

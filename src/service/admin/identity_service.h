@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -46,8 +47,13 @@ class IdentityService {
   // The directory in which the change is live, when it is. FailedPrecondition "This would leave no administrator": there is an
   // administrator now and there would be none. Conflict: another version, or a name that is taken. An empty plan writes nothing.
   base::Result<domain::DirectoryPtr> change(const Plan& plan);
-  // The same for a change that also holds resources: the configuration's service calls it while it holds its own lock.
-  base::Result<std::int64_t> commit_with(domain::ChangeSet& changes);
+  // The same for a change that also holds resources, which takes long to compute: the configuration's service calls it while it
+  // holds its own lock. `planned`: the directory that the change was computed from; if its people_version() is another one by
+  // now, nothing is written and the answer is nullopt: compute it anew. Null: nothing was read from a directory. `settle` runs
+  // with the outcome of the commit before any other change of identities can begin: what it publishes is seen by all of them.
+  using Settle = std::function<void(const base::Result<std::int64_t>& sequence)>;
+  base::Result<std::optional<std::int64_t>> commit_with(domain::ChangeSet& changes, const domain::DirectoryPtr& planned = nullptr,
+                                                        const Settle& settle = {});
   // Events that change nothing.
   base::Status record(std::vector<domain::AuditEvent> events);
 

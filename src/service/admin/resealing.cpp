@@ -13,14 +13,13 @@ using base::Status;
 using domain::SecretKey;
 
 constexpr std::size_t kFetchMax = 65'536;
-// No kid: every row that holds a box has another one.
-constexpr std::string_view kNoKid = "-";
 
 // False: it does not open, or nothing can be sealed.
-bool seal_one(domain::SecretVault& vault, SecretKey& secret) {
+bool seal_one(domain::SecretVault& vault, SecretKey& secret, const std::string& kid, ToldUnopenable& told) {
   const auto plain = open_secret(vault, secret);
   if (!plain.ok()) {
-    base::log::error("secret.not_resealed", {{"object", secret.id}, {"problem", plain.error().message}});
+    if (told.add(kid, secret.id))
+      base::log::error("secret.not_resealed", {{"object", secret.id}, {"problem", plain.error().message}});
     return false;
   }
   auto sealed = seal_secret(vault, secret, *plain);
@@ -32,7 +31,7 @@ bool seal_one(domain::SecretVault& vault, SecretKey& secret) {
 }  // namespace
 
 Result<std::size_t> reseal_secret_keys(IdentityService& identity, domain::IdentityStore& store, domain::SecretVault& vault,
-                                       std::size_t count_max) {
+                                       std::size_t count_max, ToldUnopenable& told) {
   const std::string current = vault.sealing_kid();
   std::size_t done = 0;
   if (current.empty()) return done;
@@ -42,7 +41,7 @@ Result<std::size_t> reseal_secret_keys(IdentityService& identity, domain::Identi
       TRY(std::vector<SecretKey> secrets, store.secrets_not_sealed_by(current, fetch));
       const bool all = secrets.size() < fetch;
       for (SecretKey& secret : secrets) {
-        if (done >= count_max || !seal_one(vault, secret)) continue;
+        if (done >= count_max || !seal_one(vault, secret, current, told)) continue;
         ++done;
         std::string id = secret.id;
         const std::int64_t version = secret.meta.version;  // the same secret: nobody has to read it again
@@ -61,21 +60,21 @@ Result<std::size_t> reseal_secret_keys(IdentityService& identity, domain::Identi
   return done;
 }
 
-Status count_sealed(domain::IdentityStore& store, domain::SecretVault& vault, SealedCounts& counts) {
-  TRY(const std::vector<SecretKey> secrets, store.secrets_not_sealed_by(std::string(kNoKid), 1'000'000));
-  for (const SecretKey& secret : secrets) ++counts[vault.kid_of(secret.sealed)];
+Status count_sealed(domain::IdentityStore& store, SealedCounts& counts) {
+  TRY(const auto of_secrets, store.sealed_secret_counts());
+  for (const auto& [kid, count] : of_secrets) counts[kid] += count;
   return base::kDone;
 }
 
 Result<std::size_t> Resealing::step() {
-  TRY(const std::size_t secrets, reseal_secret_keys(identity_, store_, vault_, kPortion));
+  TRY(const std::size_t secrets, reseal_secret_keys(identity_, store_, vault_, kPortion, told_));
   if (secrets > 0) return secrets;
-  return resources_.reseal(kPortion);
+  return resources_.reseal(kPortion, told_);
 }
 
 Result<SealedCounts> Resealing::counts() const {
   SealedCounts counts;
-  TRY_DONE(count_sealed(store_, vault_, counts));
+  TRY_DONE(count_sealed(store_, counts));
   if (const ConfigurationPtr configuration = resources_.configuration()) count_sealed(*configuration, vault_, counts);
   return counts;
 }

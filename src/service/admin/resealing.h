@@ -16,11 +16,11 @@
 namespace funcgate::service {
 
 // Secret keys that are sealed under another key than the current one: at most `count_max` are sealed anew; how many were. Those
-// that do not open are left alone and logged.
+// that do not open are left alone and logged, unless `told` knows them.
 base::Result<std::size_t> reseal_secret_keys(IdentityService& identity, domain::IdentityStore& store, domain::SecretVault& vault,
-                                             std::size_t count_max);
+                                             std::size_t count_max, ToldUnopenable& told);
 // How many secret keys are sealed under which kid.
-base::Status count_sealed(domain::IdentityStore& store, domain::SecretVault& vault, SealedCounts& counts);
+base::Status count_sealed(domain::IdentityStore& store, SealedCounts& counts);
 
 class Resealing {
  public:
@@ -38,6 +38,7 @@ class Resealing {
   IdentityService& identity_;
   domain::IdentityStore& store_;
   domain::SecretVault& vault_;
+  ToldUnopenable told_;  // step() only
 };
 
 }  // namespace funcgate::service

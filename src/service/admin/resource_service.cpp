@@ -23,6 +23,8 @@ using base::Status;
 using domain::Configuration;
 using domain::ResourceKind;
 
+constexpr int kPlanRoundsMax = 5;
+
 // Version of an object, or nullopt if it does not exist.
 std::optional<std::int64_t> version_of(const Configuration& configuration, ResourceKind kind, const std::string& id) {
   auto look_up = [&](const auto& objects) -> std::optional<std::int64_t> {
@@ -134,26 +136,35 @@ ConfigurationPtr ResourceService::stored_or(Configuration computed) {
   return std::make_shared<const Configuration>(std::move(computed));
 }
 
-Result<std::int64_t> ResourceService::commit(domain::ChangeSet changes) {
-  auto committed = parts_.identity != nullptr
-                       ? parts_.identity->commit_with(changes)
-                       : parts_.store.commit(changes.resources, changes.expected_sequence, changes.author, changes.note);
-  if (committed.ok()) return committed;
-  // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
-  if (const Status read = read_anew(); !read.ok())
-    base::log::error("configuration.not_read", {{"problem", read.error().message}});
-  return committed.error();
+Result<std::optional<std::int64_t>> ResourceService::commit(domain::ChangeSet changes, const domain::DirectoryPtr& planned,
+                                                            Configuration* next, domain::GenerationPtr generation) {
+  const auto settle = [&](const Result<std::int64_t>& sequence) {
+    if (sequence.ok()) {
+      if (next == nullptr) return;
+      next->sequence = *sequence;
+      publish(stored_or(std::move(*next)), std::move(generation));
+    } else if (const Status read = read_anew(); !read.ok()) {
+      // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
+      base::log::error("configuration.not_read", {{"problem", read.error().message}});
+    }
+  };
+  if (parts_.identity != nullptr) return parts_.identity->commit_with(changes, planned, settle);
+  const auto committed = parts_.store.commit(changes.resources, changes.expected_sequence, changes.author, changes.note);
+  settle(committed);
+  if (!committed.ok()) return committed.error();
+  return std::optional(*committed);
 }
 
-Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals,
-                                            const ApplyOptions& options) {
+Result<std::optional<ApplyResult>> ResourceService::try_change(const Bundle& bundle, const std::vector<Removal>& removals,
+                                                               const ApplyOptions& options) {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
   PlanTools tools{&parts_.codec, &parts_.vault, &parts_.host, parts_.clock.wall_ms(), {}};
   std::optional<IdentityTools> people;
+  domain::DirectoryPtr planned;
   if (parts_.identity != nullptr) {
-    people.emplace(IdentityTools{parts_.identity->directory(), *parts_.identity_store, *parts_.hashing, *parts_.random,
-                                 parts_.is_instance_api_key});
+    planned = parts_.identity->directory();
+    people.emplace(IdentityTools{planned, *parts_.identity_store, *parts_.hashing, *parts_.random, parts_.is_instance_api_key});
     tools.people = &*people;
   } else if (parts_.directory != nullptr) {
     tools.identity = lookup_in(parts_.directory->current());
@@ -162,7 +173,7 @@ Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vec
   if (options.permit) TRY_DONE(options.permit(plan.result));
   if (!plan.result.problems.empty() || !plan.result.would_change() || options.dry_run) {
     plan.result.staged = nullptr;
-    return std::move(plan.result);
+    return std::optional(std::move(plan.result));
   }
   domain::ChangeSet changes = plan.result.identity;
   changes.resources = plan.result.changes;
@@ -171,21 +182,32 @@ Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vec
   changes.events.insert(changes.events.end(), std::make_move_iterator(events.begin()), std::make_move_iterator(events.end()));
   changes.author = options.author;
   changes.note = options.note;
-  TRY(const std::int64_t sequence, commit(std::move(changes)));
-  if (plan.result.changes.empty()) return std::move(plan.result);  // only identities: the directory is live already
-  plan.next.sequence = sequence;
-  base::log::info("configuration.changed",
-                  {{"sequence", plan.next.sequence}, {"changes", plan.result.changes.size()}, {"author", options.author}});
+  // Where only identities change, the directory is live already.
+  const bool publishes = !plan.result.changes.empty();
   const domain::GenerationPtr live = plan.result.staged != nullptr ? plan.result.staged : generation();
-  publish(stored_or(std::move(plan.next)), live);
-  return std::move(plan.result);
+  TRY(const auto sequence, commit(std::move(changes), planned, publishes ? &plan.next : nullptr, live));
+  if (!sequence) return std::optional<ApplyResult>();
+  if (publishes) {
+    base::log::info("configuration.changed",
+                    {{"sequence", *sequence}, {"changes", plan.result.changes.size()}, {"author", options.author}});
+  }
+  return std::optional(std::move(plan.result));
+}
+
+Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals,
+                                            const ApplyOptions& options) {
+  for (int round = 1; round <= kPlanRoundsMax; ++round) {
+    TRY(std::optional<ApplyResult> result, try_change(bundle, removals, options));
+    if (result) return std::move(*result);
+  }
+  return Error{Code::Conflict, "users, groups or roles keep changing while the change is computed; repeat it", {}};
 }
 
 Result<ApplyResult> ResourceService::apply(const Bundle& bundle, const ApplyOptions& options) {
-  if (!options.by_hand && (options.set.empty() || options.set.size() > 100 || base::has_control(options.set))) {
-    return Error{Code::InvalidArgument, "the name of a set must have 1 to 100 characters", {}};
-  }
-  std::lock_guard changing(change_mutex_);
+  if (!options.by_hand) TRY_DONE(check_set_name(options.set));
+  // Who only asks what would happen keeps nobody waiting: passwords may have to be compared, scripts to be loaded.
+  std::unique_lock changing(change_mutex_, std::defer_lock);
+  if (!options.dry_run) changing.lock();
   return change(bundle, {}, options);
 }
 
@@ -247,14 +269,13 @@ Result<std::size_t> ResourceService::renew_passwords(const std::vector<RenewedPa
     }
   }
   if (count == 0) return count;
-  TRY(next.sequence, write_quietly(next, touched, {}, "passwords hashed with the configured parameters"));
-  publish(stored_or(std::move(next)), generation());
+  TRY_DONE(write_quietly(std::move(next), touched, {}, "passwords hashed with the configured parameters"));
   return count;
 }
 
 // Objects whose secrets have another form and the same meaning.
-Result<std::int64_t> ResourceService::write_quietly(const Configuration& next, const std::set<std::string>& authentications,
-                                                    const std::set<std::string>& variables, std::string note) {
+Status ResourceService::write_quietly(Configuration next, const std::set<std::string>& authentications,
+                                      const std::set<std::string>& variables, std::string note) {
   domain::ChangeSet written;
   for (const std::string& id : authentications) {
     domain::ResourceChange change{.kind = ResourceKind::ApiAuthentication, .id = id};
@@ -269,22 +290,23 @@ Result<std::int64_t> ResourceService::write_quietly(const Configuration& next, c
   written.expected_sequence = next.sequence;
   written.author = "system";
   written.note = std::move(note);
-  return commit(std::move(written));
+  TRY(const auto sequence, commit(std::move(written), nullptr, &next, generation()));
+  std::ignore = sequence;  // it is in what was published
+  return base::kDone;
 }
 
-Result<std::size_t> ResourceService::reseal(std::size_t count_max) {
+Result<std::size_t> ResourceService::reseal(std::size_t count_max, ToldUnopenable& told) {
   std::lock_guard changing(change_mutex_);
   Configuration next = *configuration();
   std::set<std::string> authentications, variables;
   std::size_t count = 0;
   each_sealed_text(next, [&](SealedText& text) {
-    if (count >= count_max || !seal_anew(parts_.vault, text)) return;
+    if (count >= count_max || !seal_anew(parts_.vault, text, told)) return;
     (text.is_variable ? variables : authentications).insert(text.id);
     ++count;
   });
   if (count == 0) return count;
-  TRY(next.sequence, write_quietly(next, authentications, variables, "secrets sealed with the current key"));
-  publish(stored_or(std::move(next)), generation());
+  TRY_DONE(write_quietly(std::move(next), authentications, variables, "secrets sealed with the current key"));
   return count;
 }
 
@@ -294,10 +316,11 @@ void ResourceService::publish_again(const std::function<void()>& before) {
   if (const ConfigurationPtr current = configuration()) publish(current, generation());
 }
 
-Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds) const {
+Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds,
+                                                                     ExportForm form) const {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
-  std::vector<ExportedFile> files = export_configuration(*current, kinds);
+  std::vector<ExportedFile> files = export_configuration(*current, kinds, form);
   if (parts_.identity == nullptr) return files;
   TRY(std::vector<ExportedFile> identities, export_identities(*parts_.identity->directory(), *parts_.identity_store, kinds));
   files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));

@@ -29,6 +29,7 @@ namespace funcgate::service {
 
 class IdentityService;
 class PasswordHashing;
+class ToldUnopenable;
 struct Plan;
 struct Removal;
 using ConfigurationPtr = std::shared_ptr<const domain::Configuration>;
@@ -67,7 +68,7 @@ class ResourceService {
   // What changed, or what is in the way (ApplyResult::problems; then nothing was written). Live on return. An Error only for
   // what no document can cause: Conflict (another writer; the configuration was read anew: repeat), Unavailable, DataLoss.
   base::Result<ApplyResult> apply(const Bundle& bundle, const ApplyOptions& options);
-  // The same without writing anything.
+  // The same without writing anything, and beside changes that are under way.
   base::Result<ApplyResult> diff(const Bundle& bundle, ApplyOptions options);
   // One document by hand: belongs to no set. `expected_version`: FailedPrecondition unless the object has it; 0 = must not exist.
   base::Result<ApplyResult> put(BundleDocument document, std::optional<std::int64_t> expected_version, ApplyOptions options);
@@ -77,29 +78,38 @@ class ResourceService {
 
   // Whether this account of an httpBasic configuration has exactly this hash now. Does not block.
   bool has_password_hash(const std::string& config_id, const std::string& username, const std::string& hash) const;
-  // Replaces hashes that are still the stored ones; others are left alone, so no edit is lost. Versions, and with them ETags and
-  // remembered credentials, stay as they are. Live on return. How many were replaced; errors as of apply().
+  // Replaces hashes that are still the stored ones; others are left alone, so no edit is lost. Versions, and with them ETags,
+  // stay as they are; a remembered credential is verified once more, against its new hash. Live on return. How many were
+  // replaced; errors as of apply().
   base::Result<std::size_t> renew_passwords(const std::vector<RenewedPassword>& renewed);
   // Seals anew, under the vault's current key, what is sealed under another one: at most `count_max` texts. Versions stay as they
-  // are. Live on return. How many; texts that do not open are left alone. Errors as of apply().
-  base::Result<std::size_t> reseal(std::size_t count_max);
+  // are. Live on return. How many; texts that do not open are left alone, and logged unless `told` knows them.
+  // Errors as of apply().
+  base::Result<std::size_t> reseal(std::size_t count_max, ToldUnopenable& told);
 
   // Makes what is live live again after `before` has run, with changed secrets of the keystore, say. No change runs meanwhile.
   void publish_again(const std::function<void()>& before);
 
   // Users, groups and roles too, if they are kept here. An Error is the store's.
-  base::Result<std::vector<ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds) const;
+  base::Result<std::vector<ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds,
+                                                           ExportForm form = ExportForm::Folder) const;
   // What is live. Null before start().
   ConfigurationPtr configuration() const;
   domain::GenerationPtr generation() const;
 
  private:
   base::Result<ApplyResult> change(const Bundle& bundle, const std::vector<Removal>& removals, const ApplyOptions& options);
-  base::Result<std::int64_t> commit(domain::ChangeSet changes);
+  // One round of it; nullopt: users, groups or roles changed while it was planned, and nothing was written.
+  base::Result<std::optional<ApplyResult>> try_change(const Bundle& bundle, const std::vector<Removal>& removals,
+                                                      const ApplyOptions& options);
+  // Writes, and makes `next` live with `generation` before identities can change again; null: the configuration stays as it is.
+  // `planned` and nullopt: as IdentityService::commit_with().
+  base::Result<std::optional<std::int64_t>> commit(domain::ChangeSet changes, const domain::DirectoryPtr& planned,
+                                                   domain::Configuration* next, domain::GenerationPtr generation);
   ConfigurationPtr stored_or(domain::Configuration computed);
   base::Status read_anew();
-  base::Result<std::int64_t> write_quietly(const domain::Configuration& next, const std::set<std::string>& authentications,
-                                           const std::set<std::string>& variables, std::string note);
+  base::Status write_quietly(domain::Configuration next, const std::set<std::string>& authentications,
+                             const std::set<std::string>& variables, std::string note);
   domain::GenerationPtr stage_what_loads(const domain::Configuration& configuration);
   void publish(ConfigurationPtr configuration, domain::GenerationPtr generation);
 

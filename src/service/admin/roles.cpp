@@ -183,8 +183,10 @@ Status Roles::set_privilege(const std::string& id, domain::Privilege privilege, 
   return base::kDone;
 }
 
-Status set_privilege_audit(IdentityService& identity, domain::Privilege privilege, bool audited, const domain::Actor& actor) {
+Status set_privilege_audit(IdentityService& identity, domain::Privilege privilege, bool audited, const domain::Actor& actor,
+                           const Precondition& allowed) {
   auto made = identity.change([&](const Directory& current, ChangeSet& changes) -> Status {
+    if (allowed) TRY_DONE(allowed(current));
     domain::AuditedPrivileges set = current.audited_privileges();
     if (set.has(privilege) == audited) return base::kDone;
     if (audited) {

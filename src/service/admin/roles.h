@@ -56,8 +56,10 @@ class Roles {
   const Parts parts_;
 };
 
+// Asked while no other change runs: what it returns, unless it is kDone, ends the change. Empty: no condition.
+using Precondition = std::function<base::Status(const domain::Directory& current)>;
 // Whether uses of a privilege are recorded (privilege.used). Idempotent.
-base::Status set_privilege_audit(IdentityService& identity, domain::Privilege privilege, bool audited,
-                                 const domain::Actor& actor);
+base::Status set_privilege_audit(IdentityService& identity, domain::Privilege privilege, bool audited, const domain::Actor& actor,
+                                 const Precondition& allowed = {});
 
 }  // namespace funcgate::service

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "domain/limits.h"
 #include "domain/script_json.h"
@@ -106,8 +107,10 @@ Result<ApplyResult> Scripts::publish(const std::string& script_id, ApplyOptions 
   TRY(ApplyResult result, put_script(script_id, draft->source, options));
   if (!result.problems.empty() || options.dry_run) return result;
   // A draft that was saved again meanwhile is another one and stays.
-  if (auto status = parts_.drafts.remove(script_id, draft->sha256); !status.ok() && status.error().code != Code::Conflict)
-    return std::move(status).error();
+  if (const auto status = parts_.drafts.remove(script_id, draft->sha256); !status.ok() && status.error().code != Code::Conflict) {
+    // What was asked for is done and live; an error would say that it is not.
+    base::log::warning("script.draft_not_removed", {{"script", script_id}, {"problem", status.error().message}});
+  }
   return result;
 }
 

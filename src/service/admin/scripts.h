@@ -37,7 +37,8 @@ class Scripts {
   base::Result<domain::ScriptDraft> save(domain::ScriptDraft draft, const std::string& expected_sha256);
   base::Status discard(const std::string& script_id, const std::string& expected_sha256);
 
-  // FailedPrecondition: there is no draft. The draft is gone afterwards.
+  // FailedPrecondition: there is no draft. The draft is gone afterwards, unless the store fails to remove it: then
+  // it stays, which is logged.
   base::Result<ApplyResult> publish(const std::string& script_id, ApplyOptions options);
   // Publishes the text of an older version under a new number.
   base::Result<ApplyResult> restore(const std::string& script_id, std::int64_t publish_version, ApplyOptions options);

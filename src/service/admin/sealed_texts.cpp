@@ -47,13 +47,20 @@ void each_sealed_text(domain::Configuration& configuration, const std::function<
   }
 }
 
-bool seal_anew(domain::SecretVault& vault, SealedText& text) {
+bool ToldUnopenable::add(const std::string& kid, const std::string& id) {
+  if (kid != kid_) ids_.clear();
+  kid_ = kid;
+  return ids_.size() < kIdsMax && ids_.insert(id).second;
+}
+
+bool seal_anew(domain::SecretVault& vault, SealedText& text, ToldUnopenable& told) {
   const std::string current = vault.sealing_kid();
   if (current.empty() || vault.kid_of(text.text) == current) return false;
   using Parts = std::initializer_list<std::string_view>;
   const auto plain = with_parts(text.bound_to, [&](Parts parts) { return vault.open(text.text, parts); });
   if (!plain.ok()) {
-    base::log::error("secret.not_resealed", {{"object", text.id}, {"problem", plain.error().message}});
+    if (told.add(current, (text.is_variable ? "variable " : "authentication ") + text.id))
+      base::log::error("secret.not_resealed", {{"object", text.id}, {"problem", plain.error().message}});
     return false;
   }
   auto sealed = with_parts(text.bound_to, [&](Parts parts) { return vault.seal(plain->reveal(), parts); });

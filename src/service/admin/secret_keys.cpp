@@ -118,6 +118,7 @@ Result<SecretKey> SecretKeys::create(SecretKey wanted, const domain::Actor& acto
         TRY_DONE(require_free_name(wanted, problem));
         auto event = object_event("secret.created", actor, kKind, wanted.id, wanted.name, 1, described(wanted) + " created");
         event.changes = changes_between({}, audited_fields(wanted));
+        changes.author = author_name(actor);
         changes.events.push_back(std::move(event));
         changes.identity.push_back(put(wanted, 0));
         return base::kDone;
@@ -147,6 +148,7 @@ Result<SecretKey> SecretKeys::edit(const std::string& id, std::int64_t expected_
         event.object_name = after.name;
         event.object_version = after.meta.version;
         if (event.summary.empty()) event.summary = described(after) + " changed";
+        changes.author = author_name(actor);
         changes.events.push_back(std::move(event));
         changes.identity.push_back(put(after, before.meta.version));
         return base::kDone;
@@ -173,6 +175,7 @@ Status SecretKeys::remove(const std::string& id, std::int64_t expected_version, 
         if (!found.ok()) return found.error().code == Code::NotFound ? unknown_object(kCalled, id) : found.error();
         const std::int64_t version = found->meta.version;
         if (expected_version != 0 && version != expected_version) return stale_change(problem, version);
+        changes.author = author_name(actor);
         changes.events.push_back(
             object_event("secret.deleted", actor, kKind, id, found->name, version, described(*found) + " deleted"));
         changes.identity.push_back(

@@ -129,7 +129,19 @@ Result<SignedIn> Sessions::sign_in(std::string_view login_as_typed, const Secret
     failure.message = right.error().message;
     return right.error();
   }
-  if (*right && may_sign_in && state.age(*user) != domain::PasswordAge::Dead) return accept(*user, password, actor, address);
+  const bool too_old = *right && may_sign_in && state.age(*user) == domain::PasswordAge::Dead;
+  if (*right && may_sign_in && !too_old) {
+    auto accepted = accept(*user, password, actor, address);
+    if (accepted.ok()) {
+      state.throttle.succeeded(login, address, policy);
+      return accepted;
+    }
+    if (accepted.error().code != Code::Unauthenticated) {
+      state.throttle.abandoned(login, address, policy);
+      failure.kind = SignInFailure::Kind::Unavailable;
+      return accepted;
+    }
+  }
   const bool locked = state.throttle.failed(login, address, policy);
   std::vector<AuditEvent> events;
   // What was typed as the name of nobody may be a password: it is not recorded.
@@ -137,8 +149,8 @@ Result<SignedIn> Sessions::sign_in(std::string_view login_as_typed, const Secret
   events.back().outcome = domain::AuditOutcome::Denied;
   events.back().reason = user == nullptr ? "login.unknown"
                          : !may_sign_in  ? "login.not_allowed"
-                         : !*right       ? "login.password"
-                                         : "login.password_expired";
+                         : too_old       ? "login.password_expired"
+                                         : "login.password";  // also one that was right until a moment ago
   if (locked) {
     events.push_back(session_event("login.throttled", actor, user, "Further sign-ins are refused for a while"));
     events.back().outcome = domain::AuditOutcome::Denied;
@@ -152,8 +164,6 @@ Result<SignedIn> Sessions::sign_in(std::string_view login_as_typed, const Secret
 Result<SignedIn> Sessions::accept(User user, const SecretString& password, const domain::Actor& actor,
                                   const domain::Address& address) {
   State& state = *state_;
-  const domain::PasswordPolicy policy = state.identity.directory()->password_policy();
-  state.throttle.succeeded(user.login, address, policy);
   domain::Actor signed_in_actor = actor;
   signed_in_actor.kind = "USER";
   signed_in_actor.user_id = user.id;
@@ -161,7 +171,10 @@ Result<SignedIn> Sessions::accept(User user, const SecretString& password, const
   SignedIn signed_in;
   const auto plan = [&](const domain::Directory& current, ChangeSet& changes) -> Status {
     const domain::UserEntry* entry = current.user(user.id);
-    if (entry == nullptr || !entry->enabled()) return Error{Code::Unauthenticated, "Sign-in failed", {}};
+    // Checking the password took a while. Whoever set another one meanwhile has ended all sessions that the old one began: this
+    // one would come too late for that.
+    const bool stale = entry == nullptr || entry->password_changed_at_ms() != user.password_changed_at_ms;
+    if (stale || !entry->enabled()) return Error{Code::Unauthenticated, "Sign-in failed", {}};
     end_oldest(state.store, user.id, changes);
     signed_in = state.begin_session(user, address.text(), changes);
     changes.author = user.login;
@@ -194,16 +207,19 @@ std::optional<Sessions::Found> Sessions::find(const SecretString& token) {
   const auto directory = state.identity.directory();
   const domain::UserEntry* entry = directory->user(session->user_id);
   if (entry == nullptr || !entry->enabled()) return std::nullopt;
-  const auto user = state.store.user(session->user_id);
-  if (!user.ok() || !user->enabled || state.age(*user) == domain::PasswordAge::Dead) return std::nullopt;
+  const domain::PasswordAge age =
+      domain::password_age(directory->password_policy(), entry->must_change_password(), entry->password_changed_at_ms(), now);
+  if (age == domain::PasswordAge::Dead) return std::nullopt;
   state.note_use(*session, now);
-  return Found{*session, state.csrf_token(token), state.age(*user) != domain::PasswordAge::Good};
+  return Found{*session, state.csrf_token(token), age != domain::PasswordAge::Good};
 }
 
 bool Sessions::is_live(const domain::Session& session) const {
   const std::int64_t now = state_->clock.wall_ms();
   return now < session.expires_at_ms && now - state_->last_used(session) < state_->settings.idle_ms;
 }
+
+std::int64_t Sessions::idle_since_ms() const { return state_->clock.wall_ms() - state_->settings.idle_ms - kTouchMs; }
 
 bool Sessions::csrf_matches(const Found& found, const SecretString& presented) const {
   return !presented.empty() && presented == found.csrf_token;

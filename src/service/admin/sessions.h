@@ -70,6 +70,8 @@ class Sessions {
   std::optional<Found> find(const base::SecretString& token);
   // Whether find() would find it, were its token presented now.
   bool is_live(const domain::Session& session) const;
+  // Whose last use the store knows to be before this is not live. Uses of the last minute may not have reached the store.
+  std::int64_t idle_since_ms() const;
   bool csrf_matches(const Found& found, const base::SecretString& presented) const;
   base::Status sign_out(const domain::Session& session, const domain::Actor& actor);
   // Changes one's own password: ends all other sessions and gives this one a new token. Unauthenticated: the old password is

@@ -32,6 +32,26 @@ void put(ChangeSet& changes, UserGroup group, std::int64_t expected_version) {
       {.kind = IdentityKind::UserGroup, .id = std::move(id), .expected_version = expected_version, .value = std::move(group)});
 }
 
+// Whoever is in the group becomes another user by its end: with a new version, so that no edit made from the old one is taken.
+Status add_end_of_memberships(domain::IdentityStore& store, std::int64_t now_ms, const Directory& current, const UserGroup& group,
+                              const domain::Actor& actor, ChangeSet& changes) {
+  for (const domain::UserEntry* entry : current.members(group.id)) {
+    TRY(domain::User user, store.user(std::string(entry->id())));
+    std::erase(user.groups, group.id);
+    const std::int64_t version = user.meta.version;
+    mark_changed(user.meta, actor, now_ms);
+    auto event =
+        object_event("membership.removed", actor, kKind, group.id, group.name, group.meta.version,
+                     fmt::format("User \"{}\" removed from user group \"{}\": the group was deleted", user.login, group.name));
+    event.changes.push_back({"users", base::json_string(user.login), ""});
+    changes.events.push_back(std::move(event));
+    std::string user_id = user.id;
+    changes.identity.push_back(
+        {.kind = IdentityKind::User, .id = std::move(user_id), .expected_version = version, .value = std::move(user)});
+  }
+  return base::kDone;
+}
+
 }  // namespace
 
 std::vector<base::Finding> UserGroups::check(UserGroupFields& fields) {
@@ -106,6 +126,7 @@ Status UserGroups::remove(const std::string& id, std::int64_t expected_version, 
                               fmt::format("User group \"{}\" deleted", group.name));
     event.changes = changes_between(audited_fields(group, current), {});
     changes.author = author_name(actor);
+    TRY_DONE(add_end_of_memberships(parts_.store, parts_.clock.wall_ms(), current, group, actor, changes));
     changes.events.push_back(std::move(event));
     changes.identity.push_back(
         {.kind = IdentityKind::UserGroup, .id = id, .deleted = true, .expected_version = group.meta.version, .value = {}});
@@ -120,14 +141,7 @@ Status UserGroups::set_role(const std::string& group_id, const std::string& role
     TRY(UserGroup group, find(current, group_id));
     const domain::Role* role = current.role(role_id);
     if (role == nullptr) return unknown_object("role", role_id);
-    const auto place = std::lower_bound(group.roles.begin(), group.roles.end(), role_id);
-    const bool is_given = place != group.roles.end() && *place == role_id;
-    if (is_given == given) return base::kDone;
-    if (given) {
-      group.roles.insert(place, role_id);
-    } else {
-      group.roles.erase(place);
-    }
+    if (!set_link(group.roles, role_id, given)) return base::kDone;
     const std::int64_t version = group.meta.version;
     mark_changed(group.meta, actor, parts_.clock.wall_ms());
     auto event =

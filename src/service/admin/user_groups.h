@@ -24,6 +24,7 @@ class UserGroups {
  public:
   struct Parts {
     IdentityService& identity;
+    domain::IdentityStore& store;
     const base::Clock& clock;
     base::Random& random;
     FindReferences references;
@@ -35,7 +36,7 @@ class UserGroups {
   base::Result<domain::UserGroup> create(UserGroupFields fields, const domain::Actor& actor, ChangeProblem& problem);
   base::Result<domain::UserGroup> replace(const std::string& id, std::int64_t expected_version, UserGroupFields fields,
                                           const domain::Actor& actor, ChangeProblem& problem);
-  // Its memberships and roles go with it.
+  // Its memberships and roles go with it: a change of each member, with its event.
   base::Status remove(const std::string& id, std::int64_t expected_version, const domain::Actor& actor, ChangeProblem& problem);
   // Idempotent. Built-in groups may be given other roles, too.
   base::Status set_role(const std::string& group_id, const std::string& role_id, bool given, const domain::Actor& actor);

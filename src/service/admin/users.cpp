@@ -110,7 +110,7 @@ Result<User> Users::replace(const std::string& id, std::int64_t expected_version
     event.changes = std::move(differences);
     changes.author = author_name(actor);
     changes.events.push_back(std::move(event));
-    if (disabled) TRY_DONE(add_end_of_sessions(after, "the user was disabled", actor, changes));
+    if (disabled) TRY_DONE(add_end_of_sessions(parts_.store, after, "the user was disabled", actor, changes));
     put(changes, after, before.meta.version);
     return base::kDone;
   });
@@ -126,14 +126,7 @@ Status Users::remove(const std::string& id, std::int64_t expected_version, const
     auto used_by = parts_.references(IdentityKind::User, id, user.login);
     if (!used_by.empty()) return in_use(problem, "user", user.login, std::move(used_by));
     changes.author = author_name(actor);
-    // The store revokes the keys of a user whom it removes; until then nobody would call as somebody who is gone, either.
-    TRY(const std::vector<domain::ApiKey> keys, unrevoked_keys(id));
-    for (const domain::ApiKey& key : keys) {
-      changes.events.push_back(
-          object_event("key.revoked", actor, "ApiKey", key.id, key.name, key.meta.version + 1,
-                       fmt::format("API key \"{}\" of \"{}\" revoked: the owner was deleted", key.name, user.login)));
-    }
-    TRY_DONE(add_end_of_sessions(user, "the user was deleted", actor, changes));
+    TRY_DONE(add_end_of_user(parts_.store, user, actor, changes));
     auto event = object_event("user.deleted", actor, kKind, id, user.login, user.meta.version,
                               fmt::format("User \"{}\" deleted", user.login));
     event.changes = changes_between(audited_fields(user, current), {});
@@ -152,14 +145,7 @@ Status Users::set_membership(const std::string& user_id, const std::string& grou
     const domain::UserGroup* group = current.group(group_id);
     if (group == nullptr) return unknown_object("user group", group_id);
     if (user.built_in) return read_only_object("user", user.login);
-    const auto place = std::lower_bound(user.groups.begin(), user.groups.end(), group_id);
-    const bool is_member = place != user.groups.end() && *place == group_id;
-    if (is_member == member) return base::kDone;
-    if (member) {
-      user.groups.insert(place, group_id);
-    } else {
-      user.groups.erase(place);
-    }
+    if (!set_link(user.groups, group_id, member)) return base::kDone;
     const std::int64_t version = user.meta.version;
     mark_changed(user.meta, actor, parts_.clock.wall_ms());
     auto event = object_event(member ? "membership.added" : "membership.removed", actor, "UserGroup", group_id, group->name,
@@ -182,39 +168,40 @@ Status Users::end_sessions(const std::string& id, const domain::Actor& actor) {
   auto made = parts_.identity.change([&](const Directory&, ChangeSet& changes) -> Status {
     TRY(const User user, find(parts_.store, id));
     changes.author = author_name(actor);
-    return add_end_of_sessions(user, "ended by an administrator", actor, changes);
+    return add_end_of_sessions(parts_.store, user, "ended by an administrator", actor, changes);
   });
   if (!made.ok()) return std::move(made).error();
   return base::kDone;
 }
 
-// The event is written only if there was a session; the end of sessions is ordered anyway, for one that begins meanwhile.
-Status Users::add_end_of_sessions(const User& user, const std::string& why, const domain::Actor& actor, ChangeSet& changes) {
-  TRY(const std::vector<domain::Session> sessions, parts_.store.sessions(user.id));
+Status add_end_of_sessions(domain::IdentityStore& store, const User& user, const std::string& why, const domain::Actor& actor,
+                           ChangeSet& changes) {
+  TRY(const std::vector<domain::Session> sessions, store.sessions(user.id));
   if (!sessions.empty()) {
-    auto event = object_event(
+    changes.events.push_back(object_event(
         "session.ended", actor, kKind, user.id, user.login, user.meta.version,
-        fmt::format("{} session{} of \"{}\" ended: {}", sessions.size(), sessions.size() == 1 ? "" : "s", user.login, why));
-    changes.events.push_back(std::move(event));
+        fmt::format("{} session{} of \"{}\" ended: {}", sessions.size(), sessions.size() == 1 ? "" : "s", user.login, why)));
   }
   changes.sessions_ended_of_users.push_back(user.id);
   return base::kDone;
 }
 
-Result<std::vector<domain::ApiKey>> Users::unrevoked_keys(const std::string& user_id) {
-  std::vector<domain::ApiKey> out;
+Status add_end_of_user(domain::IdentityStore& store, const User& user, const domain::Actor& actor, ChangeSet& changes) {
   domain::ListQuery query;
-  query.filters.emplace_back("user", user_id);
+  query.filters.emplace_back("user", user.id);
   query.limit = kPageRows;
   query.count_total = false;
-  for (;;) {
-    TRY(domain::ListPage<domain::ApiKey> page, parts_.store.api_keys(query));
-    for (domain::ApiKey& key : page.rows) {
-      if (key.revoked_at_ms == 0) out.push_back(std::move(key));
+  do {
+    TRY(domain::ListPage<domain::ApiKey> page, store.api_keys(query));
+    for (const domain::ApiKey& key : page.rows) {
+      if (key.revoked_at_ms != 0) continue;
+      changes.events.push_back(
+          object_event("key.revoked", actor, "ApiKey", key.id, key.name, key.meta.version + 1,
+                       fmt::format("API key \"{}\" of \"{}\" revoked: the owner was deleted", key.name, user.login)));
     }
-    if (!page.next) return out;
     query.after = std::move(page.next);
-  }
+  } while (query.after);
+  return add_end_of_sessions(store, user, "the user was deleted", actor, changes);
 }
 
 }  // namespace funcgate::service

@@ -54,11 +54,15 @@ class Users {
   base::Status end_sessions(const std::string& id, const domain::Actor& actor);
 
  private:
-  base::Result<std::vector<domain::ApiKey>> unrevoked_keys(const std::string& user_id);
-  base::Status add_end_of_sessions(const domain::User& user, const std::string& why, const domain::Actor& actor,
-                                   domain::ChangeSet& changes);
-
   const Parts parts_;
 };
+
+// Steps that every change of users shares. Each adds to `changes`; an Error is the store's.
+// Ends the sessions. The event is written only if there is one; the end is ordered anyway, for one that begins meanwhile.
+base::Status add_end_of_sessions(domain::IdentityStore& store, const domain::User& user, const std::string& why,
+                                 const domain::Actor& actor, domain::ChangeSet& changes);
+// What goes with a user who is deleted: the events of the keys, which the store revokes itself, and the sessions.
+base::Status add_end_of_user(domain::IdentityStore& store, const domain::User& user, const domain::Actor& actor,
+                             domain::ChangeSet& changes);
 
 }  // namespace funcgate::service

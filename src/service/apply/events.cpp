@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "service/apply/member_changes.h"
+
 namespace funcgate::service {
 namespace {
 
@@ -86,7 +88,7 @@ std::vector<AuditEvent> events_of(const ApplyResult& result, const ApplyOptions&
     AuditEvent event = about(options, event_name(object), kind_name(object.kind), object.id);
     event.object_version = object.version;
     event.summary = object.text();
-    for (const FieldChange& field : object.fields) event.changes.push_back({field.name, field.before, field.after});
+    event.changes = audited(object.fields);
     events.push_back(std::move(event));
     if (object.kind == ResourceKind::FuncApi) add_api_events(object, options, before, after, events);
   }
@@ -103,6 +105,17 @@ std::vector<AuditEvent> events_of(const ApplyResult& result, const ApplyOptions&
     events.push_back(std::move(event));
   }
   return events;
+}
+
+AuditEvent export_event(const std::vector<ExportedFile>& files, const domain::Actor& actor) {
+  const auto documents =
+      std::count_if(files.begin(), files.end(), [](const ExportedFile& file) { return file.path.ends_with(".yaml"); });
+  AuditEvent event;
+  event.event = "resources.exported";
+  event.actor = actor;
+  event.object_kind = "Set";
+  event.summary = fmt::format("{} documents exported, without secrets", documents);
+  return event;
 }
 
 }  // namespace funcgate::service

@@ -19,13 +19,6 @@ namespace json = base::json;
 using domain::Configuration;
 using domain::ResourceKind;
 
-std::string document(ResourceKind kind, const std::string& name, json::object spec) {
-  return to_yaml(json::object{{"apiVersion", kApiVersion},
-                              {"kind", kind_name(kind)},
-                              {"metadata", json::object{{"name", name}}},
-                              {"spec", std::move(spec)}});
-}
-
 bool is_empty(const json::value& value) {
   return value.is_null() || value == json::value(false) || value == json::value("") ||
          (value.is_array() && value.get_array().empty());
@@ -74,7 +67,7 @@ json::object env_variable_spec(const domain::EnvVariable& variable) {
   return spec;
 }
 
-void export_script_sets(const Configuration& configuration, std::vector<ExportedFile>& files) {
+void export_script_sets(const Configuration& configuration, ExportForm form, std::vector<ExportedFile>& files) {
   for (const auto& [id, stored] : configuration.script_sets) {
     json::object spec{{"title", stored.value.title}, {"note", stored.value.note}, {"requirements", stored.value.requirements}};
     drop_empty(spec);
@@ -84,40 +77,49 @@ void export_script_sets(const Configuration& configuration, std::vector<Exported
       if (script.value.set_id != id) continue;
       const std::string name = script_id.substr(id.size() + 2);
       json::object entry{{"file", name + ".py"}};
+      if (form == ExportForm::Stream) entry = {{"source", script.value.source}};
       if (!script.value.title.empty()) entry["title"] = script.value.title;
       scripts[name] = std::move(entry);
-      files.push_back({fmt::format("{}/{}.py", folder, name), script.value.source});
+      if (form == ExportForm::Folder) files.push_back({fmt::format("{}/{}.py", folder, name), script.value.source});
     }
     spec["scripts"] = std::move(scripts);
     spec["publish"] = true;
     // No script can have this name: it holds a "-".
-    files.push_back({folder + "/script-set.yaml", document(ResourceKind::ScriptSet, id, std::move(spec))});
+    files.push_back({folder + "/script-set.yaml", export_document(ResourceKind::ScriptSet, id, std::move(spec))});
   }
 }
 
 }  // namespace
 
-std::vector<ExportedFile> export_configuration(const Configuration& configuration, const std::set<ResourceKind>& kinds) {
+std::string export_document(ResourceKind kind, const std::string& name, json::object spec) {
+  return to_yaml(json::object{{"apiVersion", kApiVersion},
+                              {"kind", kind_name(kind)},
+                              {"metadata", json::object{{"name", name}}},
+                              {"spec", std::move(spec)}});
+}
+
+std::vector<ExportedFile> export_configuration(const Configuration& configuration, const std::set<ResourceKind>& kinds,
+                                               ExportForm form) {
   auto wanted = [&](ResourceKind kind) { return kinds.empty() || kinds.contains(kind); };
   std::vector<ExportedFile> files;
-  if (wanted(ResourceKind::ScriptSet)) export_script_sets(configuration, files);
+  if (wanted(ResourceKind::ScriptSet)) export_script_sets(configuration, form, files);
   if (wanted(ResourceKind::ApiAuthentication)) {
     for (const auto& [id, stored] : configuration.api_authentications) {
       if (std::holds_alternative<domain::BrokenConfig>(stored.value.config)) continue;
       files.push_back({fmt::format("api-authentications/{}.yaml", id),
-                       document(ResourceKind::ApiAuthentication, id, authentication_spec(stored.value))});
+                       export_document(ResourceKind::ApiAuthentication, id, authentication_spec(stored.value))});
     }
   }
   if (wanted(ResourceKind::FuncApi)) {
     for (const auto& [id, stored] : configuration.function_apis) {
       files.push_back(
-          {fmt::format("func-apis/{}.yaml", id), document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
+          {fmt::format("func-apis/{}.yaml", id), export_document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
     }
   }
   if (wanted(ResourceKind::EnvVariable)) {
     for (const auto& [id, stored] : configuration.env_variables) {
       files.push_back(
-          {fmt::format("env-variables/{}.yaml", id), document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
+          {fmt::format("env-variables/{}.yaml", id), export_document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
     }
   }
   std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });

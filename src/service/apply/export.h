@@ -4,10 +4,12 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "domain/configuration.h"
 
 namespace funcgate::service {
@@ -17,9 +19,15 @@ struct ExportedFile {
   std::string content;
 };
 
+// Folder: scripts are files beside their set's document, which names them. Stream: documents alone, the scripts' text in them.
+enum class ExportForm : std::uint8_t { Folder, Stream };
+
+// One document of the whole text of a file.
+std::string export_document(domain::ResourceKind kind, const std::string& name, base::json::object spec);
+
 // `kinds`: ScriptSet, ApiAuthentication, FuncApi, EnvVariable; empty = all. Sorted by path. A BrokenConfig is left out: its
 // document cannot be told.
 std::vector<ExportedFile> export_configuration(const domain::Configuration& configuration,
-                                               const std::set<domain::ResourceKind>& kinds);
+                                               const std::set<domain::ResourceKind>& kinds, ExportForm form = ExportForm::Folder);
 
 }  // namespace funcgate::service

@@ -16,13 +16,6 @@ namespace {
 namespace json = base::json;
 using domain::ResourceKind;
 
-std::string document(ResourceKind kind, const std::string& name, json::object spec) {
-  return to_yaml(json::object{{"apiVersion", kApiVersion},
-                              {"kind", kind_name(kind)},
-                              {"metadata", json::object{{"name", name}}},
-                              {"spec", std::move(spec)}});
-}
-
 // Names may hold what a file name cannot; what is not plain becomes its code, so that no two names share a file.
 std::string folder_name(std::string_view name) {
   std::string out;
@@ -53,13 +46,13 @@ ExportedFile user_file(const domain::User& user) {
   add_text(spec, "email", user.email);
   add_text(spec, "description", user.description);
   if (!user.enabled) spec["enabled"] = false;
-  if (!user.password_hash.empty()) spec["passwordFrom"] = json::object{{"keep", true}};
-  return {"users/" + file_name(user.login), document(ResourceKind::User, user.login, std::move(spec))};
+  if (user.has_password) spec["passwordFrom"] = json::object{{"keep", true}};
+  return {"users/" + file_name(user.login), export_document(ResourceKind::User, user.login, std::move(spec))};
 }
 
 base::Status export_users(domain::IdentityStore& store, std::vector<ExportedFile>& files) {
   domain::ListQuery query;
-  query.sort_column = "login";
+  query.sort = {{"login"}};
   query.limit = 200;
   query.count_total = false;
   do {
@@ -86,7 +79,7 @@ ExportedFile secret_key_file(const domain::SecretKey& secret) {
 
 base::Status export_secret_keys(domain::IdentityStore& store, std::vector<ExportedFile>& files) {
   domain::ListQuery query;
-  query.sort_column = "name";
+  query.sort = {{"name"}};
   query.limit = 200;
   query.count_total = false;
   do {
@@ -104,7 +97,7 @@ void export_groups(const domain::Directory& directory, std::vector<ExportedFile>
     std::vector<std::string> logins;
     for (const domain::UserEntry* user : directory.members(group->id)) logins.emplace_back(user->login());
     spec["users"] = sorted_texts(std::move(logins));
-    files.push_back({"user-groups/" + file_name(group->name), document(ResourceKind::UserGroup, group->name, std::move(spec))});
+    files.push_back({"user-groups/" + file_name(group->name), export_document(ResourceKind::UserGroup, group->name, std::move(spec))});
   }
 }
 
@@ -113,14 +106,12 @@ void export_roles(const domain::Directory& directory, std::vector<ExportedFile>&
     if (role->built_in || !role->application.empty()) continue;
     json::object spec;
     add_text(spec, "description", role->description);
-    std::vector<std::string> privileges, groups;
-    for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-      if (role->privileges.has(info.privilege)) privileges.emplace_back(info.name);
-    }
+    const auto held = domain::privilege_names(role->privileges);
+    std::vector<std::string> privileges(held.begin(), held.end()), groups;
     for (const domain::UserGroup* group : directory.groups_with_role(role->id)) groups.push_back(group->name);
     spec["privileges"] = sorted_texts(std::move(privileges));
     spec["userGroups"] = sorted_texts(std::move(groups));
-    files.push_back({"roles/" + file_name(role->name), document(ResourceKind::Role, role->name, std::move(spec))});
+    files.push_back({"roles/" + file_name(role->name), export_document(ResourceKind::Role, role->name, std::move(spec))});
   }
 }
 
@@ -137,13 +128,12 @@ base::Result<std::vector<ExportedFile>> export_identities(const domain::Director
   if (wanted(ResourceKind::PasswordPolicy)) {
     json::object spec = domain::password_policy_json(directory.password_policy());
     for (const char* reported : {"version", "updatedAt", "updatedBy"}) spec.erase(reported);
-    files.push_back({"password-policy.yaml", document(ResourceKind::PasswordPolicy, "default", std::move(spec))});
+    files.push_back({"password-policy.yaml", export_document(ResourceKind::PasswordPolicy, "default", std::move(spec))});
   }
   if (wanted(ResourceKind::PrivilegeAudit)) {
-    for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-      if (!directory.audited_privileges().has(info.privilege)) continue;
-      files.push_back({"privilege-audits/" + file_name(info.name),
-                       document(ResourceKind::PrivilegeAudit, std::string(info.name), json::object{{"auditAction", true}})});
+    for (const std::string_view name : domain::privilege_names(directory.audited_privileges())) {
+      files.push_back({"privilege-audits/" + file_name(name),
+                       export_document(ResourceKind::PrivilegeAudit, std::string(name), json::object{{"auditAction", true}})});
     }
   }
   std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });

@@ -6,7 +6,9 @@
 
 #include "base/text.h"
 #include "service/admin/identity_events.h"
+#include "service/admin/identity_rules.h"
 #include "service/admin/secret_keys.h"
+#include "service/admin/users.h"
 #include "service/apply/plan_secret_key.h"
 
 namespace funcgate::service {
@@ -16,19 +18,6 @@ using base::Result;
 using base::Status;
 using domain::IdentityKind;
 using domain::ResourceKind;
-
-// Puts `id` into the sorted list or takes it out; true if that changed anything.
-bool set_link(std::vector<std::string>& sorted, const std::string& id, bool there) {
-  const auto place = std::lower_bound(sorted.begin(), sorted.end(), id);
-  const bool is_there = place != sorted.end() && *place == id;
-  if (is_there == there) return false;
-  if (there) {
-    sorted.insert(place, id);
-  } else {
-    sorted.erase(place);
-  }
-  return true;
-}
 
 std::string new_id(const IdentityTools* tools, domain::IdPrefix prefix, const std::string& name) {
   return tools == nullptr ? name : domain::make_id(prefix, tools->random.bytes(10));
@@ -42,20 +31,22 @@ domain::Bookkeeping IdentityDraft::made_now() const {
   return meta;
 }
 
-IdentityDraft::DraftedUser* IdentityDraft::user(std::string_view login) {
-  if (const auto found = users_.find(login); found != users_.end()) return found->second.exists() ? &found->second : nullptr;
-  if (offline() || tools_->directory->user_by_login(login) == nullptr) return nullptr;
+const IdentityDraft::DraftedUser* IdentityDraft::drafted_user(std::string_view login) const {
+  const auto found = users_.find(login);
+  return found == users_.end() ? nullptr : &found->second;
+}
+
+Result<IdentityDraft::DraftedUser*> IdentityDraft::user(std::string_view login) {
+  DraftedUser* const none = nullptr;
+  if (const auto found = users_.find(login); found != users_.end()) return found->second.exists() ? &found->second : none;
+  if (offline() || tools_->directory->user_by_login(login) == nullptr) return none;
   auto loaded = tools_->store.user_by_login(std::string(login));
-  if (!loaded.ok()) return nullptr;
+  if (!loaded.ok() && loaded.error().code == base::Code::NotFound) return none;  // deleted since; the commit will find out
+  if (!loaded.ok())
+    return base::Error{base::Code::Unavailable, fmt::format("user \"{}\" cannot be read: {}", login, loaded.error().message), {}};
   DraftedUser drafted;
   drafted.before = drafted.after = std::move(*loaded);
   return &users_.emplace(std::string(login), std::move(drafted)).first->second;
-}
-
-IdentityDraft::DraftedUser* IdentityDraft::user_by_id(const std::string& id) {
-  if (offline()) return nullptr;
-  const domain::UserEntry* entry = tools_->directory->user(id);
-  return entry == nullptr ? nullptr : user(entry->login());
 }
 
 IdentityDraft::DraftedGroup* IdentityDraft::group(std::string_view name) {
@@ -107,35 +98,53 @@ IdentityDraft::DraftedRole& IdentityDraft::make_role(const std::string& name) {
 
 IdentityState IdentityDraft::state_of(IdentityKind kind, std::string_view name) {
   if (kind == IdentityKind::User) {
-    const DraftedUser* found = user(base::to_lower(name));
-    if (found == nullptr) return IdentityState::Missing;
-    return found->after.enabled ? IdentityState::Usable : IdentityState::Disabled;
+    const std::string login = base::to_lower(name);
+    const DraftedUser* drafted = drafted_user(login);
+    const domain::UserEntry* entry = offline() ? nullptr : tools_->directory->user_by_login(login);
+    if (drafted != nullptr ? !drafted->exists() : entry == nullptr) return IdentityState::Missing;
+    const bool enabled = drafted != nullptr ? drafted->after.enabled : entry->enabled();
+    return enabled ? IdentityState::Usable : IdentityState::Disabled;
   }
   const bool known = kind == IdentityKind::UserGroup ? group(name) != nullptr : role(name) != nullptr;
   return known ? IdentityState::Usable : IdentityState::Missing;
 }
 
-Result<IdentityDraft::Difference> IdentityDraft::set_members(DraftedGroup& group, const std::vector<DraftedUser*>& members) {
+bool IdentityDraft::is_built_in_user(std::string_view login) const {
+  if (const DraftedUser* drafted = drafted_user(login)) return drafted->after.built_in;
+  const domain::UserEntry* entry = offline() ? nullptr : tools_->directory->user_by_login(login);
+  return entry != nullptr && entry->built_in();
+}
+
+bool IdentityDraft::is_member(std::string_view login, const std::string& group_id) const {
+  if (const DraftedUser* drafted = drafted_user(login)) {
+    return std::binary_search(drafted->after.groups.begin(), drafted->after.groups.end(), group_id);
+  }
+  const domain::UserEntry* entry = offline() ? nullptr : tools_->directory->user_by_login(login);
+  return entry != nullptr && tools_->directory->in_group(*entry, group_id);
+}
+
+Result<IdentityDraft::Difference> IdentityDraft::set_members(DraftedGroup& group, const std::vector<std::string>& logins) {
   Difference difference;
   const std::string& id = group.after.id;
-  const auto link = [&](DraftedUser& user, bool member) {
-    if (!set_link(user.after.groups, id, member)) return;
-    user.links_changed = true;
-    (member ? difference.added : difference.removed).push_back(user.after.login);
-    note(member ? "membership.added" : "membership.removed", "UserGroup", id, group.after.name, group.after.meta.version,
-         fmt::format("User \"{}\" {} user group \"{}\"", user.after.login, member ? "added to" : "removed from",
-                     group.after.name));
+  const auto link = [&](const std::string& login, bool member) -> Status {
+    if (is_member(login, id) == member) return base::kDone;
+    TRY(DraftedUser * user, this->user(login));
+    if (user == nullptr) return base::kDone;
+    set_link(user->after.groups, id, member);
+    user->links_changed = true;
+    (member ? difference.added : difference.removed).push_back(login);
+    std::string quoted = base::json_string(login);
+    note(member ? "membership.added" : "membership.removed", "UserGroup", id, group.after.name, 0,
+         fmt::format("User \"{}\" {} user group \"{}\"", login, member ? "added to" : "removed from", group.after.name),
+         {member ? domain::AuditFieldChange{"users", "", std::move(quoted)}
+                 : domain::AuditFieldChange{"users", std::move(quoted), ""}});
+    return base::kDone;
   };
-  for (DraftedUser* user : members) link(*user, true);
+  for (const std::string& login : logins) TRY_DONE(link(login, true));
   if (offline() || group.is_new) return difference;
   for (const domain::UserEntry* entry : tools_->directory->members(id)) {
     const std::string login(entry->login());
-    const bool wanted =
-        std::any_of(members.begin(), members.end(), [&](const DraftedUser* user) { return user->after.login == login; });
-    if (wanted) continue;
-    DraftedUser* user = this->user(login);
-    if (user == nullptr) return base::Error{base::Code::Unavailable, fmt::format("user \"{}\" cannot be read", login), {}};
-    link(*user, false);
+    if (!std::binary_search(logins.begin(), logins.end(), login)) TRY_DONE(link(login, false));
   }
   return difference;
 }
@@ -143,48 +152,39 @@ Result<IdentityDraft::Difference> IdentityDraft::set_members(DraftedGroup& group
 IdentityDraft::Difference IdentityDraft::set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& wanted) {
   Difference difference;
   const std::string& id = role.after.id;
-  for (DraftedGroup* group : wanted) {
-    if (!set_link(group->after.roles, id, true)) continue;
-    group->links_changed = true;
-    difference.added.push_back(group->after.name);
-  }
+  const auto link = [&](DraftedGroup& group, bool given) {
+    if (!set_link(group.after.roles, id, given)) return;
+    group.links_changed = true;
+    (given ? difference.added : difference.removed).push_back(group.after.name);
+    std::string quoted = base::json_string(role.after.name);
+    note(given ? "membership.added" : "membership.removed", "UserGroup", group.after.id, group.after.name, 0,
+         fmt::format("Role \"{}\" {} user group \"{}\"", role.after.name, given ? "given to" : "taken from", group.after.name),
+         {given ? domain::AuditFieldChange{"roles", "", std::move(quoted)}
+                : domain::AuditFieldChange{"roles", std::move(quoted), ""}});
+  };
+  for (DraftedGroup* group : wanted) link(*group, true);
   if (offline() || role.is_new) return difference;
   for (const domain::UserGroup* stored : tools_->directory->groups_with_role(id)) {
     DraftedGroup* group = this->group(stored->name);
-    if (group == nullptr || std::find(wanted.begin(), wanted.end(), group) != wanted.end()) continue;
-    if (!set_link(group->after.roles, id, false)) continue;
-    group->links_changed = true;
-    difference.removed.push_back(group->after.name);
+    if (group != nullptr && std::find(wanted.begin(), wanted.end(), group) == wanted.end()) link(*group, false);
   }
   return difference;
 }
 
+Status IdentityDraft::end_sessions(const DraftedUser& user, const std::string& why) {
+  if (why.empty()) {
+    extra_.sessions_ended_of_users.push_back(user.after.id);
+    return base::kDone;
+  }
+  return add_end_of_sessions(tools_->store, user.after, why, options_.actor, extra_);
+}
+
 Status IdentityDraft::remove_user(DraftedUser& drafted) {
   const domain::User& user = drafted.before;
-  domain::ListQuery query;
-  query.filters.emplace_back("user", user.id);
-  query.limit = 200;
-  query.count_total = false;
-  do {
-    TRY(domain::ListPage<domain::ApiKey> page, tools_->store.api_keys(query));
-    for (domain::ApiKey& key : page.rows) {
-      if (key.revoked_at_ms != 0) continue;
-      const std::int64_t version = key.meta.version;
-      key.revoked_at_ms = now_ms_;
-      key.revoked_by = author_name(options_.actor);
-      key.revoked_reason = "the owner was deleted";
-      mark_changed(key.meta, options_.actor, now_ms_);
-      note("key.revoked", "ApiKey", key.id, key.name, key.meta.version,
-           fmt::format("API key \"{}\" of \"{}\" revoked: the owner was deleted", key.name, user.login));
-      std::string id = key.id;
-      extra_.identity.push_back(
-          {.kind = IdentityKind::ApiKey, .id = std::move(id), .expected_version = version, .value = std::move(key)});
-    }
-    query.after = std::move(page.next);
-  } while (query.after);
-  extra_.sessions_ended_of_users.push_back(user.id);
+  TRY_DONE(add_end_of_user(tools_->store, user, options_.actor, extra_));
   drafted.deleted = true;
-  note("user.deleted", "User", user.id, user.login, user.meta.version, fmt::format("User \"{}\" deleted", user.login));
+  note("user.deleted", "User", user.id, user.login, 0, fmt::format("User \"{}\" deleted", user.login),
+       service::changes_between(audited_fields(user, *tools_->directory), {}));
   return base::kDone;
 }
 
@@ -197,8 +197,7 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
     if (role == nullptr) continue;
     set_groups(*role, {});
     role->deleted = true;
-    note("role.deleted", "Role", stored->id, stored->name, stored->meta.version,
-         fmt::format("Role \"{}\" deleted", stored->name));
+    note("role.deleted", "Role", stored->id, stored->name, 0, fmt::format("Role \"{}\" deleted", stored->name));
     objects.push_back({ResourceKind::Role, stored->name, ObjectOutcome::Pruned, stored->meta.version, {}});
   }
   for (const domain::UserGroup* stored : tools_->directory->groups()) {
@@ -207,7 +206,7 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
     if (group == nullptr) continue;
     TRY(const Difference removed, set_members(*group, {}));
     group->deleted = true;
-    note("group.deleted", "UserGroup", stored->id, stored->name, stored->meta.version,
+    note("group.deleted", "UserGroup", stored->id, stored->name, 0,
          fmt::format("User group \"{}\" deleted with {} memberships", stored->name, removed.removed.size()));
     objects.push_back({ResourceKind::UserGroup, stored->name, ObjectOutcome::Pruned, stored->meta.version, {}});
   }
@@ -218,8 +217,9 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
   do {
     TRY(domain::ListPage<domain::User> page, tools_->store.users(query));
     for (const domain::User& stored : page.rows) {
-      if (stored.built_in || is_mentioned(ResourceKind::User, stored.login)) continue;
-      DraftedUser* user = this->user(stored.login);
+      // Again: what a search takes for alike need not be the same set.
+      if (stored.built_in || !ours(stored.meta) || is_mentioned(ResourceKind::User, stored.login)) continue;
+      TRY(DraftedUser * user, this->user(stored.login));
       if (user == nullptr) continue;
       TRY_DONE(remove_user(*user));
       objects.push_back({ResourceKind::User, stored.login, ObjectOutcome::Pruned, stored.meta.version, {}});
@@ -231,7 +231,7 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
 
 Status IdentityDraft::prune_secret_keys(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects) {
   domain::ListQuery query;
-  query.sort_column = "name";
+  query.sort = {{"name"}};
   query.limit = 200;
   query.count_total = false;
   do {
@@ -271,6 +271,11 @@ void IdentityDraft::put_secret_key(domain::SecretKey secret, std::int64_t expect
       {.kind = IdentityKind::SecretKey, .id = std::move(id), .expected_version = expected_version, .value = std::move(secret)});
 }
 
+const domain::PasswordPolicy& IdentityDraft::policy() const {
+  if (policy_) return *policy_;
+  return offline() ? default_policy_ : tools_->directory->password_policy();
+}
+
 void IdentityDraft::set_policy(domain::PasswordPolicy policy, std::vector<domain::AuditFieldChange> changes) {
   note("policy.changed", "PasswordPolicy", "default", "default", policy.meta.version + 1, "Password policy changed",
        std::move(changes));
@@ -287,6 +292,43 @@ void IdentityDraft::note(std::string event, std::string_view kind, const std::st
   domain::AuditEvent made = object_event(std::move(event), options_.actor, kind, id, name, version, std::move(summary));
   made.changes = std::move(changes);
   extra_.events.push_back(std::move(made));
+}
+
+namespace {
+
+template <class Drafted>
+std::int64_t version_of(const Drafted& drafted) {
+  if (drafted.is_new) return 1;
+  const bool changed = !drafted.deleted && (drafted.own_changed || drafted.links_changed);
+  return drafted.before.meta.version + (changed ? 1 : 0);
+}
+
+template <class Objects>
+std::optional<std::int64_t> version_in(const Objects& objects, const std::string& key) {
+  const auto found = objects.find(key);
+  if (found == objects.end() || found->second.deleted) return std::nullopt;
+  return version_of(found->second);
+}
+
+}  // namespace
+
+std::optional<std::int64_t> IdentityDraft::version_after(ResourceKind kind, std::string_view name) const {
+  const std::string key = base::to_lower(name);
+  if (kind == ResourceKind::User) return version_in(users_, key);
+  if (kind == ResourceKind::UserGroup) return version_in(groups_, key);
+  if (kind == ResourceKind::Role) return version_in(roles_, key);
+  return std::nullopt;
+}
+
+// An object may change after its event was noted: a group gets a role, a user another group.
+void IdentityDraft::complete_events() {
+  std::map<std::string, std::int64_t, std::less<>> versions;
+  for (const auto& [key, user] : users_) versions.emplace(user.after.id, version_of(user));
+  for (const auto& [key, group] : groups_) versions.emplace(group.after.id, version_of(group));
+  for (const auto& [key, role] : roles_) versions.emplace(role.after.id, version_of(role));
+  for (domain::AuditEvent& event : extra_.events) {
+    if (const auto found = versions.find(event.object_id); found != versions.end()) event.object_version = found->second;
+  }
 }
 
 template <class T>
@@ -309,6 +351,7 @@ void IdentityDraft::finish_objects(IdentityKind kind, std::map<std::string, Draf
 }
 
 void IdentityDraft::finish(domain::ChangeSet& changes) {
+  complete_events();
   // What is referred to comes first.
   finish_objects(IdentityKind::Role, roles_, changes);
   finish_objects(IdentityKind::UserGroup, groups_, changes);
@@ -324,7 +367,6 @@ void IdentityDraft::finish(domain::ChangeSet& changes) {
         {.kind = IdentityKind::PrivilegeAudit, .id = "default", .expected_version = 0, .value = *audited_});
   }
   std::move(secret_keys_.begin(), secret_keys_.end(), std::back_inserter(changes.identity));
-  std::move(extra_.identity.begin(), extra_.identity.end(), std::back_inserter(changes.identity));
   std::move(extra_.events.begin(), extra_.events.end(), std::back_inserter(changes.events));
   changes.sessions_ended_of_users = std::move(extra_.sessions_ended_of_users);
 }

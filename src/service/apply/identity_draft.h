@@ -52,24 +52,25 @@ class IdentityDraft {
   bool offline() const { return tools_ == nullptr; }
   const IdentityTools& tools() const { return *tools_; }
 
-  // Null: there is none. `problem` is set if the store cannot tell.
-  DraftedUser* user(std::string_view login);
-  DraftedUser* user_by_id(const std::string& id);
+  // Null: there is none. An Error is the store's: nobody knows then.
+  base::Result<DraftedUser*> user(std::string_view login);
   DraftedGroup* group(std::string_view name);
   DraftedRole* role(std::string_view name);
   DraftedUser& make_user(const std::string& login);
   DraftedGroup& make_group(const std::string& name);
   DraftedRole& make_role(const std::string& name);
 
-  // As other documents refer to them.
+  // As other documents refer to them. Nothing is loaded for it.
   IdentityState state_of(domain::IdentityKind kind, std::string_view name);
+  bool is_built_in_user(std::string_view login) const;
 
-  // Exactly these users are in the group: logins added and removed are returned.
+  // Exactly these users are in the group; logins that exist, sorted, each once. Users are loaded only if they come or go. Logins
+  // added and removed are returned.
   struct Difference {
     std::vector<std::string> added, removed;
     bool empty() const { return added.empty() && removed.empty(); }
   };
-  base::Result<Difference> set_members(DraftedGroup& group, const std::vector<DraftedUser*>& members);
+  base::Result<Difference> set_members(DraftedGroup& group, const std::vector<std::string>& logins);
   // Exactly these groups have the role; names of groups.
   Difference set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& groups);
 
@@ -84,12 +85,20 @@ class IdentityDraft {
   // `expected_version` 0: it is new.
   void put_secret_key(domain::SecretKey secret, std::int64_t expected_version);
 
+  // Ends the sessions of a user who stays. `why` empty: without an event, because another one tells it.
+  base::Status end_sessions(const DraftedUser& user, const std::string& why);
+
+  // The one that will hold: of this apply, or what is there; without a server the default.
+  const domain::PasswordPolicy& policy() const;
   void set_policy(domain::PasswordPolicy policy, std::vector<domain::AuditFieldChange> changes);
   void set_audited(domain::PrivilegeSet audited, std::vector<domain::AuditFieldChange> changes);
-  // Says how an object changed, for its audit event. `event`: "user.changed", …
+  // Says how an object changed, for its audit event. `event`: "user.changed", … Of users, groups and roles finish() knows the
+  // version: it may change once more.
   void note(std::string event, std::string_view kind, const std::string& id, const std::string& name, std::int64_t version,
             std::string summary, std::vector<domain::AuditFieldChange> changes = {});
 
+  // After all documents: the version that a user, group or role will have; nullopt: it was not drafted, or is deleted.
+  std::optional<std::int64_t> version_after(domain::ResourceKind kind, std::string_view name) const;
   // Everything to be written; call once.
   void finish(domain::ChangeSet& changes);
 
@@ -98,6 +107,9 @@ class IdentityDraft {
   void finish_objects(domain::IdentityKind kind, std::map<std::string, Drafted<T>, std::less<>>& objects,
                       domain::ChangeSet& changes);
   base::Status remove_user(DraftedUser& user);
+  const DraftedUser* drafted_user(std::string_view login) const;  // also of a deleted one; null: not loaded
+  bool is_member(std::string_view login, const std::string& group_id) const;
+  void complete_events();
   base::Status prune_secret_keys(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
 
   const IdentityTools* tools_;
@@ -107,9 +119,10 @@ class IdentityDraft {
   std::map<std::string, DraftedGroup, std::less<>> groups_;  // by name in lower case
   std::map<std::string, DraftedRole, std::less<>> roles_;    // the same; system-wide ones
   std::optional<domain::PasswordPolicy> policy_;
+  const domain::PasswordPolicy default_policy_ = {};
   std::optional<domain::PrivilegeSet> audited_;
   std::vector<domain::IdentityChange> secret_keys_;
-  domain::ChangeSet extra_;  // events, revoked keys, ended sessions
+  domain::ChangeSet extra_;  // events, ended sessions
 };
 
 }  // namespace funcgate::service

@@ -17,6 +17,12 @@ std::vector<FieldChange> member_changes(const json::object& before, const json::
   return changes;
 }
 
+std::vector<domain::AuditFieldChange> audited(const std::vector<FieldChange>& changes) {
+  std::vector<domain::AuditFieldChange> out;
+  for (const FieldChange& change : changes) out.push_back({change.name, change.before, change.after});
+  return out;
+}
+
 json::object without_reports(json::object spec) {
   auto clean = [](json::object& object) {
     for (std::string_view name : {"valueSet", "valueSetAt", "passwordSet", "passwordSetAt"}) object.erase(name);

@@ -17,6 +17,9 @@ inline constexpr std::string_view kHidden = "\"********\"";
 // One FieldChange per member of either that is missing or different in the other, in the order of `after`.
 std::vector<FieldChange> member_changes(const base::json::object& before, const base::json::object& after);
 
+// The same for an audit event.
+std::vector<domain::AuditFieldChange> audited(const std::vector<FieldChange>& changes);
+
 // A public spec without what only reports: valueSet, valueSetAt, passwordSet, passwordSetAt, of the object and of its entries.
 base::json::object without_reports(base::json::object spec);
 

@@ -26,10 +26,11 @@ struct KnownKind {
 };
 
 // In the order in which objects may refer to each other: what is referred to comes first.
-constexpr KnownKind kKinds[] = {{ResourceKind::User, plan_user},
+// Passwords of users are judged by the policy that comes with them.
+constexpr KnownKind kKinds[] = {{ResourceKind::PasswordPolicy, plan_password_policy},
+                                {ResourceKind::User, plan_user},
                                 {ResourceKind::UserGroup, plan_user_group},
                                 {ResourceKind::Role, plan_role},
-                                {ResourceKind::PasswordPolicy, plan_password_policy},
                                 {ResourceKind::PrivilegeAudit, plan_privilege_audit},
                                 {ResourceKind::SecretKey, plan_secret_key},
                                 {ResourceKind::EnvVariable, plan_env_variable},
@@ -286,6 +287,9 @@ Plan make_plan(const Configuration& current, const domain::GenerationPtr& genera
   for (const Removal& removal : removals) remove_by_hand(context, removal);
   check_references(context);
   stage_and_check_functions(context, generation);
+  for (ObjectResult& object : plan.result.objects) {
+    if (const auto version = draft.version_after(object.kind, object.id)) object.version = *version;
+  }
   if (context.clean()) {
     plan.result.changes = changes_between(current, plan.next);
     draft.finish(plan.result.identity);

@@ -1,6 +1,7 @@
 #include "service/apply/plan_identity.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "domain/api_auth_document.h"
@@ -18,27 +19,21 @@ namespace json = base::json;
 using base::Finding;
 using domain::ResourceKind;
 
-json::array texts(const std::vector<std::string>& values) {
+template <class Text>
+json::array texts(const std::vector<Text>& values) {
   json::array out;
-  for (const std::string& value : values) out.emplace_back(value);
+  for (const Text& value : values) out.emplace_back(json::string_view(value.data(), value.size()));
   return out;
 }
 
-std::vector<domain::AuditFieldChange> audited(const std::vector<FieldChange>& changes) {
-  std::vector<domain::AuditFieldChange> out;
-  for (const FieldChange& change : changes) out.push_back({change.name, change.before, change.after});
-  return out;
-}
-
+// `version`: after the change, as far as it is known; that of users, groups and roles is put right when all is planned.
 void report_object(PlanContext& context, ResourceKind kind, const std::string& name, bool is_new, std::int64_t version,
                    std::vector<FieldChange> changes) {
-  const bool changed = !changes.empty();
   ObjectResult object{kind, name, ObjectOutcome::Unchanged, version, {}};
   if (is_new) {
     object.outcome = ObjectOutcome::Created;
-  } else if (changed) {
+  } else if (!changes.empty()) {
     object.outcome = ObjectOutcome::Changed;
-    object.version = version + 1;
     object.fields = std::move(changes);
   }
   context.plan.result.objects.push_back(std::move(object));
@@ -83,36 +78,84 @@ UserDocument read_user(const BundleDocument& document, std::vector<Finding>& fin
   return out;
 }
 
+// Whether `password` may become the password of the user; what is wrong with it is a problem. Without a server nobody knows which
+// policy will hold, unless the documents bring one: then it is only a warning.
+bool keeps_policy(PlanContext& context, const BundleDocument& document, std::string_view password,
+                  const IdentityDraft::DraftedUser& user) {
+  const IdentityDraft& draft = *context.identity;
+  std::vector<std::string> failed = domain::failed_password_rules(draft.policy(), password, user.after.login);
+  if (failed.empty() && !user.is_new) {
+    // Old hashes do not say under which pepper they were made.
+    const auto same = [&](std::string_view phc) {
+      const auto equal = draft.tools().hashing.verify(password, phc, "", domain::Address());
+      return equal.ok() && *equal;
+    };
+    domain::User past = user.before;
+    past.password_hash.clear();  // the present one is no change at all, and was looked at before
+    failed = domain::failed_reuse_rules(draft.policy(), past, context.tools.now_ms, same);
+  }
+  if (failed.empty()) return true;
+  const bool known = !draft.offline() || context.document_of(ResourceKind::PasswordPolicy, "default") != nullptr;
+  Finding finding{"password", "policy",
+                  fmt::format("does not keep the {}password policy: {}", known ? "" : "default ", fmt::join(failed, ", "))};
+  if (known) {
+    context.problem(document, std::move(finding));
+  } else {
+    context.warning(document, std::move(finding));
+  }
+  return false;
+}
+
 // Sets the password of a user that is made, or with force; returns whether it was set.
 bool plan_password(PlanContext& context, const BundleDocument& document, const UserDocument& wanted,
                    IdentityDraft::DraftedUser& user) {
   if (!user.is_new && !wanted.force) return false;
   const ResolvedSecret secret = resolve_secret(context, document, wanted.password, "password", "passwordFrom");
   if (secret.source != SecretSource::Given) return false;
+  const std::string_view password = secret.value.reveal();
   IdentityDraft& draft = *context.identity;
-  const domain::PasswordPolicy policy = draft.offline() ? domain::PasswordPolicy() : draft.tools().directory->password_policy();
-  const auto failed = domain::failed_password_rules(policy, secret.value.reveal(), user.after.login);
-  if (!failed.empty()) {
-    context.problem(document,
-                    {"password", "policy", fmt::format("does not keep the password policy: {}", fmt::join(failed, ", "))});
-    return false;
-  }
-  if (draft.offline()) return false;
-  PasswordHashing& hashing = draft.tools().hashing;
-  if (!user.before.password_hash.empty()) {
-    const auto same = hashing.verify(secret.value.reveal(), user.before.password_hash, user.before.pepper_kid, domain::Address());
+  if (!user.before.password_hash.empty() && password.size() <= domain::kPasswordBytesMax) {
+    const auto same =
+        draft.tools().hashing.verify(password, user.before.password_hash, user.before.pepper_kid, domain::Address());
     if (same.ok() && *same) return false;
   }
-  auto hashed = hashing.hash(secret.value.reveal());
+  if (!keeps_policy(context, document, password, user) || draft.offline()) return false;
+  // Nobody will see the hash of a plan that is only looked at, and each costs as much as a sign-in.
+  if (context.options.dry_run) return true;
+  auto hashed = draft.tools().hashing.hash(password);
   if (!hashed.ok()) {
     context.problem(document, {"password", "secret", hashed.error().message});
     return false;
   }
-  if (!user.is_new) domain::remember_past_password(policy, user.after, context.tools.now_ms);
+  if (!user.is_new) domain::remember_past_password(draft.policy(), user.after, context.tools.now_ms);
   user.after.password_hash = std::move(hashed->phc);
   user.after.pepper_kid = std::move(hashed->pepper_kid);
   user.after.password_changed_at_ms = context.tools.now_ms;
   return true;
+}
+
+// As the same changes by hand: their events, and the end of the sessions.
+base::Status note_user(IdentityDraft& draft, const IdentityDraft::DraftedUser& user, const std::vector<FieldChange>& changes,
+                       bool password_set) {
+  const domain::User& after = user.after;
+  if (user.is_new) {
+    auto fields = audited(member_changes({}, own_fields(after)));
+    if (password_set) fields.push_back({"password", "", std::string(kHidden)});
+    draft.note("user.created", "User", after.id, after.login, 1, fmt::format("User \"{}\" created", after.login),
+               std::move(fields));
+    return base::kDone;
+  }
+  const bool disabled = user.before.enabled && !after.enabled;
+  if (!changes.empty()) {
+    draft.note("user.changed", "User", after.id, after.login, 0,
+               fmt::format("User \"{}\" {}", after.login, disabled ? "disabled" : "changed"), audited(changes));
+  }
+  if (password_set) {
+    draft.note("password.reset", "User", after.id, after.login, 0, fmt::format("Set the password of \"{}\"", after.login),
+               {{"password", std::string(kHidden), std::string(kHidden)}});
+  }
+  if (!disabled && !password_set) return base::kDone;
+  return draft.end_sessions(user, disabled ? "the user was disabled" : "");
 }
 
 }  // namespace
@@ -122,7 +165,12 @@ void plan_user(PlanContext& context, const BundleDocument& document) {
   const UserDocument wanted = read_user(document, findings);
   if (!context.report(document, findings)) return;
   IdentityDraft& draft = *context.identity;
-  IdentityDraft::DraftedUser* user = draft.user(wanted.fields.login);
+  const auto found = draft.user(wanted.fields.login);
+  if (!found.ok()) {
+    context.problem(document, {"metadata.name", "unavailable", found.error().message});
+    return;
+  }
+  IdentityDraft::DraftedUser* user = *found;
   if (user != nullptr && user->after.built_in) {
     context.problem(document, {"metadata.name", "value", "this user is built in and cannot be changed"});
     return;
@@ -141,15 +189,12 @@ void plan_user(PlanContext& context, const BundleDocument& document) {
     context.warning(document, {"passwordFrom", "missing", "there is no password: nobody can sign in as this user yet"});
   std::vector<FieldChange> changes;
   if (!user->is_new) changes = member_changes(own_fields(user->before), own_fields(after));
+  if (const auto noted = note_user(draft, *user, changes, password_set); !noted.ok()) {
+    context.problem(document, {"", "unavailable", noted.error().message});
+    return;
+  }
   if (password_set && !user->is_new) changes.push_back({"password", std::string(kHidden), std::string(kHidden)});
   user->own_changed = !changes.empty();
-  if (user->is_new) {
-    draft.note("user.created", "User", after.id, after.login, 1, fmt::format("User \"{}\" created", after.login),
-               audited(member_changes({}, own_fields(after))));
-  } else if (user->own_changed) {
-    draft.note("user.changed", "User", after.id, after.login, after.meta.version + 1,
-               fmt::format("User \"{}\" changed", after.login), audited(changes));
-  }
   report_object(context, ResourceKind::User, after.login, user->is_new, after.meta.version, std::move(changes));
 }
 
@@ -164,18 +209,16 @@ void plan_user_group(PlanContext& context, const BundleDocument& document) {
   check_name(fields.name, "metadata.name", findings);
   if (!context.report(document, findings)) return;
   IdentityDraft& draft = *context.identity;
-  std::vector<IdentityDraft::DraftedUser*> members;
   for (std::size_t i = 0; i < logins.size(); ++i) {
-    IdentityDraft::DraftedUser* user = draft.user(base::to_lower(logins[i]));
-    const std::string path = fmt::format("users[{}]", i);
-    if (user != nullptr && !user->after.built_in) {
-      members.push_back(user);
-    } else if (user != nullptr) {
-      context.problem(document, {path, "value", fmt::format("user \"{}\" is built in and has no groups", logins[i])});
-    } else if (!draft.offline()) {
-      context.problem(document, {path, "missing", fmt::format("no such user \"{}\"", logins[i])});
+    const std::string path = fmt::format("users[{}]", i), login = std::exchange(logins[i], base::to_lower(logins[i]));
+    if (draft.is_built_in_user(logins[i])) {
+      context.problem(document, {path, "value", fmt::format("user \"{}\" is built in and has no groups", login)});
+    } else if (!draft.offline() && draft.state_of(domain::IdentityKind::User, logins[i]) == IdentityState::Missing) {
+      context.problem(document, {path, "missing", fmt::format("no such user \"{}\"", login)});
     }
   }
+  std::sort(logins.begin(), logins.end());
+  logins.erase(std::unique(logins.begin(), logins.end()), logins.end());
   IdentityDraft::DraftedGroup* group = draft.group(fields.name);
   if (group == nullptr) group = &draft.make_group(fields.name);
   std::vector<FieldChange> changes;
@@ -185,32 +228,24 @@ void plan_user_group(PlanContext& context, const BundleDocument& document) {
     changes = member_changes({{"description", group->before.description}}, {{"description", fields.description}});
     group->own_changed = !changes.empty();
   }
-  const auto difference = draft.set_members(*group, members);
-  if (!difference.ok()) {
-    context.problem(document, {"users", "unavailable", difference.error().message});
-    return;
-  }
   if (group->is_new) {
     changes.clear();
     draft.note("group.created", "UserGroup", group->after.id, fields.name, 1,
                fmt::format("User group \"{}\" created", fields.name));
   } else if (group->own_changed) {
-    draft.note("group.changed", "UserGroup", group->after.id, fields.name, group->after.meta.version + 1,
+    draft.note("group.changed", "UserGroup", group->after.id, fields.name, 0,
                fmt::format("User group \"{}\" changed", fields.name), audited(changes));
+  }
+  const auto difference = draft.set_members(*group, logins);
+  if (!difference.ok()) {
+    context.problem(document, {"users", "unavailable", difference.error().message});
+    return;
   }
   if (!group->is_new) add_link_change(changes, "users", *difference);
   report_object(context, ResourceKind::UserGroup, fields.name, group->is_new, group->after.meta.version, std::move(changes));
 }
 
 namespace {
-
-json::array privilege_names(domain::PrivilegeSet set) {
-  json::array out;
-  for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-    if (set.has(info.privilege)) out.emplace_back(std::string(info.name));
-  }
-  return out;
-}
 
 domain::PrivilegeSet read_privileges(const std::vector<std::string>& names, std::vector<Finding>& findings) {
   std::vector<std::string_view> known;
@@ -265,24 +300,20 @@ void plan_role(PlanContext& context, const BundleDocument& document) {
   role->after.description = description;
   role->after.privileges = privileges;
   const auto fields = [](const domain::Role& of) {
-    return json::object{{"description", of.description}, {"privileges", privilege_names(of.privileges)}};
+    return json::object{{"description", of.description}, {"privileges", texts(domain::privilege_names(of.privileges))}};
   };
   std::vector<FieldChange> changes;
   if (!role->is_new) changes = member_changes(fields(role->before), fields(role->after));
   role->own_changed = !changes.empty();
+  if (role->is_new || role->own_changed) {
+    draft.note(role->is_new ? "role.created" : "role.changed", "Role", role->after.id, name, 0,
+               fmt::format("Role \"{}\" {}", name, role->is_new ? "created" : "changed"),
+               audited(role->is_new ? member_changes({}, fields(role->after)) : changes));
+  }
+  // A role's place in a group belongs to the group: membership events tell of it, and the group's version grows.
   const IdentityDraft::Difference difference = draft.set_groups(*role, groups);
-  std::vector<FieldChange> all = changes;
-  if (!role->is_new) add_link_change(all, "userGroups", difference);
-  if (role->is_new) {
-    all = member_changes({}, fields(role->after));
-    add_link_change(all, "userGroups", difference);
-  }
-  if (role->is_new || !all.empty()) {
-    draft.note(role->is_new ? "role.created" : "role.changed", "Role", role->after.id, name, role->after.meta.version,
-               fmt::format("Role \"{}\" {}", name, role->is_new ? "created" : "changed"), audited(all));
-  }
-  if (role->is_new) all.clear();
-  report_object(context, ResourceKind::Role, name, role->is_new, role->after.meta.version, std::move(all));
+  if (!role->is_new) add_link_change(changes, "userGroups", difference);
+  report_object(context, ResourceKind::Role, name, role->is_new, role->after.meta.version, std::move(changes));
 }
 
 void plan_password_policy(PlanContext& context, const BundleDocument& document) {
@@ -296,7 +327,8 @@ void plan_password_policy(PlanContext& context, const BundleDocument& document) 
   policy.meta = before.meta;
   std::vector<FieldChange> changes = member_changes(domain::password_policy_json(before), domain::password_policy_json(policy));
   if (!changes.empty()) context.identity->set_policy(policy, audited(changes));
-  report_object(context, ResourceKind::PasswordPolicy, "default", false, before.meta.version, std::move(changes));
+  const std::int64_t version = before.meta.version + (changes.empty() ? 0 : 1);
+  report_object(context, ResourceKind::PasswordPolicy, "default", false, version, std::move(changes));
 }
 
 void plan_privilege_audit(PlanContext& context, const BundleDocument& document) {

@@ -11,16 +11,11 @@ namespace {
 
 namespace json = base::json;
 using base::Finding;
+using base::text_of;
 using domain::ResourceKind;
 using domain::SecretKey;
 
 json::object own_fields(const SecretKey& secret) { return {{"name", secret.name}, {"enabled", secret.enabled}}; }
-
-std::vector<domain::AuditFieldChange> audited(const std::vector<FieldChange>& changes) {
-  std::vector<domain::AuditFieldChange> out;
-  for (const FieldChange& change : changes) out.push_back({change.name, change.before, change.after});
-  return out;
-}
 
 // Seals a value that is given and is another one than the stored; true: the secret has a new value.
 bool plan_value(PlanContext& context, const BundleDocument& document, const domain::SecretReference& reference,
@@ -50,11 +45,6 @@ bool plan_value(PlanContext& context, const BundleDocument& document, const doma
 
 std::string id_of(std::string_view application, std::string_view owner, std::string_view name) {
   return fmt::format("{}/{}/{}", application, owner, name);
-}
-
-std::string text_of(const json::object& spec, std::string_view name) {
-  const json::value* value = spec.if_contains(json::string_view(name.data(), name.size()));
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 }  // namespace

@@ -5,10 +5,14 @@
 #include <algorithm>
 #include <tuple>
 
+#include "base/text.h"
+
 namespace funcgate::service {
 namespace {
 
 namespace json = base::json;
+
+constexpr std::size_t kSetCharactersMax = 100;
 
 json::array problems_to_json(const std::vector<Problem>& problems) {
   json::array out;
@@ -54,29 +58,22 @@ std::string_view outcome_name(ObjectOutcome outcome) {
   return "";
 }
 
-std::string_view kind_name(domain::ResourceKind kind) {
-  switch (kind) {
-    case domain::ResourceKind::ScriptSet: return "ScriptSet";
-    case domain::ResourceKind::Script: return "Script";
-    case domain::ResourceKind::ApiAuthentication: return "ApiAuthentication";
-    case domain::ResourceKind::FuncApi: return "FuncApi";
-    case domain::ResourceKind::EnvVariable: return "EnvVariable";
-    case domain::ResourceKind::User: return "User";
-    case domain::ResourceKind::UserGroup: return "UserGroup";
-    case domain::ResourceKind::Role: return "Role";
-    case domain::ResourceKind::PasswordPolicy: return "PasswordPolicy";
-    case domain::ResourceKind::PrivilegeAudit: return "PrivilegeAudit";
-    case domain::ResourceKind::SecretKey: return "SecretKey";
-  }
-  return "";
-}
-
 std::string ObjectResult::text() const {
   std::string out = fmt::format("{} {}: {}", kind_name(kind), id, outcome_name(outcome));
   if (fields.empty()) return out;
   std::vector<std::string> names;
   for (const FieldChange& field : fields) names.push_back(field.name);
   return fmt::format("{} ({})", out, fmt::join(names, ", "));
+}
+
+base::Status check_set_name(std::string_view name) {
+  const bool fits = !name.empty() && base::is_valid_utf8(name) && base::utf8_length(name) <= kSetCharactersMax &&
+                    !base::has_control(name) && name.find('*') == std::string_view::npos;
+  if (fits) return base::kDone;
+  return base::Error{
+      base::Code::InvalidArgument,
+      fmt::format("the name of a set must have 1 to {} characters, none of them a control character or *", kSetCharactersMax),
+      {}};
 }
 
 ApplyFailure ApplyResult::failure() const {

@@ -60,6 +60,10 @@ struct ApplyOptions {
   std::function<base::Status(const ApplyResult&)> permit;
 };
 
+// What a set may be called: 1 to 100 characters, no control characters, and no `*`, which in searches stands for any ending.
+// InvalidArgument: the rule.
+base::Status check_set_name(std::string_view name);
+
 enum class ApplyFailure : std::uint8_t {
   None,
   Invalid,        // 400.43
@@ -83,6 +87,6 @@ struct ApplyResult {
 // The JSON the command line receives: {"objects":[…],"problems":[…],"warnings":[…],"usedBy":[…],"changed":true}.
 base::json::object to_json(const ApplyResult& result);
 
-std::string_view kind_name(domain::ResourceKind kind);
+inline std::string_view kind_name(domain::ResourceKind kind) { return domain::resource_kind_name(kind); }
 
 }  // namespace funcgate::service

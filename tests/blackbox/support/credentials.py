@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 
 
-def basic(name: str, password: str) -> dict[str, str]:
-    """The Authorization header of HTTP Basic."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+def basic(name: str | bytes, password: str | bytes, scheme: str = "Basic") -> dict[str, str]:
+    """The Authorization header of HTTP Basic; bytes go as they are, texts as UTF-8."""
+    name, password = (text if isinstance(text, bytes) else text.encode("utf-8") for text in (name, password))
+    return {"Authorization": f"{scheme} {base64.b64encode(name + b':' + password).decode()}"}
 
 
 def traces(secret: str, name: str = "mia") -> list[bytes]:

@@ -14,6 +14,18 @@ def execute(data: Path, statement: str, *values) -> int:
         return database.execute(statement, values).rowcount
 
 
+def stored(data: Path, key: str) -> str | None:
+    """What functions keep under the key with DFF.STORE, as JSON."""
+    with closing(sqlite3.connect(data / "funcgate.db", timeout=20)) as database:
+        row = database.execute("SELECT value FROM stored_values WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+def begun(data: Path, key: str) -> bool:
+    """Whether a function that says so (BEGIN of support/resources.py) has begun under the key."""
+    return stored(data, f"begun {key}") is not None
+
+
 def document(data: Path, table: str, name: str) -> str:
     """The stored document of an object."""
     with closing(sqlite3.connect(data / "funcgate.db", timeout=20)) as database:

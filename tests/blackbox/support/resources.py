@@ -138,3 +138,12 @@ def rest(seconds: float = 1.0):
 def fail(text: str = 'no luck'):
     raise ValueError(text)
 '''
+
+# Behind PROBE: what begun() of support/database.py waits for.
+BEGIN = '''
+@DFF.API('Say that it has begun, then rest', timeout=60)
+def begin(key: str, seconds: float = 1.0):
+    DFF.STORE.set('begun ' + key, True)
+    time.sleep(seconds)
+    return 'rested'
+'''

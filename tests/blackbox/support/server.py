@@ -27,7 +27,7 @@ def wait_until(condition, what: str, within_s: float = 30.0, pause_s: float = 0.
         if value:
             return value
         assert time.monotonic() < until, f"not within {within_s} s: {what}"
-        time.sleep(pause_s)
+        time.sleep(pause_s)  # between looks
 
 
 def environment() -> dict[str, str]:

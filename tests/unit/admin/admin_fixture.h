@@ -12,7 +12,6 @@
 
 #include "admin/router.h"
 #include "admin/services.h"
-#include "base/blocking_pool.h"
 #include "base/text.h"
 #include "service/admin/users.h"
 #include "store/configuration_repository.h"
@@ -22,6 +21,7 @@
 #include "store/task_repository.h"
 #include "support/fake_clock.h"
 #include "support/fake_function_host.h"
+#include "support/fake_password_hashing.h"
 #include "support/fake_random.h"
 #include "support/fake_secrets.h"
 #include "support/memory_identity_store.h"
@@ -30,25 +30,6 @@
 namespace funcgate::test {
 
 inline constexpr std::string_view kPassword = "Correct-Horse1!";
-
-class FakePasswordHashing final : public service::PasswordHashing {
- public:
-  int checks = 0;
-  bool overloaded = false;
-
-  base::Result<bool> verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
-                            const domain::Address&) override {
-    ++checks;
-    if (overloaded) return base::Error{base::Code::Unavailable, "too many", {}};
-    const bool known_pepper = pepper_kid.empty() || pepper_kid == "pepper-1" || pepper_kid == "pepper-2";
-    return !phc.empty() && known_pepper && phc == "fake$" + std::string(password);
-  }
-  base::Result<Hashed> hash(std::string_view password) override {
-    if (overloaded) return base::Error{base::Code::Unavailable, "too many", {}};
-    return Hashed{"fake$" + std::string(password), "pepper-2"};
-  }
-  bool is_outdated(std::string_view, std::string_view pepper_kid) override { return pepper_kid != "pepper-2"; }
-};
 
 class FakeKeystore final : public service::KeystorePort {
  public:
@@ -96,7 +77,6 @@ class AdminWorld : public ::testing::Test {
       return base::Error{base::Code::Unavailable, "no workers here", {}};
     };
     scripts.reset(new service::Scripts({*resources, *drafts, *configuration, host, clock, run}));
-    tasks = std::make_unique<service::Tasks>(settings, *tasks_store, pool, catalog);
     services.reset(new admin::Services{
         .clock = clock,
         .random = random,
@@ -109,15 +89,15 @@ class AdminWorld : public ::testing::Test {
         .audit = audit,
         .explanations = explanations,
         .keystore = keystore,
-        .tasks = *tasks,
         .identity_store = identities,
         .scripts = *scripts,
         .journal = *journal,
         .task_store = *tasks_store,
-        .vault = vault,
         .secret_keys = secret_keys,
         .verify_key = [this](const base::SecretString& presented, const domain::Address&) { return verify_key(presented); },
+        .verify_token = [this](const base::SecretString& token) { return verify_token ? verify_token(token) : no_verdict(); },
         .cancel_task = [](const std::string&) { return base::Status(base::kDone); },
+        .clear_throttle = [](const std::optional<domain::Address>&) { return std::size_t{0}; },
         .settings_document = {},
         .instance_id = "instance-1",
         .node_name = "main",
@@ -136,6 +116,9 @@ class AdminWorld : public ::testing::Test {
         .fault = domain::Fault::Unauthenticated, .reason = domain::Reason::KeySignature, .message = "API Key Auth failed"};
     return verdict;
   }
+
+  static auth::KeyVerification no_verdict() { return {domain::Reason::KeyMalformed, {}}; }
+  std::function<auth::KeyVerification(const base::SecretString&)> verify_token;
 
   // A user with the password kPassword in these groups.
   std::string add_user(const std::string& login, std::vector<std::string> groups) {
@@ -208,6 +191,7 @@ class AdminWorld : public ::testing::Test {
   base::Snapshot<domain::Directory> directory{std::make_shared<const domain::Directory>()};
   base::Snapshot<service::Catalog> catalog{std::make_shared<const service::Catalog>()};
   service::IdentityService identity{{identities, identities, directory, clock}};
+  std::string known_key;  // the id of the key that "a known token" is
   FakePasswordHashing hashing;
   FakeKeystore keystore;
   FakeFunctionHost host;
@@ -221,14 +205,14 @@ class AdminWorld : public ::testing::Test {
                             [](const domain::ApiKey& key) -> base::Result<service::IssuedToken> {
                               return service::IssuedToken{base::SecretString("token of " + key.id), "kid"};
                             },
-                            [](const base::SecretString&) { return std::string(); }};
+                            [this](const base::SecretString& token) {
+                              return token == base::SecretString("a known token") ? known_key : std::string();
+                            }};
   service::SecretKeys secret_keys{
       {identity, identities, vault, keystore, clock, random, [](const base::SecretString&) { return std::string(); }}};
   service::Explanations explanations{clock};
-  base::BlockingPool pool{"test", 1, 10};
   std::unique_ptr<service::ResourceService> resources;
   std::unique_ptr<service::Scripts> scripts;
-  std::unique_ptr<service::Tasks> tasks;
   NoJournal no_journal;
   service::AuditService audit{identities, no_journal, {}};
   std::unique_ptr<admin::Services> services;

@@ -26,7 +26,8 @@ class IdempotencyTest : public AdminWorld {
                        answer.location = "/admin/api/v1/things/1";
                        answer.warnings = {"mind the gap"};
                        return answer;
-                     }});
+                     },
+                     {.query = {.texts = {"colour"}}}});
     table.push_back({Method::Post, "/tokens", Access::signed_in(), [this](Context&) {
                        ++made;
                        Answer answer = admin::created(base::json::object{{"token", "MARKED-SECRET"}}, 1);
@@ -37,9 +38,11 @@ class IdempotencyTest : public AdminWorld {
     router = std::make_unique<admin::Router>(*services, std::move(table));
     mine = browser("root");
   }
-  Answer post(const std::string& path, const std::string& key, const std::string& body, const Browser& who) {
+  Answer post(const std::string& path, const std::string& key, const std::string& body, const Browser& who,
+              std::vector<std::pair<std::string, std::string>> query = {}) {
     admin::Request request_made = with(request(Method::Post, path, body), who);
     request_made.idempotency_key = key;
+    request_made.query = std::move(query);
     return router->handle(request_made);
   }
 
@@ -65,7 +68,14 @@ TEST_F(IdempotencyTest, AnotherBodyPathOrQueryUnderTheSameKeyIsRefused) {
   post("/things", "k1", "{\"a\":1}", mine);
   EXPECT_THAT(post("/things", "k1", "{\"a\":2}", mine), IsRefused(Fault::BadRequest));
   EXPECT_THAT(post("/tokens", "k1", "{\"a\":1}", mine), IsRefused(Fault::BadRequest));
+  const Answer coloured = post("/things", "k1", "{\"a\":1}", mine, {{"colour", "blue"}});
+  ASSERT_THAT(coloured, IsRefused(Fault::BadRequest));
+  EXPECT_THAT(coloured.refusal->detail, ::testing::HasSubstr("was used for another request"));
   EXPECT_EQ(made, 1);
+  EXPECT_THAT(post("/things", "k2", "{}", mine, {{"colour", "blue"}}), Answers(201));
+  EXPECT_THAT(post("/things", "k2", "{}", mine, {{"colour", "green"}}), IsRefused(Fault::BadRequest));
+  EXPECT_THAT(post("/things", "k2", "{}", mine, {{"colour", "blue"}}), Answers(201));
+  EXPECT_EQ(made, 2);
 }
 
 TEST_F(IdempotencyTest, KeysOfDifferentPeopleAreDifferentKeys) {
@@ -91,7 +101,7 @@ TEST_F(IdempotencyTest, TokensAreNotKeptAndNotShownAgain) {
   domain::IdempotencyRecord probe;
   probe.principal = "user:" + identities.user_by_login("root")->id;
   probe.key = "k1";
-  const auto kept = identities.begin_idempotent(probe);
+  const auto kept = identities.begin_idempotent(probe, 0);
   ASSERT_TRUE(kept.ok() && *kept);
   EXPECT_THAT((*kept)->body, ::testing::Not(::testing::HasSubstr("MARKED-SECRET")));
 }
@@ -108,7 +118,7 @@ TEST_F(IdempotencyTest, WhileTheFirstRunsTheSecondIsToldSo) {
   running.principal = "user:" + identities.user_by_login("root")->id;
   running.key = "k1";
   post("/things", "k1", "{}", mine);
-  auto kept = identities.begin_idempotent(running);
+  auto kept = identities.begin_idempotent(running, 0);
   running = **kept;
   running.status = 0;
   running.created_at_ms = clock.wall_ms();
@@ -136,7 +146,7 @@ TEST_F(IdempotencyTest, NothingOfABodyCanBeGuessedFromWhatIsKept) {
   domain::IdempotencyRecord probe;
   probe.principal = "user:" + identities.user_by_login("root")->id;
   probe.key = "k1";
-  const auto kept = identities.begin_idempotent(probe);
+  const auto kept = identities.begin_idempotent(probe, 0);
   ASSERT_TRUE(kept.ok() && *kept);
   services->request_key = base::SecretString("another key");
   EXPECT_THAT(post("/things", "k1", R"({"password":"MARKED-SECRET"})", mine), IsRefused(Fault::BadRequest))

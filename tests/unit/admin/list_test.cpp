@@ -73,6 +73,37 @@ TEST_F(List, AWalkWithCursorsSeesEveryRowOnceThoughRowsComeAndGo) {
   EXPECT_THAT(seen, ::testing::ElementsAre("Alpha", "alpha two", "bravo", "charlie", "delta"));
 }
 
+// Ties in both fields, each mixture of directions: the pages together are the whole list in its order.
+TEST_F(List, AWalkBySeveralFieldsKeepsTheOrderOfAll) {
+  std::vector<base::json::object> many;
+  for (int i = 0; i < 41; ++i) {
+    many.push_back({{"id", "id-" + std::to_string(100 + i)},
+                    {"name", std::string(1, static_cast<char>('a' + i % 3))},
+                    {"rank", i % 4},
+                    {"createdAt", nullptr}});
+  }
+  const auto ids = [](const Answer& answer) {
+    std::vector<std::string> out;
+    for (const auto& row : answer.data->as_array()) out.emplace_back(row.at("id").as_string());
+    return out;
+  };
+  for (const char* order : {"name,rank", "-name,rank", "name,-rank", "-name,-rank", "rank,-createdAt,name"}) {
+    const std::vector<std::string> whole = ids(list({{"sort", order}, {"limit", "200"}}, many));
+    ASSERT_EQ(whole.size(), 41U);
+    std::vector<std::string> walked;
+    std::string cursor;
+    do {
+      std::vector<std::pair<std::string, std::string>> query{{"sort", order}, {"limit", "3"}};
+      if (!cursor.empty()) query.emplace_back("cursor", cursor);
+      const Answer answer = list(query, many);
+      ASSERT_THAT(answer, Answers(200));
+      for (std::string& id : ids(answer)) walked.push_back(std::move(id));
+      cursor = answer.page->next_cursor;
+    } while (!cursor.empty() && walked.size() <= 41);
+    EXPECT_EQ(walked, whole) << order;
+  }
+}
+
 TEST_F(List, TellsTheTotalAndThePageSize) {
   const Answer answer = list({{"limit", "2"}}, rows());
   EXPECT_EQ(answer.page->total, 5);
@@ -102,20 +133,21 @@ TEST_F(List, RefusesACursorOfAnotherList) {
 
 TEST_F(List, ReadsAQueryForTheStore) {
   admin::Request made = request(domain::Method::Get, "/users");
-  made.query = {{"sort", "-name"}, {"limit", "7"}, {"name", "a*"}, {"q", "x"}};
+  made.query = {{"sort", "-name,createdAt"}, {"limit", "7"}, {"name", "a*"}, {"q", "x"}};
   admin::Context context{made, *services, {}, identity.directory(), {}, {}, {}};
-  const admin::ListFields fields{{"name"}, {"name"}, "name"};
+  const admin::ListFields fields{{"name"}, {"name", "createdAt"}, "name"};
   Answer problem;
   auto query = admin::read_list_query(context, fields, problem);
   ASSERT_TRUE(query);
-  EXPECT_EQ(query->sort_column, "name");
-  EXPECT_TRUE(query->descending);
+  EXPECT_THAT(query->sort, ::testing::ElementsAre(domain::SortKey{"name", true}, domain::SortKey{"createdAt", false}));
   EXPECT_EQ(query->limit, 7U);
   EXPECT_EQ(query->text, "x");
-  made.query.emplace_back("cursor", admin::make_cursor(*query, {"abel", "usr-1"}));
+  made.query.emplace_back("cursor", admin::make_cursor(*query, {{"abel", "17"}, "usr-1"}));
   const auto next = admin::read_list_query(context, fields, problem);
   ASSERT_TRUE(next && next->after);
-  EXPECT_EQ(*next->after, std::make_pair(std::string("abel"), std::string("usr-1")));
+  EXPECT_EQ(*next->after, (domain::ListPlace{{"abel", "17"}, "usr-1"}));
+  made.query.front().second = "-name,-createdAt";
+  EXPECT_FALSE(admin::read_list_query(context, fields, problem)) << "a cursor of another order";
 }
 
 TEST_F(List, ETagsAreComparedAsTheRfcSays) {

@@ -1,6 +1,8 @@
 #include "admin/router.h"
 
+#include <map>
 #include <set>
+#include <tuple>
 
 #include "admin_fixture.h"
 
@@ -28,8 +30,20 @@ class RouterTest : public AdminWorld {
       return admin::ok(base::json::object{{"ran", true}});
     };
     table.push_back({Method::Get, "/users/{id}", Access::needs({Privilege::ViewUsers}), run});
-    table.push_back({Method::Put, "/users/{id}", Access::needs({Privilege::AdministerUsers}), run, true});
-    table.push_back({Method::Post, "/users", Access::needs({Privilege::AdministerUsers}), run});
+    table.push_back({Method::Put, "/users/{id}", Access::needs({Privilege::AdministerUsers}), run, {.if_match = true}});
+    table.push_back({Method::Post,
+                     "/users",
+                     Access::needs({Privilege::AdministerUsers}),
+                     run,
+                     {.event = "user.created", .query = {.texts = {"set"}, .flags = {"dryRun", "prune"}}}});
+    table.push_back({Method::Post, "/uses", Access::needs({Privilege::ViewUsers}), [this](Context& context) {
+                       ++runs;
+                       for (int i = 0; i < 2; ++i) std::ignore = context.holds(Privilege::CancelTasks);
+                       std::ignore = context.holds(Privilege::UseApiKey);
+                       std::ignore = context.has(Privilege::AdministerServer);
+                       return admin::no_content();
+                     }});
+    table.push_back({Method::Get, "/throws-a-number", Access::signed_in(), [](Context&) -> Answer { throw 7; }});
     table.push_back({Method::Get, "/users/special", Access::signed_in(), run});
     table.push_back({Method::Get, "/flows", Access::scoped({Privilege::ViewApplications}), run});
     table.push_back({Method::Get, "/nothing-named", Access::needs({}), run});
@@ -283,11 +297,126 @@ TEST_F(RouterTest, UsesOfAuditedPrivilegesAreRecordedOrDoNotHappen) {
   EXPECT_EQ(runs, before);
 }
 
-TEST_F(RouterTest, OnlyWhoMayApplyMaySendALargeBody) {
+TEST_F(RouterTest, TheHeadAloneSettlesWhatNoBodyCanChange) {
   add_user("olga", {std::string(service::kOperatorsGroupId)});
-  EXPECT_FALSE(router->may_send_large_body(request(Method::Post, "/resources/apply")));
-  EXPECT_FALSE(router->may_send_large_body(with(request(Method::Post, "/resources/apply"), browser("olga"))));
-  EXPECT_TRUE(router->may_send_large_body(with(request(Method::Post, "/resources/apply"), browser("root"))));
+  const auto refusal = [&](const admin::Request& head) {
+    admin::Answer answer;
+    answer.refusal = router->admit(head).refusal.value_or(admin::Answer()).refusal;
+    return answer;
+  };
+  admin::Request stranger = request(Method::Post, "/users");
+  EXPECT_THAT(refusal(stranger), IsRefused(Fault::UserAuth));
+  stranger.authorization_count = 1;
+  stranger.authorization = base::SecretString("Bearer made.up.text");
+  EXPECT_THAT(refusal(stranger), IsRefused(Fault::Unauthenticated));
+  EXPECT_THAT(refusal(with(request(Method::Post, "/users"), browser("olga"))), IsRefused(Fault::UserPrivilege));
+  const Browser mine = browser("root");
+  EXPECT_THAT(refusal(with(request(Method::Post, "/nowhere"), mine)), IsRefused(Fault::NotFound));
+  EXPECT_THAT(refusal(with(request(Method::Put, "/users"), mine)), IsRefused(Fault::MethodNotAllowed));
+  admin::Request without_token = request(Method::Post, "/users");
+  without_token.session_cookie = mine.cookie;
+  EXPECT_THAT(refusal(without_token), IsRefused(Fault::Csrf));
+  EXPECT_FALSE(router->admit(with(request(Method::Post, "/users"), mine)).refusal);
+  EXPECT_EQ(runs, 0) << "nothing was done for any of them";
+}
+
+TEST_F(RouterTest, WhoWasDisabledWhileTheBodyCameDoesNothing) {
+  const std::string olga = add_user("olga", {std::string(service::kAdministratorsGroupId)});
+  const admin::Request head = with(request(Method::Post, "/users"), browser("olga"));
+  ASSERT_FALSE(router->admit(head).refusal);
+  const auto disabled = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
+    auto user = identities.user(olga);
+    EXPECT_TRUE(user.ok());
+    user->enabled = false;
+    const std::int64_t version = user->meta.version++;
+    changes.identity.push_back({.kind = domain::IdentityKind::User, .id = olga, .expected_version = version, .value = *user});
+    return base::kDone;
+  });
+  ASSERT_TRUE(disabled.ok()) << disabled.error().message;
+  EXPECT_THAT(router->handle(head), IsRefused(Fault::UserAuth));
+  EXPECT_EQ(runs, 0);
+}
+
+TEST_F(RouterTest, UsesAreThoseOfChecksThatWerePassedEachOnce) {
+  const auto audited = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
+    const domain::AuditedPrivileges set{Privilege::ViewUsers,        Privilege::CancelTasks,      Privilege::UseApiKey,
+                                        Privilege::AdministerServer, Privilege::ViewApplications, Privilege::AdministerUsers};
+    changes.identity.push_back({.kind = domain::IdentityKind::PrivilegeAudit, .id = "default", .value = set});
+    return base::kDone;
+  });
+  ASSERT_TRUE(audited.ok());
+  const Browser mine = browser("root");
+  const auto uses = [&](admin::Request made) {
+    const std::size_t before = identities.events().size();
+    router->handle(with(std::move(made), mine));
+    std::vector<std::string> names;
+    const auto events = identities.events();
+    for (std::size_t i = before; i < events.size(); ++i) {
+      if (events[i].event == "privilege.used" && events[i].outcome == domain::AuditOutcome::Ok) names.push_back(events[i].reason);
+    }
+    return names;
+  };
+  EXPECT_THAT(uses(request(Method::Post, "/uses")), ::testing::ElementsAre("View Users, User Groups and Roles", "Cancel Tasks"))
+      << "not Use API Key, which root does not hold, and nothing that was only looked at";
+  EXPECT_THAT(uses(request(Method::Get, "/flows")), ::testing::IsEmpty()) << "a scoped route: its handler judges";
+  EXPECT_THAT(uses(request(Method::Put, "/users/usr-1", "{}")), ::testing::IsEmpty()) << "refused before anything was used";
+}
+
+TEST_F(RouterTest, UnknownRepeatedAndSpoiltParametersAreRefusedByNameBeforeAnythingRuns) {
+  const Browser mine = browser("root");
+  const auto post = [&](std::vector<std::pair<std::string, std::string>> query) {
+    admin::Request made = with(request(Method::Post, "/users", "{}"), mine);
+    made.query = std::move(query);
+    return router->handle(made);
+  };
+  EXPECT_THAT(post({{"dryRun", "true"}, {"prune", "false"}, {"set", "x"}}), Answers(200));
+  const int before = runs;
+  struct Case {
+    std::vector<std::pair<std::string, std::string>> query;
+    const char* detail;
+  };
+  const Case cases[] = {
+      {{{"dry_run", "true"}},
+       R"({"errors":[{"path":"dry_run","code":"unknown","message":"unknown parameter; did you mean dryRun?"}]})"},
+      {{{"dryRun", "1"}}, R"({"errors":[{"path":"dryRun","code":"value","message":"must be true or false"}]})"},
+      {{{"dryRun", ""}}, R"({"errors":[{"path":"dryRun","code":"value","message":"must be true or false"}]})"},
+      {{{"dryRun", "true"}, {"dryRun", "false"}},
+       R"({"errors":[{"path":"dryRun","code":"duplicate","message":"may be given once"}]})"},
+      {{{"prune", "yes"}, {"limit", "3"}},
+       R"({"errors":[{"path":"prune","code":"value","message":"must be true or false"},{"path":"limit","code":"unknown","message":"unknown parameter"}]})"},
+  };
+  for (const Case& each : cases) {
+    const Answer answer = post(each.query);
+    ASSERT_THAT(answer, IsRefused(Fault::BadRequest));
+    EXPECT_EQ(answer.refusal->detail, each.detail);
+  }
+  EXPECT_EQ(runs, before);
+  admin::Request made = with(request(Method::Get, "/users/usr-1"), mine);
+  made.query = {{"x", "1"}};
+  EXPECT_THAT(router->handle(made), IsRefused(Fault::BadRequest)) << "of a route without any";
+}
+
+TEST_F(RouterTest, RefusalsFromOneNetworkAreOneRecord) {
+  const std::size_t before = identities.events().size();
+  const auto from = [&](const char* address) {
+    admin::Request made = request(Method::Get, "/users/usr-1");
+    made.authorization_count = 1;
+    made.authorization = base::SecretString("bad");
+    made.address = *domain::Address::parse(address);
+    router->handle(made);
+  };
+  for (int i = 1; i < 50; ++i) from(("2001:db8:0:1::" + std::to_string(i)).c_str());
+  EXPECT_EQ(identities.events().size(), before + 1) << "whoever has a /64 has many addresses";
+  EXPECT_EQ(identities.events().back().actor.address, "2001:db8:0:1::1") << "the record names the one that was seen";
+  from("2001:db8:0:2::1");
+  from("203.0.113.8");
+  from("203.0.113.9");
+  EXPECT_EQ(identities.events().size(), before + 4);
+}
+
+TEST_F(RouterTest, WhateverAHandlerThrowsItsIdempotencyKeyIsFree) {
+  const Answer answer = as("root", request(Method::Get, "/throws-a-number"));
+  EXPECT_THAT(answer, IsRefused(Fault::System));
 }
 
 // --- the table of the product
@@ -309,6 +438,116 @@ TEST_F(ProductRoutes, EachHasAnEntryThatSaysWhoMayUseIt) {
       case Access::Kind::Scoped: EXPECT_TRUE(names_some); break;
     }
   }
+}
+
+TEST_F(ProductRoutes, OnlyBundlesMayBeLarge) {
+  admin::Request head = request(Method::Post, "/resources/apply");
+  head.local = true;
+  EXPECT_EQ(router->admit(head).body_bytes_max, admin::kApplyBodyBytesMax);
+  head.path = "/resources/diff";
+  EXPECT_EQ(router->admit(head).body_bytes_max, admin::kApplyBodyBytesMax);
+  head.path = "/users";
+  EXPECT_EQ(router->admit(head).body_bytes_max, admin::kBodyBytesMax);
+}
+
+// What must come through at any time never waits behind what takes seconds.
+TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
+  for (const std::string_view pattern : admin::long_writes()) {
+    const auto routes = router->routes();
+    EXPECT_TRUE(std::any_of(routes.begin(), routes.end(),
+                            [&](const Route& route) { return route.pattern == pattern && route.method != Method::Get; }))
+        << pattern << " is no route";
+  }
+  const auto is_long = [&](Method method, const char* path, const char* accept = "application/json") {
+    admin::Request head = request(method, path);
+    head.accept = accept;
+    return router->is_long_work(head);
+  };
+  EXPECT_TRUE(is_long(Method::Post, "/resources/apply"));
+  EXPECT_TRUE(is_long(Method::Post, "/scripts/shop__prices/draft/run"));
+  EXPECT_TRUE(is_long(Method::Patch, "/func-apis/basket"));
+  EXPECT_TRUE(is_long(Method::Post, "/audit/verify"));
+  EXPECT_TRUE(is_long(Method::Get, "/resources/export"));
+  EXPECT_TRUE(is_long(Method::Get, "/audit", "text/csv"));
+  EXPECT_TRUE(is_long(Method::Head, "/audit", "application/x-ndjson"));
+  EXPECT_FALSE(is_long(Method::Get, "/audit"));
+  EXPECT_FALSE(is_long(Method::Get, "/func-apis/basket"));
+  EXPECT_FALSE(is_long(Method::Put, "/scripts/shop__prices/draft"));
+  EXPECT_FALSE(is_long(Method::Post, "/api-keys/key-1/revoke"));
+  EXPECT_FALSE(is_long(Method::Patch, "/users/usr-1"));
+  EXPECT_FALSE(is_long(Method::Delete, "/session"));
+  EXPECT_FALSE(is_long(Method::Post, "/tasks/task-1/cancel"));
+  EXPECT_FALSE(is_long(Method::Post, "/nowhere"));
+}
+
+// Whatever somebody tried, the trail names what he tried and nothing else.
+TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
+  const std::set<std::string_view> known{"setup.done",
+                                         "login.failed",
+                                         "logout",
+                                         "session.ended",
+                                         "password.changed",
+                                         "password.reset",
+                                         "user.created",
+                                         "user.changed",
+                                         "user.deleted",
+                                         "group.created",
+                                         "group.changed",
+                                         "group.deleted",
+                                         "role.created",
+                                         "role.changed",
+                                         "role.deleted",
+                                         "membership.added",
+                                         "membership.removed",
+                                         "policy.changed",
+                                         "key.created",
+                                         "key.changed",
+                                         "key.revoked",
+                                         "key.reissued",
+                                         "api.published",
+                                         "api.unpublished",
+                                         "apiauth.created",
+                                         "apiauth.changed",
+                                         "apiauth.deleted",
+                                         "secret.created",
+                                         "secret.changed",
+                                         "secret.value_set",
+                                         "secret.deleted",
+                                         "script.created",
+                                         "script.changed",
+                                         "script.deleted",
+                                         "script.published",
+                                         "process.cancelled",
+                                         "resources.applied",
+                                         "audit.checkpoint",
+                                         "keystore.reloaded",
+                                         "keystore.rotated",
+                                         "envvariable.created",
+                                         "envvariable.changed",
+                                         "envvariable.deleted",
+                                         "privilege.audit_changed",
+      "auth.throttle_cleared"};
+  const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/scripts/{id}/draft/run", "/api-keys/inspect"};
+  std::map<std::pair<std::string_view, std::string_view>, std::string_view> events;
+  for (const Route& route : router->routes()) {
+    SCOPED_TRACE(std::string(domain::method_name(route.method)) + " " + std::string(route.pattern));
+    events[{domain::method_name(route.method), route.pattern}] = route.rules.event;
+    if (route.method == Method::Get || reading.contains(route.pattern)) {
+      EXPECT_TRUE(route.rules.event == "privilege.used" || route.rules.event == "resources.exported");
+    } else {
+      EXPECT_TRUE(known.contains(route.rules.event)) << route.rules.event;
+    }
+  }
+  const auto event = [&](const char* method, const char* pattern) { return events.at({method, pattern}); };
+  EXPECT_EQ(event("DELETE", "/users/{id}/user-groups/{groupId}"), "membership.removed");
+  EXPECT_EQ(event("POST", "/users/{id}/unlock"), "user.changed");
+  EXPECT_EQ(event("POST", "/api-keys/{id}/revoke"), "key.revoked");
+  EXPECT_EQ(event("POST", "/api-keys/{id}/reissue"), "key.reissued");
+  EXPECT_EQ(event("DELETE", "/me/api-keys/{id}"), "key.revoked");
+  EXPECT_EQ(event("DELETE", "/secret-keys/{id}/secret"), "secret.changed");
+  EXPECT_EQ(event("POST", "/scripts/{id}/publish"), "script.published");
+  EXPECT_EQ(event("PUT", "/users/{id}/password"), "password.reset");
+  EXPECT_EQ(event("DELETE", "/func-apis/{id}"), "api.unpublished");
 }
 
 }  // namespace

@@ -252,6 +252,32 @@ TEST_F(SessionsTest, ResettingEndsTheSessionsAndMayDemandAnother) {
             Code::FailedPrecondition);
 }
 
+TEST_F(SessionsTest, AnOldPasswordBeginsNothingOnceAnotherIsSet) {
+  // The new password comes while the old one is being compared.
+  hashing.while_checking = [&] {
+    clock.advance_ms(20);
+    ASSERT_TRUE(sessions.set_password(root, SecretString("Another-Horse2!"), false, actor, rules).ok());
+  };
+  EXPECT_EQ(try_sign_in("root").error().code, Code::Unauthenticated);
+  EXPECT_EQ(failure.kind, SignInFailure::Kind::Failed);
+  EXPECT_TRUE(identities.sessions(root)->empty());
+  EXPECT_EQ(identities.events().back().event, "login.failed");
+  EXPECT_EQ(identities.events().back().reason, "login.password");
+  EXPECT_TRUE(try_sign_in("root", "Another-Horse2!").ok());
+  // The same password under another pepper is the same password.
+  hashing.while_checking = [&] {
+    ASSERT_TRUE(identities.rehash(root, "fake$Another-Horse2!", "fake$Another-Horse2!", "pepper-1").ok());
+  };
+  EXPECT_TRUE(try_sign_in("root", "Another-Horse2!").ok());
+}
+
+TEST_F(SessionsTest, ARequestReadsNoUser) {
+  const auto mine = signed_in("root");
+  const std::size_t before = identities.users_read();
+  EXPECT_TRUE(sessions.find(mine.token));
+  EXPECT_EQ(identities.users_read(), before) << "the directory knows how old the password is";
+}
+
 TEST_F(SessionsTest, ACsrfTokenBelongsToItsSession) {
   const auto mine = signed_in("root"), other = signed_in("root");
   const auto found = sessions.find(mine.token);

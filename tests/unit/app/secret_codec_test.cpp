@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "audit/checkpoint.h"
 #include "auth/fixed_field.h"
 #include "crypto/keyed_hash.h"
 #include "support/fake_clock.h"
@@ -28,10 +33,11 @@ struct SecretCodecTest : testing::Test {
   test::FakeClock clock;
   base::SystemRandom random;
   std::unique_ptr<keystore::Keystore> keystore;
+  std::shared_ptr<HashPlaces> places = std::make_shared<HashPlaces>(1);
 };
 
 TEST_F(SecretCodecTest, AFieldHashIsTheOneThatTheSchemeCompares) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   const FieldReference field{FieldLocation::Header, "x-token"};
   const auto hash = codec.field_hash("partners", field, "value");
   ASSERT_TRUE(hash.ok());
@@ -41,7 +47,7 @@ TEST_F(SecretCodecTest, AFieldHashIsTheOneThatTheSchemeCompares) {
 }
 
 TEST_F(SecretCodecTest, AFieldHashDependsOnEachOfItsParts) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   const FieldReference field{FieldLocation::Header, "x-token"};
   const std::string hash = *codec.field_hash("partners", field, "value");
   EXPECT_EQ(hash, *codec.field_hash("partners", field, "value"));
@@ -52,7 +58,7 @@ TEST_F(SecretCodecTest, AFieldHashDependsOnEachOfItsParts) {
 }
 
 TEST_F(SecretCodecTest, AHashedPasswordVerifiesAndIsAnotherTextEachTime) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   const auto first = codec.hash_password("secret of mia"), second = codec.hash_password("secret of mia");
   ASSERT_TRUE(first.ok() && second.ok());
   EXPECT_NE(*first, *second);
@@ -62,15 +68,34 @@ TEST_F(SecretCodecTest, AHashedPasswordVerifiesAndIsAnotherTextEachTime) {
 }
 
 TEST_F(SecretCodecTest, APasswordHashIsWorthNothingWithAnotherPepper) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   const std::string hash = *codec.hash_password("secret of mia");
   ASSERT_TRUE(keystore->generate(aliases().pepper).ok());
   const auto verified = codec.verify_password("secret of mia", hash);
   EXPECT_FALSE(verified.ok() && *verified) << "the codec reads the keystore on each call";
 }
 
+// Documents with many passwords take no more memory and processors than sign-ins do.
+TEST_F(SecretCodecTest, PasswordHashesWaitForAPlace) {
+  KeystoreSecretCodec codec(*keystore, places);
+  const std::string known = *codec.hash_password("secret of mia");
+  for (const bool verifying : {false, true}) {
+    std::future<bool> done;
+    {
+      const HashPlaces::Hold everything(*places);
+      done = std::async(std::launch::async, [&, verifying] {
+        return verifying ? *codec.verify_password("secret of mia", known) : codec.hash_password("secret of joe").ok();
+      });
+      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+      while (places->waiting() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+      EXPECT_EQ(places->waiting(), 1u) << (verifying ? "verify_password" : "hash_password");
+    }
+    EXPECT_TRUE(done.get());
+  }
+}
+
 TEST_F(SecretCodecTest, WithoutAPepperNothingIsHashed) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   ASSERT_TRUE(keystore->remove(aliases().pepper).ok());
   EXPECT_EQ(codec.hash_password("secret").error().code, Code::Unavailable);
   EXPECT_EQ(codec.verify_password("secret", "$argon2id$").error().code, Code::Unavailable);
@@ -79,7 +104,7 @@ TEST_F(SecretCodecTest, WithoutAPepperNothingIsHashed) {
 
 // RFC 7616, 3.9.1: the example's user, realm and password; the hashes from an independent program (md5sum, sha256sum).
 TEST_F(SecretCodecTest, DigestHashesAreThoseOfTheStandard) {
-  KeystoreSecretCodec codec(*keystore);
+  KeystoreSecretCodec codec(*keystore, places);
   const auto ha1 = [&](domain::DigestAlgorithm algorithm) {
     return std::string(codec.digest_ha1(algorithm, "Mufasa", "http-auth@example.org", "Circle of Life").reveal());
   };
@@ -123,7 +148,9 @@ TEST_F(SecretCodecTest, ADocumentMayCopyForeignSecretsButNoneOfTheServers) {
   EXPECT_EQ(vault.look_up("absent").error().code, Code::NotFound);
   const auto rotated = keystore->rotate(aliases().sealing);
   ASSERT_TRUE(rotated.ok());
-  for (const std::string& own : {aliases().pepper, aliases().api_key, aliases().sealing, rotated->previous_alias}) {
+  const std::string audit_key(audit::kAuditKeyAlias);
+  ASSERT_TRUE(keystore->generate(audit_key).ok());
+  for (const std::string& own : {aliases().pepper, aliases().api_key, aliases().sealing, rotated->previous_alias, audit_key}) {
     EXPECT_EQ(vault.look_up(own).error().code, Code::PermissionDenied) << own;
     std::string upper = own;
     for (char& c : upper) c = static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);

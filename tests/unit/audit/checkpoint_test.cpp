@@ -56,21 +56,45 @@ TEST_F(CheckpointTest, EveryTouchedByteIsFound) {
   }
 }
 
-TEST_F(CheckpointTest, AFileGrowsByWholeLines) {
+TEST_F(CheckpointTest, AFileGrowsByWholeLinesAndIsReadAsAWhole) {
   const std::string path = folder_ / "checkpoints.ndjson";
-  EXPECT_EQ(newest_checkpoint(path).error().code, Code::NotFound);
-  ASSERT_TRUE(append_checkpoint(path, R"({"a":1})").ok());
-  ASSERT_TRUE(append_checkpoint(path, R"({"a":2})").ok());
-  EXPECT_EQ(*base::read_file(path, 1000), "{\"a\":1}\n{\"a\":2}\n");
-  EXPECT_EQ(*newest_checkpoint(path), R"({"a":2})");
+  const auto line = [&](std::int64_t sequence) {
+    return sign_checkpoint({"instance1", clock_.wall_ms(), {{"admin", "", sequence, std::string(64, 'a')}}}, key_);
+  };
+  const auto sequences = [&]() -> std::vector<std::int64_t> {
+    const auto read = read_checkpoints(path, key_.public_key());
+    EXPECT_TRUE(read.ok()) << (read.ok() ? "" : read.error().message);
+    std::vector<std::int64_t> found;
+    if (!read.ok()) return found;
+    for (const Checkpoint& checkpoint : *read) found.push_back(checkpoint.anchor("admin")->sequence);
+    return found;
+  };
+  EXPECT_EQ(read_checkpoints(path, key_.public_key()).error().code, Code::NotFound);
+  ASSERT_TRUE(append_checkpoint(path, line(1)).ok());
+  ASSERT_TRUE(append_checkpoint(path, line(2)).ok());
+  EXPECT_EQ(*base::read_file(path, 10'000), line(1) + "\n" + line(2) + "\n");
+  EXPECT_EQ(sequences(), (std::vector<std::int64_t>{1, 2}));
   // A crash in the middle of a line.
-  ASSERT_TRUE(base::write_file_durably(path, "{\"a\":1}\n{\"a\":2}\n{\"a\"", 0600).ok());
-  EXPECT_EQ(*newest_checkpoint(path), R"({"a":2})");
-  ASSERT_TRUE(append_checkpoint(path, R"({"a":3})").ok());
-  EXPECT_EQ(*newest_checkpoint(path), R"({"a":3})");
+  ASSERT_TRUE(base::write_file_durably(path, line(1) + "\n" + line(2).substr(0, 40), 0600).ok());
+  EXPECT_EQ(sequences(), (std::vector<std::int64_t>{1}));
+  ASSERT_TRUE(append_checkpoint(path, line(3)).ok());
+  EXPECT_EQ(sequences(), (std::vector<std::int64_t>{1, 3}));
   ASSERT_TRUE(base::write_file_durably(path, "half", 0600).ok());
-  EXPECT_EQ(newest_checkpoint(path).error().code, Code::NotFound);
+  EXPECT_EQ(read_checkpoints(path, key_.public_key()).error().code, Code::NotFound);
   EXPECT_FALSE(append_checkpoint(folder_ / "no/such/folder", "{}").ok());
+}
+
+TEST_F(CheckpointTest, AForgedLineOfAFileIsNamed) {
+  const std::string path = folder_ / "checkpoints.ndjson";
+  const auto other = checkpoint_key(SecretString(std::string(43, 'x')));
+  const Checkpoint checkpoint{"instance1", clock_.wall_ms(), calls_};
+  ASSERT_TRUE(append_checkpoint(path, sign_checkpoint(checkpoint, key_)).ok());
+  ASSERT_TRUE(append_checkpoint(path, sign_checkpoint(checkpoint, *other)).ok());
+  ASSERT_TRUE(append_checkpoint(path, sign_checkpoint(checkpoint, key_)).ok());
+  const auto read = read_checkpoints(path, key_.public_key());
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.error().code, Code::DataLoss);
+  EXPECT_THAT(read.error().message, HasSubstr(":2: "));
 }
 
 TEST_F(CheckpointTest, TakingOneAnchorsTheCallsAndSignsTheHeads) {
@@ -89,7 +113,7 @@ TEST_F(CheckpointTest, TakingOneAnchorsTheCallsAndSignsTheHeads) {
   EXPECT_EQ(checkpoint->anchor("admin")->sequence, 4);
   EXPECT_EQ(checkpoint->anchor("admin")->hash, head.hash);
   EXPECT_EQ(checkpoint->anchor("calls")->sequence, 12);
-  EXPECT_EQ(verified({.checkpoint = checkpoint->anchor("admin")}), "4 records, chain intact");
+  EXPECT_EQ(verified({.checkpoints = {*checkpoint->anchor("admin")}}), "4 records, chain intact");
   record(2);
   const auto anchored = anchored_head(*store_, "main");
   ASSERT_TRUE(anchored->has_value());

@@ -20,6 +20,20 @@ TEST(SpscRing, RefusesWhenReservedAndWaitingTogetherFillIt) {
   }
 }
 
+TEST(SpscRing, AReservationThatIsGivenBackIsAPlaceForAnother) {
+  SpscRing<int> ring(2);
+  EXPECT_TRUE(ring.reserve());
+  EXPECT_TRUE(ring.reserve());
+  ring.release();
+  EXPECT_TRUE(ring.reserve());
+  EXPECT_FALSE(ring.reserve());
+  ring.publish(7);
+  ring.publish(8);
+  std::vector<int> values;
+  EXPECT_EQ(ring.consume(10, [&](int value) { values.push_back(value); }), 2U);
+  EXPECT_EQ(values, (std::vector<int>{7, 8}));
+}
+
 TEST(SpscRing, GivesOutInTheOrderOfPublishing) {
   SpscRing<int> ring(4);
   std::vector<int> seen;

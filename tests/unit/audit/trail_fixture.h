@@ -70,7 +70,7 @@ class TrailTest : public ::testing::Test {
   }
   std::vector<std::string> exported() {
     std::vector<std::string> lines;
-    for (const domain::AuditEntry& entry : entries()) lines.push_back(base::to_json(base::json::value(*exported_record(entry))));
+    for (const domain::AuditEntry& entry : entries()) lines.push_back(base::to_json(base::json::value(*domain::exported_record(entry))));
     return lines;
   }
   std::string verified_export(const std::vector<std::string>& lines, const VerifyOptions& options = {}) {

@@ -69,7 +69,7 @@ TEST(Trail, NoBytesOfAnEventBreakTheRecord) {
   event.object_name = std::string("a\0b", 3);
   event.changes = {{"\xfe", "not json", "{\"a\":1,\"a\":2}"}, {"deep", deep, "1e400"}};
   const AuditEntry entry = Trail("n\xff").link(event, 1, kZeros);
-  const auto record = exported_record(entry);
+  const auto record = domain::exported_record(entry);
   ASSERT_TRUE(record.ok());
   const auto back = imported_record(*record);
   ASSERT_TRUE(back.ok());
@@ -82,14 +82,14 @@ TEST(Trail, NoBytesOfAnEventBreakTheRecord) {
 
 TEST(Trail, AnExportIsReadBack) {
   const AuditEntry entry = Trail("main").link(an_event(), 7, std::string(64, 'a'));
-  const auto record = exported_record(entry);
+  const auto record = domain::exported_record(entry);
   EXPECT_EQ(record->at("hash").as_string(), entry.hash.c_str());
   const auto back = imported_record(*record);
   EXPECT_EQ(back->document, entry.document);
   EXPECT_EQ(back->hash, entry.hash);
   AuditEntry broken = entry;
   broken.document = "{";
-  EXPECT_EQ(exported_record(broken).error().code, base::Code::DataLoss);
+  EXPECT_EQ(domain::exported_record(broken).error().code, base::Code::DataLoss);
   for (const char* text : {"[]", "{}", R"({"seq":"1"})", R"({"seq":1,"time":"now"})"}) {
     EXPECT_EQ(imported_record(*base::parse_json(text)).error().code, base::Code::InvalidArgument) << text;
   }

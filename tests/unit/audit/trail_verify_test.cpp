@@ -117,16 +117,27 @@ TEST_F(TrailVerify, FindsAForgedRecordWhereTheChainBreaks) {
 TEST_F(TrailVerify, ACheckpointFindsACutOrRewrittenEnd) {
   record(8);
   const ChainAnchor head{8, store_->audit_head()->hash};
-  EXPECT_EQ(verified({.checkpoint = head}), "8 records, chain intact");
-  EXPECT_EQ(verified({.checkpoint = ChainAnchor{8, std::string(64, 'a')}}), "stream admin, record 8: hash mismatch");
+  EXPECT_EQ(verified({.checkpoints = {head}}), "8 records, chain intact");
+  EXPECT_EQ(verified({.checkpoints = {ChainAnchor{8, std::string(64, 'a')}}}), "stream admin, record 8: hash mismatch");
   tamper("DELETE FROM audit_entries WHERE sequence > 6");
   EXPECT_EQ(verified(), "6 records, chain intact") << "the chain alone cannot know";
-  EXPECT_EQ(verified({.checkpoint = head}), "stream admin, record 6: head behind checkpoint");
-  EXPECT_EQ(verified_export(exported(), {.checkpoint = head}), "stream admin, record 6: head behind checkpoint");
+  EXPECT_EQ(verified({.checkpoints = {head}}), "stream admin, record 6: head behind checkpoint");
+  EXPECT_EQ(verified_export(exported(), {.checkpoints = {head}}), "stream admin, record 6: head behind checkpoint");
   record(2);
-  EXPECT_EQ(verified({.checkpoint = head}), "stream admin, record 8: hash mismatch");
+  EXPECT_EQ(verified({.checkpoints = {head}}), "stream admin, record 8: hash mismatch");
   tamper("DELETE FROM audit_entries");
-  EXPECT_EQ(verified({.checkpoint = head}), "stream admin, record 0: head behind checkpoint");
+  EXPECT_EQ(verified({.checkpoints = {head}}), "stream admin, record 0: head behind checkpoint");
+}
+
+TEST_F(TrailVerify, CheckpointsFromBeforeACutFindItThoughNewerOnesCameOverWhatIsLeft) {
+  record(8);
+  const ChainAnchor before{8, store_->audit_head()->hash};
+  tamper("DELETE FROM audit_entries WHERE sequence > 6");
+  record(6);
+  const ChainAnchor after{12, store_->audit_head()->hash};
+  EXPECT_EQ(verified({.checkpoints = {after}}), "12 records, chain intact") << "the newest one alone has seen only what is left";
+  EXPECT_EQ(verified({.checkpoints = {after, before}}), "stream admin, record 8: hash mismatch");
+  EXPECT_EQ(verified_export(exported(), {.checkpoints = {before, after}}), "stream admin, record 8: hash mismatch");
 }
 
 TEST_F(TrailVerify, PruningIsNoDamageAndCuttingMoreIs) {
@@ -138,9 +149,9 @@ TEST_F(TrailVerify, PruningIsNoDamageAndCuttingMoreIs) {
   EXPECT_EQ(verified_export(exported()), "16 records, chain intact");
   ASSERT_EQ(*prune_trail(*store_, *changes_, now, 10'500), 10) << "again, with two announcements now";
   EXPECT_EQ(verified(), "12 records, chain intact");
-  EXPECT_EQ(verified({.checkpoint = ChainAnchor{3, all[2].hash}}), "12 records, chain intact") << "older than what is kept";
-  EXPECT_EQ(verified({.checkpoint = ChainAnchor{10, all[9].hash}}), "12 records, chain intact");
-  EXPECT_EQ(verified({.checkpoint = ChainAnchor{10, std::string(64, 'a')}}), "stream admin, record 11: hash mismatch");
+  EXPECT_EQ(verified({.checkpoints = {ChainAnchor{3, all[2].hash}}}), "12 records, chain intact") << "older than what is kept";
+  EXPECT_EQ(verified({.checkpoints = {ChainAnchor{10, all[9].hash}}}), "12 records, chain intact");
+  EXPECT_EQ(verified({.checkpoints = {ChainAnchor{10, std::string(64, 'a')}}}), "stream admin, record 11: hash mismatch");
   EXPECT_EQ(verified({.from_sequence = 12}), "11 records, chain intact");
   tamper("DELETE FROM audit_entries WHERE sequence <= 12");
   EXPECT_EQ(verified(), "stream admin, record 11: record missing");

@@ -128,7 +128,7 @@ TEST(AuditVerify, TellsRetentionFromCuttingOff) {
 
 TEST(AuditVerify, FindsACutEndByItsCheckpoint) {
   Blocks blocks = a_chain();
-  const VerifyOptions options{1, ChainAnchor{kBlocks, blocks[kBlocks].hash}};
+  const VerifyOptions options{1, {ChainAnchor{kBlocks, blocks[kBlocks].hash}}};
   EXPECT_TRUE(verified(blocks, options).intact());
   Blocks cut = blocks;
   cut.erase(kBlocks);
@@ -142,14 +142,21 @@ TEST(AuditVerify, FindsACutEndByItsCheckpoint) {
   EXPECT_EQ(verified(rewritten, options).damage, Damage::HashMismatch) << "unless it was noted elsewhere";
 }
 
+TEST(AuditVerify, EveryNotedBlockCounts) {
+  const Blocks blocks = a_chain();
+  const ChainAnchor good{kBlocks, blocks.at(kBlocks).hash}, bad{2, std::string(64, 'a')};
+  EXPECT_EQ(verified(blocks, {.checkpoints = {good, bad}}).sequence, 2) << "although the newest is right";
+  EXPECT_TRUE(verified(blocks, {.checkpoints = {good, {2, blocks.at(2).hash}, good}}).intact());
+}
+
 TEST(AuditVerify, StartsWhereItIsTold) {
   Blocks blocks = a_chain();
   blocks[3].count = 1;
   EXPECT_EQ(verified(blocks).sequence, 3);
-  const Verification later = verified(blocks, {.from_sequence = 4, .checkpoint = {}});
+  const Verification later = verified(blocks, {.from_sequence = 4, .checkpoints = {}});
   EXPECT_TRUE(later.intact());
   EXPECT_EQ(later.blocks, kBlocks - 3);
-  EXPECT_EQ(verified(blocks, {.from_sequence = 3, .checkpoint = {}}).sequence, 3);
+  EXPECT_EQ(verified(blocks, {.from_sequence = 3, .checkpoints = {}}).sequence, 3);
 }
 
 TEST(AuditVerify, KnowsNothingWithoutTheStore) {

@@ -46,6 +46,33 @@ TEST(DigestParameters, RefusesWhatTwoReadersCouldReadDifferently) {
   }
 }
 
+TEST(DigestOffer, IsReadAsServersWriteIt) {
+  DigestOffer offer;
+  ASSERT_TRUE(parse_digest_offer(
+      R"(realm="stale=true, \"x\"", qop="auth, auth-int", algorithm=SHA-256, nonce="abc", opaque="o", charset=UTF-8, userhash=true, Stale=TRUE)",
+      offer));
+  EXPECT_EQ(offer.realm, R"(stale=true, "x")");
+  EXPECT_EQ(offer.qop, "auth, auth-int");
+  EXPECT_EQ(offer.algorithm, "SHA-256");
+  EXPECT_EQ(offer.nonce, "abc");
+  EXPECT_EQ(offer.opaque, "o");
+  EXPECT_EQ(offer.stale, "TRUE");
+  EXPECT_FALSE(offer.nextnonce);
+}
+
+TEST(DigestOffer, TheNextNonceStandsInAuthenticationInfo) {
+  DigestOffer info;
+  ASSERT_TRUE(parse_digest_offer(R"(rspauth="00", qop=auth, nc=00000001, cnonce="c", nextnonce="n2")", info));
+  EXPECT_EQ(info.nextnonce, "n2");
+}
+
+TEST(DigestOffer, RefusesWhatTwoReadersCouldReadDifferently) {
+  for (const std::string_view text : {R"(realm="a", realm="b")", R"(realm="a)", R"(realm="a", Digest realm="b")", R"(nonce="a" opaque="b")"}) {
+    DigestOffer offer;
+    EXPECT_FALSE(parse_digest_offer(text, offer)) << text;
+  }
+}
+
 // authentication must-hold 52
 TEST(DigestParameters, ReadEightKibibytesOfAnythingInUnderAMillisecond) {
   std::string quotes, escapes = "realm=\"";

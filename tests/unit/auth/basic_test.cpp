@@ -133,6 +133,19 @@ TEST_F(Basic, RemembersSuccessesOnlyAndOnlyForTheirTime) {
   EXPECT_EQ(credentials.size(), 1u);
 }
 
+// An object that was deleted and made again begins with version 1 again.
+TEST_F(Basic, ARecreatedConfigurationKnowsNoOldPassword) {
+  auto config = staff();
+  auto& mia = std::get<domain::BasicConfig>(config.config).users[0];
+  const auto old = basic_header("mia:long pass:word"), now = basic_header("mia:another one");
+  ASSERT_EQ(ask(*scheme(config), std::move(a_call().authorization(old))).verdict, Verdict::Accepted);
+  mia.password_hash = "plain:another one";
+  EXPECT_EQ(ask(*scheme(config), std::move(a_call().authorization(old))).reason, Reason::BasicPassword);
+  EXPECT_EQ(ask(*scheme(config), std::move(a_call().authorization(now))).verdict, Verdict::Accepted);
+  mia.password_hash.clear();
+  EXPECT_EQ(ask(*scheme(config), std::move(a_call().authorization(now))).reason, Reason::BasicUserDisabled);
+}
+
 // authentication must-hold 38
 TEST_F(Basic, ChangedOrExpiredAccountIsNotServedFromTheCache) {
   auto config = staff();

@@ -6,6 +6,7 @@
 #include "auth/principal_issuer.h"
 
 #include "unit/auth/auth_fixture.h"
+#include "unit/auth/key_world.h"
 
 namespace funcgate::test {
 namespace {
@@ -219,10 +220,10 @@ TEST_F(ChainRules, TwoAuthorizationHeadersAreABadRequest) {
 }
 
 TEST_F(ChainRules, AnonymousOnlyWithoutAuthorization) {
-  const Chain judging = auth::compile_chain({}, true, false), passing = auth::compile_chain({}, true, true);
-  const Chain with_builtin = auth::compile_chain(
-      {{.config_id = "api-key", .scheme = scheme(configuration("api-key", domain::ApiKeyConfig{}))}}, true, false);
-  for (const Chain& chain : {judging, passing, with_builtin}) {
+  const ChainEntry builtin{.config_id = "api-key", .scheme = scheme(configuration("api-key", domain::ApiKeyConfig{}))};
+  const Chain judging = auth::compile_chain({builtin}, true, false), passing = auth::compile_chain({builtin}, true, true);
+  const Chain nobody_judges = auth::compile_chain({}, true, false);
+  for (const Chain& chain : {judging, passing, nobody_judges}) {
     const ChainResult result = ask(chain, a_call());
     ASSERT_EQ(result.state, State::Accepted);
     EXPECT_EQ(result.scheme, nullptr);
@@ -230,27 +231,61 @@ TEST_F(ChainRules, AnonymousOnlyWithoutAuthorization) {
     EXPECT_EQ(result.outcome.principal->fields().name, "system");
   }
   EXPECT_EQ(ask(passing, std::move(a_call().authorization("Basic x"))).state, State::Accepted);
-  for (const Chain& chain : {judging, with_builtin}) {
-    for (const char* other : {"Basic bWlhOmE=", "Digest x", "Strange thing", "Bearer", "Bearer a b", ""}) {
-      const ChainResult result = ask(chain, std::move(a_call().authorization(other)));
-      EXPECT_EQ(result.state, State::Refused) << other;
-      EXPECT_EQ(result.refusal.fault, Fault::Unauthenticated) << other;
-      EXPECT_EQ(result.refusal.challenges, std::vector<std::string>{"Bearer realm=\"funcgate\""});
-      EXPECT_EQ(result.refusal.message, "API Key Auth failed");
-    }
+  for (const char* other : {"Basic bWlhOmE=", "Digest x", "Strange thing", "Bearer", "Bearer a b", ""}) {
+    const ChainResult result = ask(judging, std::move(a_call().authorization(other)));
+    EXPECT_EQ(result.state, State::Refused) << other;
+    EXPECT_EQ(result.refusal.fault, Fault::Unauthenticated) << other;
+    EXPECT_EQ(result.refusal.challenges, std::vector<std::string>{"Bearer realm=\"funcgate\""});
+    EXPECT_EQ(result.refusal.message, "API Key Auth failed");
   }
   for (const char* key : {"eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "bEaReR eyJhbGciOiJIUzI1NiJ9.e30.c2ln"}) {
-    ChainResult result = ask(judging, std::move(a_call().authorization(key)));
-    EXPECT_EQ(result.refusal.fault, Fault::AuthUnavailable) << "without a catalog there is no secret";
-    EXPECT_EQ(result.refusal.reason, Reason::KeyNoSecret) << key;
-    EXPECT_EQ(result.refusal.message, "API keys are not configured on this server");
-    result = ask(with_builtin, std::move(a_call().authorization(key)));
+    const ChainResult result = ask(judging, std::move(a_call().authorization(key)));
     EXPECT_EQ(result.refusal.fault, Fault::Unauthenticated) << key;
     EXPECT_EQ(result.refusal.reason, Reason::KeyKid) << key;
+    EXPECT_EQ(ask(nobody_judges, std::move(a_call().authorization(key))).refusal.reason, Reason::AuthNoneConfigured);
   }
   auto listed = says("listed", absent());
   EXPECT_EQ(ask(auth::compile_chain({entry(listed)}, true, true), a_call()).state, State::Refused)
       << "who lists somebody is not anonymous";
+}
+
+// function-apis, section 3: afterwards as ["api-key"], with passAuthorization too
+TEST_F(ChainRules, AnonymityEndsAtItsInstant) {
+  const ChainEntry builtin{.config_id = "api-key", .scheme = scheme(configuration("api-key", domain::ApiKeyConfig{}))};
+  for (const bool passes : {false, true}) {
+    const Chain chain = auth::compile_chain({builtin}, true, passes, kStartMs + 1);
+    EXPECT_EQ(ask(chain, a_call()).state, State::Accepted) << passes;
+    for (const std::int64_t later_ms : {1, 1'000'000}) {
+      auto call = a_call();
+      call->arrival_ms = kStartMs + later_ms;
+      const ChainResult result = ask(chain, call);
+      ASSERT_EQ(result.state, State::Refused) << passes << later_ms;
+      EXPECT_EQ(result.refusal.fault, Fault::Unauthenticated);
+      EXPECT_EQ(result.refusal.reason, Reason::KeyAbsent);
+      EXPECT_EQ(result.refusal.challenges, std::vector<std::string>{"Bearer realm=\"funcgate\""});
+      EXPECT_EQ(result.config_id, "api-key");
+    }
+    auto presented = std::move(a_call().authorization("Bearer eyJhbGciOiJIUzI1NiJ9.e30.c2ln"));
+    presented->arrival_ms = kStartMs + 1;
+    EXPECT_EQ(ask(chain, presented).refusal.reason, Reason::KeyKid) << "judged now";
+  }
+}
+
+TEST_F(ChainRules, AUserDisabledWhileTheBodyCameRunsNothing) {
+  auto reader = says("reader", accepted());
+  reader->wanted = auth::Needs::HeadAndBody;
+  reader->run_as = "mia";
+  const Chain& chain = chain_of({reader});
+  KeyWorld world;
+  directory = world.finish();
+  auto call = std::move(a_call().body_to_come("application/json", 2));
+  ChainResult waits = auth::try_chain(chain, auth_call(call), thread, throttle, false);
+  ASSERT_EQ(waits.state, State::NeedsBody);
+  call.arrives("{}", true);
+  world.mia.enabled = false;
+  directory = world.finish();
+  const ChainResult result = auth::try_chain(chain, auth_call(call), thread, throttle, true, &waits);
+  EXPECT_EQ(result.refusal.reason, Reason::AuthRunAsDisabled);
 }
 
 TEST_F(ChainRules, ClosedEntriesAreNeitherEvaluatedNorChallenged) {

@@ -268,6 +268,36 @@ TEST_F(Func, RemembersPerFieldApiFunctionAndVersion) {
   EXPECT_EQ(runs_for(made, with_badge("b-1")), 1u) << "outdated";
 }
 
+// An object that was deleted and made again begins with version 1 again.
+TEST_F(Func, ARecreatedConfigurationRemembersNothing) {
+  always(AuthAnswer::True);
+  const auto before = remembering();
+  const auto runs_for = [&](const domain::ApiAuthentication& config) {
+    const std::size_t count = functions.ran.size();
+    EXPECT_EQ(ask(*scheme(config), with_badge("b-1")).verdict, Verdict::Accepted);
+    return functions.ran.size() - count;
+  };
+  ASSERT_EQ(runs_for(before), 1u);
+  EXPECT_EQ(runs_for(before), 0u) << "the same configuration, compiled anew";
+  auto after = before, created = before;
+  created.created_at_ms = kStartMs;
+  EXPECT_EQ(runs_for(created), 1u);
+  after.run_as = "somebody";
+  EXPECT_EQ(runs_for(after), 1u) << "as whom calls run is part of what is remembered";
+  after = before;
+  std::get<domain::FuncConfig>(after.config).body_bytes_max = 1;
+  EXPECT_EQ(runs_for(after), 1u) << "what the function may see, too";
+}
+
+// authentication, section 9
+TEST_F(Func, SeesNoSessionCookieOfTheConsole) {
+  always(AuthAnswer::True);
+  const auto call = [] { return std::move(a_call().header("Cookie", "a=1; __Host-funcgate=canary; b=2").header("Cookie", "funcgate=x")); };
+  ask(*scheme(badge()), call());
+  const std::vector<std::pair<std::string, std::string>> expected{{"cookie", "a=1; b=2"}};
+  EXPECT_EQ(functions.ran.at(0).headers, expected);
+}
+
 // authentication must-hold 58
 TEST_F(Func, SeesOnlyDeclaredFieldsWhileItRemembers) {
   always(AuthAnswer::True);

@@ -69,6 +69,24 @@ TEST(KeyUsage, WhatFindsNoRoomIsDroppedAndCounted) {
   EXPECT_TRUE(usage.drain().last_uses.empty());
 }
 
+TEST(KeyUsage, SaysWhenItFillsAndGivesMoreRoomTheNextTime) {
+  KeyUsage usage(2, 16);
+  for (int i = 0; i < 8; ++i) usage.table(1).note(key_id(i), kHour, kHere, "basket");
+  EXPECT_FALSE(usage.is_filling());
+  for (int i = 0; i < 100; ++i) usage.table(1).note(key_id(i), kHour, kHere, "basket");
+  EXPECT_TRUE(usage.is_filling());
+  EXPECT_GT(usage.drain().dropped, 0u);
+  EXPECT_FALSE(usage.is_filling());
+  // As much as before, hour after hour: the room grows until it is enough.
+  for (int hour = 1; hour <= 4; ++hour) {
+    for (int i = 0; i < 100; ++i) usage.table(1).note(key_id(i), kHour + hour * kHourMs, kHere, "basket");
+    const KeyUsageReport report = usage.drain();
+    if (hour < 4) continue;
+    EXPECT_EQ(report.dropped, 0u);
+    EXPECT_EQ(report.first_uses.size(), 100u);
+  }
+}
+
 TEST(KeyUsage, NotingAllocatesNothing) {
   if (!can_count_allocations()) GTEST_SKIP() << "a sanitizer has its own operator new";
   KeyUsage usage(1);

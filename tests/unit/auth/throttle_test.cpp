@@ -108,6 +108,22 @@ TEST_F(Throttle, ClearsEverything) {
   EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0);
 }
 
+TEST_F(Throttle, ClearsOneNetworkForEveryConfigurationAndAccount) {
+  const Address neighbour = at("2001:db8::1"), same_network = at("2001:db8::2");
+  fail(10, "mia");
+  for (int i = 0; i < 10; ++i) {
+    throttle.failed("staff", "mia", neighbour);
+    throttle.failed("stock", "otto", neighbour);
+  }
+  ASSERT_GT(throttle.address_blocked_s("stock", same_network), 0);
+  ASSERT_GT(throttle.account_blocked_s("staff", "mia", same_network), 0);
+  EXPECT_EQ(throttle.clear(same_network), 4u);
+  for (const char* config : {"staff", "stock"}) EXPECT_EQ(throttle.address_blocked_s(config, neighbour), 0) << config;
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", neighbour), 0);
+  EXPECT_GT(throttle.address_blocked_s("staff", home), 0) << "whoever else is blocked stays so";
+  EXPECT_EQ(throttle.clear(same_network), 0u);
+}
+
 TEST_F(Throttle, StaysBoundedUnderRandomNames) {
   auth::ThrottleSettings settings;
   settings.entries_max = 640;

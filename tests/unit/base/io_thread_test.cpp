@@ -150,6 +150,22 @@ TEST_F(IoThreadTest, OffloadedWorkComesBackToItsThread) {
   EXPECT_NE(worker, own);
 }
 
+TEST_F(IoThreadTest, OffloadedWorkThatThrowsIsAnErrorAndTheCallerGoesOn) {
+  BlockingPool pool("test", 1, 4);
+  std::promise<Result<int>> out;
+  const auto keep = [](BlockingPool& blocking, IoThread& thread, std::promise<Result<int>>& into) -> Async<void> {
+    std::function<Result<int>()> work = []() -> Result<int> { throw std::bad_alloc(); };
+    Result<int> result = co_await offload<int>(blocking, thread, work);
+    into.set_value(std::move(result));
+  };
+  io.post([&] { spawn(keep(pool, io, out)); });
+  auto future = out.get_future();
+  ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+  const Result<int> result = future.get();
+  ASSERT_FALSE(result.ok());
+  EXPECT_EQ(result.error().code, Code::Internal);
+}
+
 TEST_F(IoThreadTest, AFullPoolIsUnavailable) {
   BlockingPool pool("test", 1, 0);
   std::promise<Result<int>> out;

@@ -222,6 +222,40 @@ TEST(Directory, DoesNotTakeAnEntryThatNoRuleAllows) {
   EXPECT_EQ(with(directory, {deletion(IdentityKind::User, "usr-ann")})->has_administrator(), false);
 }
 
+TEST(Directory, KeysOfADeletedUserAreRevokedAtOnce) {
+  ApiKey restricted = a_key("key-2", "usr-bob", "Second");
+  restricted.apis = {"quote"};
+  restricted.expires_at_ms = 77;
+  const DirectoryPtr before = with(a_directory(), {put(restricted), put(a_key("key-3", "usr-ann"))});
+  const DirectoryPtr after = with(before, {deletion(IdentityKind::User, "usr-bob")});
+  for (const char* id : {"key-1", "key-2"}) EXPECT_TRUE(after->key(id)->revoked()) << id;
+  EXPECT_FALSE(after->key("key-3")->revoked());
+  EXPECT_FALSE(before->key("key-1")->revoked()) << "the picture before stays as it is";
+  const KeyEntry* key = after->key("key-2");
+  EXPECT_EQ(key->name(), "Second");
+  EXPECT_EQ(key->user_id(), "usr-bob");
+  EXPECT_EQ(key->expires_at_ms(), 77);
+  ASSERT_NE(key->restrictions(), nullptr);
+  EXPECT_THAT(key->restrictions()->apis, ElementsAre("quote"));
+}
+
+TEST(Directory, ItsPeopleVersionTellsEveryChangeButThoseOfKeys) {
+  const DirectoryPtr directory = a_directory();
+  EXPECT_EQ(with(directory, {put(a_key("key-9", "usr-ann"))})->people_version(), directory->people_version());
+  EXPECT_NE(with(directory, {put(a_user("usr-bob", "bob"))})->people_version(), directory->people_version());
+  EXPECT_NE(with(directory, {deletion(IdentityKind::UserGroup, "grp-call")})->people_version(), directory->people_version());
+}
+
+TEST(Directory, KnowsHowOldAPasswordIs) {
+  User user = a_user("usr-1", "one");
+  user.must_change_password = true;
+  user.password_changed_at_ms = 1'700'000'000'123;
+  const DirectoryPtr directory = with(std::make_shared<const Directory>(), {put(user)});
+  EXPECT_TRUE(directory->user("usr-1")->must_change_password());
+  EXPECT_EQ(directory->user("usr-1")->password_changed_at_ms(), 1'700'000'000'123);
+  EXPECT_EQ(directory->user("usr-1")->login(), "one");
+}
+
 TEST(Directory, DecidesWithoutAllocation) {
   if (!test::can_count_allocations()) GTEST_SKIP();
   const DirectoryPtr directory = a_directory();

@@ -104,6 +104,29 @@ TEST_F(ApiKeysTest, FiftyActiveKeysAreTheMost) {
   EXPECT_TRUE(keys.create(owner, wanted_key("one more"), actor).ok());
 }
 
+TEST_F(ApiKeysTest, AnExpiredKeyIsReissuedOnlyIfThereIsAPlace) {
+  domain::ApiKey brief = wanted_key("brief");
+  brief.expires_at_ms = clock.wall_ms() + 1000;
+  const std::string expired = keys.create(owner, brief, actor)->key.id;
+  clock.advance_ms(2000);
+  std::string active;
+  for (std::size_t i = 0; i < domain::kActiveKeysPerUserMax; ++i) active = made(fmt::format("key {}", i)).key.id;
+  for (const std::int64_t overlap_ms : {std::int64_t{0}, kDayMs})
+    EXPECT_EQ(keys.reissue(expired, overlap_ms, actor).error().code, Code::ResourceExhausted) << overlap_ms;
+  ASSERT_TRUE(keys.revoke(active, "", actor).ok());
+  EXPECT_TRUE(keys.reissue(expired, 0, actor).ok());
+}
+
+TEST_F(ApiKeysTest, ATakenNameIsToldTheSameWayByEveryCall) {
+  made("Call API");
+  const std::string other = made("Other").key.id;
+  const std::string taken = "The user has a key \"cALL api\" already";
+  EXPECT_EQ(keys.create(owner, wanted_key("cALL api"), actor).error().message, taken);
+  domain::ApiKey renamed = *store.api_key(other);
+  renamed.name = "cALL api";
+  EXPECT_EQ(keys.update(renamed, actor).error().message, taken);
+}
+
 TEST_F(ApiKeysTest, WithoutASecretNothingIsMade) {
   secret_missing = true;
   EXPECT_EQ(keys.create(owner, wanted_key("Call API"), actor).error().code, Code::Unavailable);

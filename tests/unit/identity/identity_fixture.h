@@ -92,7 +92,7 @@ class IdentityWorld : public ::testing::Test {
     return name == "Shop" || name == "app-shop" ? std::optional<std::string>("app-shop") : std::nullopt;
   };
   service::Users users{{identity, store, clock, random, find_references}};
-  service::UserGroups groups{{identity, clock, random, find_references}};
+  service::UserGroups groups{{identity, store, clock, random, find_references}};
   service::Roles roles{{identity, clock, random, find_references, find_application}};
   // A token is "token of <key id>"; there is a secret unless `secret_missing`.
   bool secret_missing = false;

@@ -55,6 +55,7 @@ class SecretKeysTest : public test::IdentityWorld {
   }
 
   test::FakeSecretVault vault;
+  service::ToldUnopenable told;
   AliasKeystore keystore{vault};
   service::SecretKeys secrets{{identity, store, vault, keystore, clock, random, [](const SecretString& token) {
                                  return std::string(token.reveal() == "token-of-ours" ? "key-1" : "");
@@ -174,7 +175,7 @@ TEST_F(SecretKeysTest, AfterARotationEveryBoxIsSealedAnewInPortions) {
   vault.rotate();
   std::vector<std::size_t> portions;
   for (std::size_t done = 1; done > 0;) {
-    const auto step = service::reseal_secret_keys(identity, store, vault, 2);
+    const auto step = service::reseal_secret_keys(identity, store, vault, 2, told);
     ASSERT_TRUE(step.ok());
     portions.push_back(done = *step);
   }
@@ -193,20 +194,49 @@ TEST_F(SecretKeysTest, BoxesThatDoNotOpenAreLeftAloneAndHinderNoOther) {
   made("Good", "value");
   vault.rotate();
   std::size_t done = 0;
-  for (int i = 0; i < 3; ++i) done += *service::reseal_secret_keys(identity, store, vault, 1);
+  for (int i = 0; i < 3; ++i) done += *service::reseal_secret_keys(identity, store, vault, 1, told);
   EXPECT_EQ(done, 1u);
   service::SealedCounts counts;
-  ASSERT_TRUE(service::count_sealed(store, vault, counts).ok());
+  ASSERT_TRUE(service::count_sealed(store, counts).ok());
   EXPECT_EQ(counts[vault.sealing_kid()], 1u);
+}
+
+TEST_F(SecretKeysTest, WhatDoesNotOpenIsToldOncePerCurrentKey) {
+  EXPECT_TRUE(told.add("kid-1", "sec-1"));
+  EXPECT_TRUE(told.add("kid-1", "sec-2"));
+  EXPECT_FALSE(told.add("kid-1", "sec-1"));
+  EXPECT_TRUE(told.add("kid-2", "sec-1"));
+  // And the step that seals anew asks it.
+  const std::string lost = made("Lost", "gone").id;
+  vault.rotate(true);
+  EXPECT_EQ(*service::reseal_secret_keys(identity, store, vault, 1, told), 0u);
+  EXPECT_FALSE(told.add(vault.sealing_kid(), lost));
+}
+
+TEST_F(SecretKeysTest, EveryChangeNamesItsAuthor) {
+  const auto secret = made("APIKey", "value");
+  const std::vector<std::function<base::Status()>> changes = {
+      [&]() -> base::Status {
+        TRY(const auto done, secrets.create(wanted("Other"), actor, problem));
+        std::ignore = done;
+        return base::kDone;
+      },
+      [&] { return secrets.set_value(secret.id, SecretString("another value"), actor, problem); },
+      [&] { return secrets.remove_value(secret.id, actor); }, [&] { return secrets.remove(secret.id, 0, actor, problem); }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    actor.login = fmt::format("author{}", i);
+    ASSERT_TRUE(changes[i]().ok()) << i;
+    EXPECT_EQ(store.last_author(), actor.login) << i;
+  }
 }
 
 TEST_F(SecretKeysTest, AFailedCommitLeavesTheOldBoxes) {
   const domain::SecretKey secret = made("APIKey", "value");
   vault.rotate();
   store.fail_next_commit();
-  EXPECT_FALSE(service::reseal_secret_keys(identity, store, vault, 10).ok());
+  EXPECT_FALSE(service::reseal_secret_keys(identity, store, vault, 10, told).ok());
   EXPECT_EQ(resolved(secret, "APIKey"), "value");
-  EXPECT_EQ(*service::reseal_secret_keys(identity, store, vault, 10), 1u);
+  EXPECT_EQ(*service::reseal_secret_keys(identity, store, vault, 10, told), 1u);
 }
 
 }  // namespace

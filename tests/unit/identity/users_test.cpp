@@ -199,6 +199,20 @@ TEST_F(UserGroupsTest, DeletingOneTakesItsPrivilegesFromItsMembers) {
   EXPECT_TRUE(users.replace(id, version_of_user(id), {.login = "apiagent", .surname = "A"}, actor, problem).ok());
 }
 
+TEST_F(UserGroupsTest, DeletingOneChangesItsMembersAndTellsIt) {
+  const std::string mia = user("mia"), tom = user("tom"), crew = group("Crew");
+  ASSERT_TRUE(join(mia, crew).ok() && join(tom, crew).ok());
+  const std::int64_t before = version_of_user(mia);
+  store.take_event_names();
+  ASSERT_TRUE(groups.remove(crew, 1, actor, problem).ok());
+  EXPECT_EQ(store.take_event_names(), (std::vector<std::string>{"membership.removed", "membership.removed", "group.deleted"}));
+  EXPECT_EQ(version_of_user(mia), before + 1);
+  EXPECT_EQ(entry(mia)->version(), before + 1);
+  // An edit that was begun before is not taken.
+  EXPECT_EQ(users.replace(mia, before, {.login = "mia"}, actor, problem).error().code, Code::Conflict);
+  EXPECT_EQ(store.events().back().object_name, "Crew");
+}
+
 TEST_F(RolesTest, PrivilegesOfAnApplicationAreChecked) {
   struct Case {
     const char* sentence;

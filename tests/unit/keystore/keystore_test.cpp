@@ -283,6 +283,34 @@ TEST_F(KeystoreTest, RotationKeepsTheOldSecretUnderItsKid) {
   EXPECT_EQ(both[1].value, old);
 }
 
+TEST_F(KeystoreTest, ARotationThatIsRefusedBeforehandChangesNothing) {
+  const auto keystore = create();
+  const std::string before = read_whole(path_), kid = crypto::key_id(*keystore->content()->usable(Purpose::Sealing));
+  Rotation told;
+  RotateOptions options;
+  options.before = [&](const Rotation& rotation) -> Status {
+    told = rotation;
+    return base::Error{Code::Unavailable, "not now", {}};
+  };
+  const auto rotated = keystore->rotate("funcgate-sealing-key", options);
+  ASSERT_FALSE(rotated.ok());
+  EXPECT_EQ(rotated.error().message, "not now");
+  EXPECT_EQ(told.previous_kid, kid);
+  EXPECT_EQ(read_whole(path_), before);
+  EXPECT_EQ(crypto::key_id(*keystore->content()->usable(Purpose::Sealing)), kid);
+}
+
+TEST_F(KeystoreTest, ARotationMayLeaveNothingOfTheOldSecret) {
+  const auto keystore = create();
+  const SecretString old = *keystore->get("phixflow-api-key");
+  ASSERT_TRUE(keystore->rotate("phixflow-api-key").ok());
+  // It comes back, and is then thrown away for good.
+  ASSERT_TRUE(keystore->set("phixflow-api-key", old).ok());
+  ASSERT_TRUE(keystore->rotate("phixflow-api-key", {.keep_previous = false}).ok());
+  for (const EntrySummary& entry : keystore->content()->list()) EXPECT_NE(entry.kid, crypto::key_id(old)) << entry.alias;
+  EXPECT_TRUE(keystore->content()->previous(Purpose::ApiKeySigning).empty());
+}
+
 TEST_F(KeystoreTest, OnlyPurposesWithAFitSecretCanBeRotated) {
   const auto keystore = with({{"partner", std::string(kLongSecret.reveal())}, {"pepperkey", "too short"}});
   EXPECT_EQ(keystore->rotate("partner").error().code, Code::FailedPrecondition);

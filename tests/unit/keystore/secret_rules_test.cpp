@@ -53,5 +53,15 @@ TEST(SecretRules, GeneratedSecretsAreLongPrintableAndNeverAlike) {
   for (const Purpose purpose : kPurposes) EXPECT_EQ(judge(purpose, first), SecretState::Usable);
 }
 
+TEST(SecretRules, TheServersOwnAliasesAreReserved) {
+  Aliases aliases;
+  aliases.sealing = "Our-Sealing";
+  for (const char* own : {"pepperKey", "PEPPERKEY", "phixflow-api-key", "our-sealing", "funcgate-sealing-key", "funcgate-audit-key",
+                          "Funcgate-Anything", "our-sealing.prev.0123456789abcdef", "former-name.prev.0123456789abcdef"})
+    EXPECT_TRUE(is_reserved_alias(aliases, own)) << own;
+  for (const char* foreign : {"", "shop-west", "apikey.act-0c5f3a9e71d2b648.x7f2k9qa", "funcgate", "pepperkey2", "a.prev"})
+    EXPECT_FALSE(is_reserved_alias(aliases, foreign)) << foreign;
+}
+
 }  // namespace
 }  // namespace funcgate::keystore

@@ -280,5 +280,47 @@ TEST_F(FileTag, AFileThatACallMakesAnewIsKnownByItsContent) {
   EXPECT_EQ(send(domain::ReplyBody::CallFile).status, 304);
 }
 
+struct RecordTextsTest : testing::Test {
+  domain::CallRecordTexts texts() {
+    domain::CallRecord record;
+    fill_record_texts(record, answer, &endpoint, call, passwords);
+    return *record.texts;
+  }
+  RecordTextsTest() { endpoint.api.record_detail = true; }
+
+  static constexpr std::size_t kKept = 64 << 10;
+  Answer answer;
+  Endpoint endpoint;
+  domain::Call call;
+  std::vector<base::SecretString> passwords;
+};
+
+// Nothing of a secret stays, wherever the end of what is kept lies in it.
+TEST_F(RecordTextsTest, MasksBeforeItCuts) {
+  const std::string secret = "canary-0123456789-canary";
+  passwords.emplace_back(secret);
+  for (const std::size_t begin : {kKept - secret.size(), kKept - 20, kKept - 5, kKept - 1, kKept}) {
+    // Many before it move it towards the front when they are masked.
+    std::string text(begin, 'x');
+    for (std::size_t at = 0; at + secret.size() < 2000; at += 2 * secret.size()) text.replace(at, secret.size(), secret);
+    text += secret + std::string(200'000, 'y');
+    answer.owned_body = text;
+    answer.reply.kwargs = answer.owned_body;
+    const domain::CallRecordTexts kept = texts();
+    for (const std::string* one : {&kept.result, &kept.kwargs}) {
+      EXPECT_EQ(one->find("canary"), std::string::npos) << begin;
+      EXPECT_LE(one->size(), kKept);
+      EXPECT_GT(one->size(), kKept - 2000) << "what is kept is about as long as it may be";
+    }
+  }
+}
+
+TEST_F(RecordTextsTest, MasksAnAuthorizationThatTheFunctionWasShown) {
+  endpoint.strip = {.headers = {"authorization", "proxy-authorization"}, .authorization_passes_until_ms = 1000};
+  call.headers = {{"authorization", "Bearer canary-token"}, {"proxy-authorization", "Basic canary-proxy"}};
+  answer.owned_body = R"({"seen":["Bearer canary-token","canary-token","canary-proxy"]})";
+  EXPECT_EQ(texts().result, R"({"seen":["*****","*****","*****"]})");
+}
+
 }  // namespace
 }  // namespace funcgate::service

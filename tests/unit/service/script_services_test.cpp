@@ -62,12 +62,7 @@ class MemoryTasks final : public domain::TaskStore {
     inserted.push_back(task);
     return base::kDone;
   }
-  Result<std::vector<domain::Task>> list(std::size_t count) override {
-    std::lock_guard lock(mutex);
-    std::vector<domain::Task> newest(inserted.rbegin(), inserted.rend());
-    if (newest.size() > count) newest.resize(count);
-    return newest;
-  }
+  Result<domain::ListPage<domain::Task>> list(const domain::ListQuery&) override { return unused(); }
   Result<std::size_t> count_waiting(const domain::Task&) override {
     std::lock_guard lock(mutex);
     return inserted.size();
@@ -79,7 +74,6 @@ class MemoryTasks final : public domain::TaskStore {
   Result<bool> cancel_waiting(const std::string&, std::int64_t) override { return unused(); }
   Result<std::size_t> recover(std::int64_t, const std::string&) override { return unused(); }
   Result<std::vector<std::string>> prune(std::int64_t) override { return unused(); }
-  Result<std::optional<std::int64_t>> next_start_ms() override { return unused(); }
 
   std::mutex mutex;
   std::vector<domain::Task> inserted;

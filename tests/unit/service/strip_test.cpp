@@ -65,6 +65,27 @@ TEST(Strip, TakesEveryOccurrenceOfAHeaderAway) {
   EXPECT_THAT(visible->headers, ElementsAre(Field(&domain::Header::name, "accept"), Field(&domain::Header::name, "x_token")));
 }
 
+TEST(Strip, ShowsNoFunctionASessionCookieOfTheConsole) {
+  domain::Call call;
+  call.headers = {{"cookie", "funcgate=canary"}, {"cookie", "a=1; __Host-funcgate=canary"}, {"cookie", "b=2"}};
+  StripStorage storage;
+  const auto visible = strip(call, {}, storage);
+  ASSERT_TRUE(visible.has_value());
+  EXPECT_THAT(visible->headers, ElementsAre(Field(&domain::Header::value, "a=1"), Field(&domain::Header::value, "b=2")));
+}
+
+TEST(Strip, LetsAuthorizationPassUntilItsInstantAndProxyAuthorizationNever) {
+  StripRules rules = rules_of({"authorization", "proxy-authorization"}, {}, {});
+  rules.authorization_passes_until_ms = 1000;
+  domain::Call call;
+  call.headers = {{"authorization", "Basic eA=="}, {"proxy-authorization", "Basic eQ=="}};
+  call.arrival_ms = 999;
+  StripStorage storage;
+  EXPECT_THAT(strip(call, rules, storage)->headers, ElementsAre(Field(&domain::Header::name, "authorization")));
+  call.arrival_ms = 1000;
+  EXPECT_TRUE(strip(call, rules, storage)->headers.empty());
+}
+
 struct BodyRow {
   const char* rule;
   std::string content_type, in, out;

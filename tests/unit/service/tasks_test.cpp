@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <soci/soci.h>
 
+#include <atomic>
 #include <chrono>
 #include <future>
 #include <mutex>
@@ -21,6 +22,25 @@ namespace {
 using domain::RunStatus;
 using domain::TaskStatus;
 using test::kStartMs;
+
+// Keeps what is recorded, and counts places. Used on the io thread; read when that has settled.
+struct KeptRecords : domain::Recorder {
+  bool reserve() override {
+    if (places == 0) return false;
+    --places;
+    return true;
+  }
+  void release() override { ++places; }
+  void record(domain::CallRecord record) override {
+    ++places;
+    records.push_back(std::move(record));
+  }
+  void record_refusal(domain::CallRecord) override {}
+  base::Async<bool> durable(base::IoThread&, base::SteadyNs) override { co_return true; }
+
+  std::atomic<int> places{10};
+  std::vector<domain::CallRecord> records;
+};
 
 // The real queue in SQL, a runner that the test plays, and a clock that the test moves.
 struct TasksTest : testing::Test {
@@ -88,6 +108,7 @@ struct TasksTest : testing::Test {
   test::StubRunner runner;
   std::mutex mutex;
   int full = 0;  // guarded by mutex: runs that find no room
+  KeptRecords recorder;
   base::IoThread io{0, clock};
   base::BlockingPool pool{"blocking", 1, 100};
   Tasks tasks{settings, *repository, pool, catalog, 2};
@@ -96,7 +117,7 @@ struct TasksTest : testing::Test {
 TEST_F(TasksTest, ATaskThatFindsNoRoomInThePoolWaitsForIt) {
   full = 2;
   insert("task-1");
-  tasks.start(io, runner);
+  tasks.start(io, runner, recorder);
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
   const domain::Task task = *repository->get("task-1");
   EXPECT_EQ(task.result, "42");
@@ -107,7 +128,7 @@ TEST_F(TasksTest, ATaskThatFindsNoRoomInThePoolWaitsForIt) {
 TEST_F(TasksTest, WaitingForRoomEndsWhenTheTaskExpires) {
   full = 1'000'000;
   insert("task-1", 3000);
-  tasks.start(io, runner);
+  tasks.start(io, runner, recorder);
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Expire; }, 1));
   EXPECT_GE(clock.wall_ms() - kStartMs, 3000);
 }
@@ -120,9 +141,53 @@ TEST_F(TasksTest, OneUnreadableTaskDoesNotStopTheOthers) {
     return base::kDone;
   };
   ASSERT_TRUE(database->write("spoil a task", spoil).ok());
-  tasks.start(io, runner);
+  tasks.start(io, runner, recorder);
   EXPECT_TRUE(becomes([&] { return status("task-2") == TaskStatus::Success; }, 1));
   EXPECT_FALSE(repository->get("task-1").ok());
+}
+
+TEST_F(TasksTest, ARunHasOneRecordAndATryThatFoundNoRoomHasNone) {
+  full = 2;
+  insert("task-1");
+  tasks.start(io, runner, recorder);
+  ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
+  settle();
+  ASSERT_EQ(recorder.records.size(), 1u);
+  EXPECT_EQ(recorder.records[0].task_id, "task-1");
+  EXPECT_EQ(recorder.records[0].status, 200);
+  EXPECT_EQ(recorder.places, 10) << "what was reserved was used or given back";
+}
+
+TEST_F(TasksTest, WhatCannotBeRecordedDoesNotRunYet) {
+  recorder.places = 0;
+  insert("task-1");
+  tasks.start(io, runner, recorder);
+  for (int round = 0; round < 50; ++round) {
+    clock.advance_ms(100);
+    settle();
+  }
+  EXPECT_TRUE(runner.ran.empty());
+  EXPECT_TRUE(recorder.records.empty());
+  recorder.places = 1;
+  EXPECT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
+}
+
+TEST_F(TasksTest, ARunningTaskThatDoesNotStopIsNotSaidToBeCancelled) {
+  insert("task-1");
+  ASSERT_TRUE(repository->claim(clock.wall_ms(), 1, "{}").ok());  // somebody runs it, and hears of no cancelling
+  tasks.start(io, runner, recorder);
+  std::promise<base::Status> answer;
+  const auto ask = [&]() -> base::Async<void> {
+    base::Status status = co_await tasks.cancel(io, "task-1");
+    answer.set_value(std::move(status));
+  };
+  io.post([&] { base::spawn(ask()); });
+  auto future = answer.get_future();
+  ASSERT_TRUE(becomes([&] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }, 50));
+  const base::Status told = future.get();
+  ASSERT_FALSE(told.ok());
+  EXPECT_EQ(told.error().code, base::Code::Unavailable);
+  EXPECT_EQ(status("task-1"), TaskStatus::Running);
 }
 
 TEST_F(TasksTest, PrunesAlsoWhatItWasGivenAndGoesOnWhileThereIsSomething) {
@@ -132,7 +197,7 @@ TEST_F(TasksTest, PrunesAlsoWhatItWasGivenAndGoesOnWhileThereIsSomething) {
     calls.push_back(now_ms - kStartMs);
     return calls.size() < 3 ? 1000u : 0u;
   });
-  tasks.start(io, runner);
+  tasks.start(io, runner, recorder);
   const auto count = [&] {
     std::lock_guard lock(mutex);
     return calls.size();

@@ -127,7 +127,6 @@ TEST_F(ChangeRepositoryTest, ConflictsNameWhatIsInTheWayAndChangeNothing) {
       {"removing another version", removal(IdentityKind::User, "usr-mia", 9), "was changed meanwhile"},
       {"removing what is gone", removal(IdentityKind::Role, "rol-x", 1), "role \"rol-x\" does not exist any more"},
       {"removing a group's other version", removal(IdentityKind::UserGroup, "grp-Staff", 2), "was changed meanwhile"},
-      {"removing a key's other version", removal(IdentityKind::ApiKey, "key-main", 2), "was changed meanwhile"},
       {"removing a secret's other version", removal(IdentityKind::SecretKey, "sec-PingAPIKey", 2), "was changed meanwhile"},
   };
   const std::string before = state();
@@ -136,6 +135,12 @@ TEST_F(ChangeRepositoryTest, ConflictsNameWhatIsInTheWayAndChangeNothing) {
     EXPECT_THAT(conflict({put(a_role("Valid")), each.change}), HasSubstr(each.message)) << each.rule;
     EXPECT_EQ(state(), before) << each.rule;
   }
+}
+
+TEST_F(ChangeRepositoryTest, AKeyIsNeverDeleted) {
+  commit({put(a_user("mia")), put(a_key("main", "usr-mia"))});
+  EXPECT_EQ(try_commit({removal(IdentityKind::ApiKey, "key-main", 1)}).error().code, Code::InvalidArgument);
+  EXPECT_TRUE(store_.api_key("key-main").ok());
 }
 
 TEST_F(ChangeRepositoryTest, TheSameNamesAreFreeElsewhere) {
@@ -226,6 +231,7 @@ TEST_F(ChangeRepositoryTest, DeletingGroupsAndRolesTakesTheirLinks) {
 TEST_F(ChangeRepositoryTest, PolicyAndAuditedPrivilegesHaveDefaultsAndVersions) {
   EXPECT_EQ(load().rows.policy.min_length, 10);
   EXPECT_TRUE(load().rows.audited.empty());
+  EXPECT_EQ(load().rows.audited_version, 1);
   domain::PasswordPolicy policy;
   policy.min_length = 14;
   policy.not_login = false;
@@ -241,6 +247,7 @@ TEST_F(ChangeRepositoryTest, PolicyAndAuditedPrivilegesHaveDefaultsAndVersions) 
   EXPECT_EQ(loaded.rows.policy.lock_minutes, 3);
   EXPECT_EQ(loaded.rows.policy.meta.version, 2);
   EXPECT_EQ(loaded.rows.audited, domain::AuditedPrivileges{Privilege::CancelTasks});
+  EXPECT_EQ(loaded.rows.audited_version, 2);
   EXPECT_THAT(conflict({first}), HasSubstr("password policy \"default\" was changed meanwhile"));
   EXPECT_THAT(conflict({{IdentityKind::PrivilegeAudit, "default", false, 5, domain::AuditedPrivileges{}}}),
               HasSubstr("was changed"));
@@ -341,6 +348,17 @@ TEST_F(ChangeRepositoryTest, SessionsBeginAndEnd) {
   EXPECT_EQ(store_.sessions("usr-mia")->size(), 2u);
   EXPECT_EQ(store_.sessions("")->size(), 4u);
   EXPECT_EQ(store_.sessions("")->back().id, "ses-1") << "the one used last comes first";
+  EXPECT_EQ(store_.session_by_id("ses-2")->token_sha256, "h2");
+  EXPECT_EQ(store_.session_by_id("h2").error().code, Code::NotFound);
+  domain::ListQuery wanted{.filters = {{"login", "TO*"}}, .sort = {{"expiresAt", true}, {"login"}}, .limit = 1};
+  const auto page = store_.list_sessions(wanted);
+  ASSERT_TRUE(page.ok()) << page.error().message;
+  EXPECT_EQ(page->total, 2);
+  EXPECT_EQ(page->rows.front().id, "ses-3");
+  wanted.after = page->next;
+  EXPECT_EQ(store_.list_sessions(wanted)->rows.front().id, "ses-4");
+  wanted = {.filters = {{"lastUsedAt", ">=20"}, {"expiresAt", ">=201"}}};
+  EXPECT_EQ(store_.list_sessions(wanted)->total, 2);
   ChangeSet ended;
   ended.sessions_ended = {"ses-4"};
   ended.sessions_ended_of_users = {"usr-mia"};

@@ -160,7 +160,7 @@ TEST(Crash, AChangeSetIsThereAsAWholeOrNotAtAll) {
     ASSERT_TRUE(database.ok()) << database.error().message;
     IdentityRepository store(**database);
     std::int64_t users = 0, keys = 0;
-    ASSERT_TRUE(store.load([&](domain::User&&) { ++users; }, [&](domain::ApiKey&&) { ++keys; }).ok());
+    ASSERT_TRUE(store.load([](domain::IdentityRows&&) {}, [&](domain::User&&) { ++users; }, [&](domain::ApiKey&&) { ++keys; }).ok());
     EXPECT_GE(users, acknowledged);
     EXPECT_LE(users, acknowledged + 1) << "at most the one that was not reported yet";
     EXPECT_EQ(keys, users);

@@ -141,10 +141,10 @@ class IdentityStoreTest : public DatabaseTest {
   };
   Loaded load() {
     Loaded loaded;
-    auto rows = store_.load([&](domain::User&& user) { loaded.users[user.id] = std::move(user); },
-                            [&](domain::ApiKey&& key) { loaded.keys[key.id] = std::move(key); });
-    EXPECT_TRUE(rows.ok());
-    if (rows.ok()) loaded.rows = std::move(*rows);
+    const auto done = store_.load([&](domain::IdentityRows&& rows) { loaded.rows = std::move(rows); },
+                                  [&](domain::User&& user) { loaded.users[user.id] = std::move(user); },
+                                  [&](domain::ApiKey&& key) { loaded.keys[key.id] = std::move(key); });
+    EXPECT_TRUE(done.ok());
     return loaded;
   }
 

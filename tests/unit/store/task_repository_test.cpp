@@ -2,6 +2,7 @@
 
 #include <soci/soci.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "database_fixture.h"
@@ -135,9 +136,7 @@ TEST_F(TaskRepositoryTest, DoesNotStartBeforeItsTime) {
   task.earliest_ms = kStartMs + 10;
   insert(task);
   EXPECT_THAT(claim(kStartMs + 9), IsEmpty());
-  EXPECT_EQ(repository_.next_start_ms()->value(), kStartMs + 10);
   EXPECT_THAT(claim(kStartMs + 10), ElementsAre("task-1"));
-  EXPECT_FALSE(repository_.next_start_ms()->has_value());
 }
 
 TEST_F(TaskRepositoryTest, ExpiresInsteadOfStartingLate) {
@@ -217,9 +216,12 @@ TEST_F(TaskRepositoryTest, ListsTheNewestFirstWithoutWhatMayBeLarge) {
     task.caller.attributes = R"({"a":"b"})";
     insert(task);
   }
-  const auto tasks = repository_.list(2);
-  ASSERT_TRUE(tasks.ok()) << tasks.error().message;
+  const auto page = repository_.list({.limit = 2});
+  ASSERT_TRUE(page.ok()) << page.error().message;
+  const std::vector<Task>* tasks = &page->rows;
   ASSERT_EQ(tasks->size(), 2U);
+  EXPECT_EQ(page->total, 3);
+  EXPECT_TRUE(page->next.has_value());
   EXPECT_EQ(tasks->at(0).id, "task-3");
   EXPECT_EQ(tasks->at(1).id, "task-2");
   EXPECT_EQ(tasks->at(0).func_id, "sales__prices.report");
@@ -232,10 +234,80 @@ TEST_F(TaskRepositoryTest, AnUnreadableTaskIsMissingInTheListAndHidesNoOther) {
   insert(a_task("task-1"));
   insert(a_task("task-2"));
   spoil("task-1");
-  const auto tasks = repository_.list(10);
-  ASSERT_TRUE(tasks.ok()) << tasks.error().message;
-  ASSERT_EQ(tasks->size(), 1U);
-  EXPECT_EQ(tasks->at(0).id, "task-2");
+  for (const std::size_t limit : {10U, 1U}) {
+    std::vector<std::string> ids;
+    domain::ListQuery query{.limit = limit};
+    do {
+      const auto page = repository_.list(query);
+      ASSERT_TRUE(page.ok()) << page.error().message;
+      for (const Task& task : page->rows) ids.push_back(task.id);
+      query.after = page->next;
+    } while (query.after);
+    EXPECT_THAT(ids, ::testing::ElementsAre("task-2"));
+  }
+}
+
+TEST_F(TaskRepositoryTest, ListsAreFilteredSortedAndWalkedByTheStore) {
+  for (int i = 0; i < 30; ++i) {
+    Task task = a_task("task-" + std::to_string(10 + i));
+    task.trigger_time_ms = kStartMs + i / 7;  // several at once
+    task.func_id = i % 3 == 0 ? "sales__prices.report" : "HR__people.list";
+    if (i % 5 == 0) task.api_id.clear();
+    task.trace_id = "TRACE-" + std::to_string(i);
+    insert(task);
+  }
+  const auto ids = [&](domain::ListQuery query) {
+    std::vector<std::string> found;
+    do {
+      const auto page = repository_.list(query);
+      EXPECT_TRUE(page.ok());
+      if (!page.ok()) return found;
+      for (const Task& task : page->rows) found.push_back(task.id);
+      query.after = page->next;
+    } while (query.after);
+    return found;
+  };
+  std::vector<std::string> all;
+  for (int i = 29; i >= 0; --i) all.push_back("task-" + std::to_string(10 + i));
+  EXPECT_EQ(ids({.limit = 4}), all) << "the newest first";
+  std::reverse(all.begin(), all.end());
+  EXPECT_EQ(ids({.sort = {{"triggerTime"}}, .limit = 7}), all);
+  EXPECT_EQ(ids({.filters = {{"funcId", "hr__PEOPLE.list"}}, .limit = 3}).size(), 20U) << "case is ignored";
+  EXPECT_EQ(ids({.filters = {{"apiId", ""}}}).size(), 6U) << "those of no API";
+  EXPECT_EQ(ids({.filters = {{"traceId", "TRACE-7"}}}), std::vector<std::string>{"task-17"});
+  EXPECT_EQ(ids({.filters = {{"status", "success"}}}).size(), 0U);
+  EXPECT_EQ(ids({.text = "people", .limit = 6}).size(), 20U);
+  EXPECT_EQ(ids({.sort = {{"funcId", true}, {"id"}}, .limit = 8}).front(), "task-10");
+  EXPECT_EQ(repository_.list({.filters = {{"kwargs", "x"}}}).error().code, Code::InvalidArgument);
+}
+
+// The columns of lists are filled from the documents of tasks that an older release left.
+TEST_F(TaskRepositoryTest, TasksOfAnOlderSchemaAreListed) {
+  const std::string path = folder_ / "old.db";
+  {
+    auto old = Database::open(path, sqlite_migrations().first(2), clock_);
+    ASSERT_TRUE(old.ok());
+    const auto done = (*old)->write("prepare", [&](soci::session& session) -> base::Status {
+      for (const char* document :
+           {R"({"funcId":"a__b.c","traceId":"T","triggerTimeMs":7,"caller":{"name":"mia","authId":"staff"}})", "{}", "spoilt"}) {
+        const std::string id = std::string("task-") + std::to_string(std::string(document).size());
+        const std::string text = document;
+        session << "INSERT INTO tasks VALUES (:id, (SELECT COUNT(*) FROM tasks), 'api', 'success', 0, 0, 0, 1, 0, 9, 1, 0, '', "
+                   ":document, '{}', NULL)",
+            soci::use(id), soci::use(text);
+      }
+      return base::kDone;
+    });
+    ASSERT_TRUE(done.ok()) << done.error().message;
+  }
+  auto opened = Database::open(path, sqlite_migrations(), clock_);
+  ASSERT_TRUE(opened.ok()) << opened.error().message;
+  TaskRepository repository(**opened, clock_);
+  const auto found = repository.list({.filters = {{"caller", "MIA"}, {"authId", "staff"}, {"traceId", "T"}}});
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  ASSERT_EQ(found->rows.size(), 1U);
+  EXPECT_EQ(found->rows.front().func_id, "a__b.c");
+  EXPECT_EQ(repository.list({})->total, 3);
 }
 
 TEST_F(TaskRepositoryTest, CountsWaitingTasksPerApi) {

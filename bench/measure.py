@@ -1,0 +1,154 @@
+"""Interleaved rounds: every case once, then every case again, so that drift of the machine hits all of them alike.
+
+Before anything is measured each case is checked: right credentials 200 and the right answer, wrong and missing ones 401.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import digest
+from load import Call, Load, Round, ask, send
+from peers import Peer, Running
+from processes import Failure
+
+WARM_S = 2.0
+SMALL_BODY = 4096
+
+
+@dataclass
+class Case:
+    """One thing that is measured: a call of a peer. `call` has the right credentials, `wrong` replaces headers by wrong ones.
+
+    `wrong` None: open to everybody. `expected`: the JSON that must be answered, None for any body. `load` overrides parts of the load.
+    """
+
+    name: str
+    title: str
+    peer: Peer
+    call: Call
+    wrong: dict[str, str] | None = None
+    expected: object = None
+    credential: digest.Credential | None = None
+    load: dict = field(default_factory=dict)
+    ours: bool = False
+
+
+@dataclass
+class Bench:
+    """What the command line decided, and what was found out. Cores are None without pinning."""
+
+    options: argparse.Namespace
+    folder: Path
+    server_core: int | None
+    load_core: int | None
+    wanted: dict[str, set[str]] = field(default_factory=dict)  # table -> chosen cases; empty: all of the table
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+            print(f"note: {text}", file=sys.stderr, flush=True)
+
+    def say(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    def chosen(self, table: str, name: str) -> bool:
+        names = self.wanted.get(table)
+        return not names or name in names
+
+    def load(self, **changes) -> Load:
+        load = Load(self.options.connections, self.options.duration, self.load_core)
+        return replace(load, **changes)
+
+    def new_folder(self, name: str) -> Path:
+        """An empty folder that other users may enter: nginx's worker changes its user."""
+        folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+        folder.chmod(0o755)
+        return folder
+
+
+class Stage:
+    """The started peers of a table, each once. A context: at its end they are stopped, the last one first."""
+
+    def __init__(self, bench: Bench, core: int | None):
+        self.bench, self.core = bench, core
+        self.running: dict[str, Running] = {}
+        self.stack = ExitStack()
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.stack.close()
+
+    def of(self, peer: Peer) -> Running:
+        if peer.name not in self.running:
+            running = peer.start(self.bench.new_folder(peer.name), self.core)
+            self.stack.callback(running.stop)
+            self.running[peer.name] = running
+        return self.running[peer.name]
+
+
+def present(bench: Bench, cases: list[Case]) -> list[Case]:
+    """Those whose peer is installed. An optional peer that is not is noted; of others script/bootstrap bench was to take care."""
+    found = []
+    for case in cases:
+        if not (missing := case.peer.missing()):
+            found.append(case)
+        elif case.peer.optional:
+            bench.note(f"{case.name} is left out: not installed ({missing})")
+        else:
+            raise Failure(f"{case.name} needs {missing}: run script/bootstrap bench")
+    return found
+
+
+def check(case: Case, running: Running) -> None:
+    """A fast server that lets everybody in, or nobody, is no result."""
+    call = case.call.with_secrets(running.secrets)
+    attempts = [("right credentials", call, 200)]
+    bare = {name: value for name, value in call.headers.items() if name not in (case.wrong or {})}
+    missing = replace(call, headers=bare)
+    if case.credential:
+        challenge = digest.challenge_of(ask(running.port, missing), case.credential.algorithm)
+        bad = replace(case.credential, password="a wrong one")
+        signed = lambda credential, count: replace(call, headers={**bare, "Authorization": digest.header(credential, call.target, challenge, count)})
+        attempts = [("right credentials", signed(case.credential, 1), 200), ("wrong credentials", signed(bad, 2), 401)]
+    elif case.wrong:
+        attempts.append(("wrong credentials", replace(call, headers={**call.headers, **case.wrong}), 401))
+    if case.wrong or case.credential:
+        attempts.append(("missing credentials", missing, 401))
+    for what, attempt, wanted in attempts:
+        if wanted == 401 and len(attempt.body) > SMALL_BODY:
+            attempt = replace(attempt, body=b"{}")  # nobody reads a stranger's large body; sending it would only break the connection
+        status, _, body = ask(running.port, attempt)
+        if status != wanted:
+            raise Failure(f"{case.name}: {what} gave {status} instead of {wanted}: {body[:300]!r}")
+        if wanted == 200 and case.expected is not None and json.loads(body) != case.expected:
+            raise Failure(f"{case.name}: wrong answer {body[:300]!r}")
+
+
+def one_round(bench: Bench, case: Case, running: Running, **changes) -> Round:
+    load = bench.load(**{**case.load, **changes})
+    return send(case.name, bench.folder, running.port, running.pid, case.call.with_secrets(running.secrets), load, case.credential)
+
+
+def rounds(bench: Bench, cases: list[Case], core: int | None) -> dict[str, list[Round]]:
+    """Rounds of every case by its name, interleaved. Starts the peers, checks, warms up, measures, stops."""
+    with Stage(bench, core) as stage:
+        for case in cases:
+            check(case, stage.of(case.peer))
+        for case in cases:  # caches are filled, just-in-time compilers done, functions known as fast
+            one_round(bench, case, stage.of(case.peer), seconds=min(WARM_S, bench.options.duration))
+        measured: dict[str, list[Round]] = {case.name: [] for case in cases}
+        for number in range(bench.options.rounds):
+            for case in cases:
+                measured[case.name].append(one_round(bench, case, stage.of(case.peer)))
+            bench.say(f"round {number + 1} of {bench.options.rounds}")
+    return measured

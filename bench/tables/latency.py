@@ -1,0 +1,65 @@
+"""How long callers wait: at saturation, where they wait for each other, and at a quarter of that load, as in daily life.
+
+wrk sends as fast as it gets answers. For the quarter each connection pauses between answer and next request, for a random time whose
+mean is found by a first round; the share that was really reached is in the table. Pauses end in whole milliseconds, so that requests
+come in small bursts: the times are an upper bound.
+"""
+
+from __future__ import annotations
+
+from load import Round
+from measure import Bench, Case, Stage, check, one_round, present
+from outcome import Column, Comparison, Outcome, Picture, Row
+from tables import Table, reference, versions
+from tables.calls import cases
+
+NAMES = ("anonymous", "fixed", "basic", "key", "fastapi-async", "asgi", "fastify")
+SHARE = 0.25
+COLUMNS = [Column("fullP50Milliseconds", "p50 ms, saturated", 2), Column("fullP99Milliseconds", "p99 ms, saturated", 2),
+           Column("quarterP50Milliseconds", "p50 ms, a quarter", 2), Column("quarterP99Milliseconds", "p99 ms, a quarter", 2),
+           Column("quarterShare", "load reached", 2)]
+
+
+def pause_for(bench: Bench, full: Round, connections: int) -> float:
+    """Mean pause in ms with which `connections` make SHARE of the full rate, if an answer then takes a third of a millisecond."""
+    return max(0.1, connections / (full.rate * SHARE) * 1000 - 0.33)
+
+
+def quarter(bench: Bench, case: Case, running, full: Round, pauses: dict[str, float]) -> Round:
+    """A round at a quarter of the load. The first one of a case corrects the pause."""
+    if case.name not in pauses:
+        guess = pause_for(bench, full, bench.options.connections)
+        first = one_round(bench, case, running, pause_ms=guess, seconds=min(1.0, bench.options.duration))
+        pauses[case.name] = max(0.1, guess + bench.options.connections * 1000 * (1 / (full.rate * SHARE) - 1 / first.rate))
+    return one_round(bench, case, running, pause_ms=pauses[case.name])
+
+
+def run(bench: Bench) -> Outcome:
+    chosen = present(bench, [reference()] + [case for case in cases(bench.options.binary) if case.name in NAMES and bench.chosen("latency", case.name)])
+    figures: dict[str, dict[str, list[float]]] = {case.name: {column.figure: [] for column in COLUMNS} for case in chosen}
+    pauses: dict[str, float] = {}
+    with Stage(bench, bench.server_core) as stage:
+        for case in chosen:
+            check(case, stage.of(case.peer))
+            one_round(bench, case, stage.of(case.peer), seconds=1.0)
+        for number in range(bench.options.rounds):
+            for case in chosen:
+                full = one_round(bench, case, stage.of(case.peer))
+                calm = quarter(bench, case, stage.of(case.peer), full, pauses)
+                values = (full.p50_ms, full.p99_ms, calm.p50_ms, calm.p99_ms, calm.rate / full.rate)
+                for column, value in zip(COLUMNS, values):
+                    figures[case.name][column.figure].append(value)
+            bench.say(f"round {number + 1} of {bench.options.rounds}")
+    rows = [Row(case.name, case.title, figures[case.name], case.ours) for case in chosen]
+    outcome = Outcome("latency", "How long callers wait", COLUMNS, rows, [], [
+        Picture("bars", "fullP99Milliseconds", "99th percentile at saturation, ms: shorter is better"),
+        Picture("bars", "quarterP99Milliseconds", "99th percentile at a quarter of the load, ms: shorter is better")], versions(chosen))
+    for row in rows:
+        if row.ours:
+            outcome.comparisons += [
+                Comparison(f"p99 at saturation, {row.title}", row.figures["fullP99Milliseconds"], "lower", 3, 1.5, "ms"),
+                Comparison(f"p99 at a quarter of the load, {row.title}", row.figures["quarterP99Milliseconds"], "lower", 1, 0.5, "ms")]
+    return outcome
+
+
+TABLES = (Table("latency", "how long callers wait, at saturation and at a quarter of the load", NAMES, run),)

@@ -1,0 +1,214 @@
+// `funcgate restore FILE`: makes a data directory from a backup. Everything is checked beside the directory; only then does it
+// change, as a whole.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "app/backup_text.h"
+#include "app/commands.h"
+#include "app/data_directory.h"
+#include "app/long_work.h"
+#include "app/replaced_directory.h"
+#include "app/work_folder.h"
+#include "backup/unpack.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "store/stored_database.h"
+
+namespace funcgate::app {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = base::json;
+using base::Code;
+using base::Error;
+using base::Result;
+using base::Status;
+
+struct Database {
+  std::string name;
+  std::span<const store::Migration> migrations;
+};
+std::vector<Database> databases() {
+  return {{std::string(backup::kConfigurationName), store::sqlite_migrations()},
+          {std::string(backup::kJournalName), store::sqlite_journal_migrations()}};
+}
+
+// "20261122T104500Z"
+std::string time_in_a_name(base::WallMs now_ms) {
+  std::string text = base::format_rfc3339(now_ms).substr(0, std::string_view("2026-11-22T10:45:00").size());
+  std::erase_if(text, [](char c) { return c == '-' || c == ':'; });
+  return text + "Z";
+}
+
+class RestoreRun {
+ public:
+  RestoreRun(const CommonOptions& common, const RestoreOptions& options) : common_(common), options_(options) {}
+
+  Status run() {
+    TRY(ReplacedDirectory place, ReplacedDirectory::look(common_.data_dir, time_in_a_name(base::SystemClock().wall_ms())));
+    TRY_DONE(check_place(place));
+    base::FileDescriptor lock;
+    // An empty folder is replaced in a step that fails if something came into it.
+    if (place.exists() && (!place.is_empty() || fs::exists(place.path() + "/lock"))) {
+      TRY(lock, lock_place(place));
+    }
+    TRY(const auto work, WorkFolder::open(place.work_path()));
+    const std::string content = *work / "content";
+    TRY_DONE(base::make_folder(content, 0700));
+    progress_.begin("reading " + options_.file, file_bytes());
+    TRY(manifest_, backup::unpack(
+                       options_.file, content, [](const backup::Manifest& manifest) { return check_schemas(manifest); },
+                       [this](std::string_view, std::uint64_t bytes) { return progress_.advance(bytes); }));
+    TRY_DONE(check_databases(content));
+    TRY_DONE(store::move_task_folders(content + "/" + std::string(backup::kConfigurationName), place.path() + "/run/calls"));
+    TRY_DONE(keep_keystore(place, content));
+    if (progress_.interrupted()) return Error{Code::Cancelled, "interrupted; nothing was changed", {}};
+    TRY_DONE(place.put(content));
+    path_ = place.path();
+    if (!place.is_empty()) aside_ = place.aside_path();
+    has_keystore_ = fs::exists(path_ + "/keystore.p12");
+    return base::kDone;
+  }
+
+  void print() const {
+    if (common_.output == "json") {
+      json::object document = backup_document(manifest_, options_.file);
+      document["data"] = path_;
+      document["movedAside"] = aside_.empty() ? json::value() : json::value(aside_);
+      document["keystoreKept"] = keystore_kept_;
+      document["keystoreNeeded"] = !has_keystore_;
+      fmt::print("{}\n", base::to_json(document));
+      return;
+    }
+    fmt::print("{} holds the backup of {}, made by funcgate {}: {}\n", path_, base::format_rfc3339(manifest_.created_ms),
+               manifest_.product_version, content_text(manifest_));
+    for (const std::string& sentence : manifest_.left_out)
+      fmt::print(stderr, "warning: {} (when the backup was made)\n", sentence);
+    if (!aside_.empty()) fmt::print("What was there before is in {}\n", aside_);
+    if (manifest_.unfinished_tasks > 0)
+      fmt::print("{} tasks were waiting or running: they run when the server starts\n", manifest_.unfinished_tasks);
+    print_keystore();
+  }
+
+ private:
+  Status check_place(const ReplacedDirectory& place) const {
+    if (!place.exists()) return base::kDone;
+    TRY_DONE(check_own(place.path()));
+    if (place.is_empty() || options_.force) return base::kDone;
+    // That a server runs there is worth more than that something lies there.
+    if (fs::exists(place.path() + "/lock")) TRY_DONE(lock_place(place));
+    return Error{Code::Conflict,
+                 fmt::format("{} is not empty. With --force its content is moved to {}, and its keystore stays if the backup has "
+                             "none; or restore into another directory",
+                             place.path(), place.aside_path()),
+                 {}};
+  }
+
+  static Result<base::FileDescriptor> lock_place(const ReplacedDirectory& place) {
+    auto lock = lock_data_directory_for_restore(place.path());
+    if (!lock.ok() && lock.error().code == Code::Conflict)
+      return Error{Code::Conflict, lock.error().message + ": stop it first, or restore into another directory", {}};
+    return lock;
+  }
+
+  // As the archive says; the databases themselves are asked later.
+  static Status check_schemas(const backup::Manifest& manifest) {
+    for (const Database& database : databases()) {
+      const auto schema = manifest.schemas.find(database.name);
+      if (schema == manifest.schemas.end() || schema->second <= static_cast<int>(database.migrations.size())) continue;
+      return Error{
+          Code::FailedPrecondition,
+          fmt::format("the backup was made by a newer release ({}): its {} has schema version {}, this release ({}) knows "
+                      "versions up to {}. Restore it with that release, or a newer one",
+                      manifest.product_version, database.name, schema->second, FUNCGATE_VERSION, database.migrations.size()),
+          {}};
+    }
+    return base::kDone;
+  }
+
+  Status check_databases(const std::string& content) {
+    for (const Database& database : databases()) {
+      const std::string path = content + "/" + database.name;
+      progress_.begin("checking " + database.name, 0);
+      TRY_DONE(in_backup(store::check_integrity(path, [this] { return progress_.go_on(); }), database.name));
+      const auto schema = store::schema_state(path, database.migrations);
+      if (!schema.ok()) return in_backup(schema.error(), database.name);
+      if (schema->version != manifest_.schemas[database.name])
+        return Error{Code::InvalidArgument,
+                     fmt::format("{} cannot be restored: its {} is not what its manifest says. Nothing was changed",
+                                 options_.file, database.name),
+                     {}};
+    }
+    return base::kDone;
+  }
+
+  // The path of the work folder would tell nobody anything.
+  Status in_backup(Status status, const std::string& name) const {
+    if (status.ok() || status.error().code == Code::Cancelled) return status;
+    const Code code = status.error().code == Code::DataLoss ? Code::InvalidArgument : status.error().code;
+    return Error{
+        code, fmt::format("{} cannot be restored: its {}: {}. Nothing was changed", options_.file, name, status.error().message),
+        status.error().detail};
+  }
+
+  // Secrets are not in the backup, those of the directory are the ones it was made with, or newer: newer is right for times of
+  // retirement, too, since an older list would let a revoked secret serve again.
+  Status keep_keystore(const ReplacedDirectory& place, const std::string& content) {
+    constexpr std::size_t kBytesMax = 16 << 20;
+    if (manifest_.find(backup::kKeystoreName) != nullptr || !place.has("keystore.p12")) return base::kDone;
+    for (const char* const name : {"keystore.p12", "keystore.p12.bak", "keystore-password", "key-overlaps.json"}) {
+      if (!place.has(name)) continue;
+      TRY(std::string bytes, base::read_file(place.path() + "/" + name, kBytesMax));
+      const Status written = base::write_file_durably(content + "/" + name, bytes, 0600);
+      base::wipe(bytes);
+      TRY_DONE(written);
+    }
+    keystore_kept_ = true;
+    return base::kDone;
+  }
+
+  void print_keystore() const {
+    const std::vector<std::string> needed = key_lines(manifest_);
+    if (keystore_kept_) {
+      fmt::print("The keystore of the directory stays in place.");
+    } else if (has_keystore_) {
+      fmt::print("The keystore came with the backup; its password did not: give it to the server as before.");
+    } else {
+      fmt::print(
+          "The backup has no keystore, and no server starts without it: put the instance's keystore.p12 into {} (mode 0600), "
+          "or name it with keystore.path, and give its password as before.",
+          path_);
+    }
+    fmt::print("{}\n", needed.empty() ? "" : " It must hold:");
+    for (const std::string& line : needed) fmt::print("  {}\n", line);
+    fmt::print("Then: funcgate keystore check --data {}\n", path_);
+  }
+
+  std::uint64_t file_bytes() const {
+    std::error_code error;
+    const std::uint64_t size = fs::file_size(options_.file, error);
+    return error ? 0 : size;
+  }
+
+  const CommonOptions& common_;
+  const RestoreOptions& options_;
+  LongWork progress_;
+  backup::Manifest manifest_;
+  std::string path_, aside_;
+  bool keystore_kept_ = false, has_keystore_ = false;
+};
+
+}  // namespace
+
+int restore(const CommonOptions& common, const RestoreOptions& options) {
+  base::log::configure(base::log::Level::Error, "-");
+  RestoreRun run(common, options);
+  if (const Status done = run.run(); !done.ok()) return fail_on_files(done.error());
+  run.print();
+  return 0;
+}
+
+}  // namespace funcgate::app

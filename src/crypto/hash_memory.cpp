@@ -1,0 +1,88 @@
+#include "crypto/hash_memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <mutex>
+#include <vector>
+
+namespace funcgate::crypto {
+namespace {
+
+struct Kept {
+  std::uint8_t* data;
+  std::size_t bytes;
+  bool used_lately;
+};
+
+struct Store {
+  std::mutex mutex;
+  std::vector<Kept> kept;  // guarded by mutex; the one that was used last is at the end
+};
+
+// Never destroyed: threads may still hash while the process ends.
+Store& store() {
+  static Store& only = *new Store;
+  return only;
+}
+
+std::uint8_t* map(std::size_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (data == MAP_FAILED) return nullptr;
+  ::madvise(data, bytes, MADV_DONTDUMP);
+  return static_cast<std::uint8_t*>(data);
+}
+
+std::uint8_t* take(std::size_t bytes) {
+  const std::lock_guard lock(store().mutex);
+  auto& kept = store().kept;
+  const auto found = std::find_if(kept.rbegin(), kept.rend(), [&](const Kept& entry) { return entry.bytes == bytes; });
+  if (found == kept.rend()) return nullptr;
+  std::uint8_t* data = found->data;
+  kept.erase(std::next(found).base());
+  return data;
+}
+
+}  // namespace
+
+HashMemory::HashMemory(std::size_t bytes) : bytes_(bytes), data_(take(bytes)) {
+  if (data_ == nullptr) data_ = map(bytes);
+}
+
+HashMemory::~HashMemory() {
+  if (data_ == nullptr) return;
+  Kept surplus{nullptr, 0, false};
+  {
+    const std::lock_guard lock(store().mutex);
+    auto& kept = store().kept;
+    kept.reserve(kHashMemoriesKept);  // once; no hash fails here later
+    if (kept.size() == kHashMemoriesKept) {
+      const auto other = std::find_if(kept.begin(), kept.end(), [&](const Kept& entry) { return entry.bytes != bytes_; });
+      const auto oldest = other == kept.end() ? kept.begin() : other;
+      surplus = *oldest;
+      kept.erase(oldest);
+    }
+    kept.push_back({data_, bytes_, true});
+  }
+  if (surplus.data != nullptr) ::munmap(surplus.data, surplus.bytes);
+}
+
+std::size_t release_unused_hash_memory() {
+  std::vector<Kept> unused;
+  unused.reserve(kHashMemoriesKept);
+  {
+    const std::lock_guard lock(store().mutex);
+    auto& kept = store().kept;
+    std::copy_if(kept.begin(), kept.end(), std::back_inserter(unused), [](const Kept& entry) { return !entry.used_lately; });
+    std::erase_if(kept, [](const Kept& entry) { return !entry.used_lately; });
+    for (Kept& entry : kept) entry.used_lately = false;
+  }
+  std::size_t bytes = 0;
+  for (const Kept& entry : unused) {
+    ::munmap(entry.data, entry.bytes);
+    bytes += entry.bytes;
+  }
+  return bytes;
+}
+
+}  // namespace funcgate::crypto

@@ -1,0 +1,195 @@
+"""script/bench: its results have their shape, and it never makes a figure of answers that are refusals. Nothing is said about times."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as xml
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from support.server import BINARY, ROOT
+
+sys.path.append(str(ROOT / "bench"))
+
+import load  # noqa: E402 (its folder is added above)
+import measure  # noqa: E402
+import outcome  # noqa: E402
+import picture  # noqa: E402
+import report  # noqa: E402
+from peers import Peer, Running  # noqa: E402
+from processes import Failure  # noqa: E402
+
+TOOLS = [tool for tool in ("wrk", "taskset", "nginx") if not shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin:/usr/local/bin")]
+needs_tools = pytest.mark.skipif(bool(TOOLS), reason=f"not installed: {TOOLS}")
+
+
+def bench(*arguments) -> subprocess.CompletedProcess:
+    return subprocess.run(["/usr/bin/python3", ROOT / "script/bench", *map(str, arguments)], capture_output=True, text=True, timeout=150, stdin=subprocess.DEVNULL)
+
+
+@needs_tools
+def test_one_case_gives_figures_and_a_picture(tmp_path):
+    done = bench("--only", "calls/fixed", "--rounds", 1, "--duration", 1, "--connections", 4, "--no-pin", "--no-install", "--binary", BINARY,
+                 "--results", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "calls.json").read_text())
+    assert [row["name"] for row in found["rows"]] == ["nginx", "fixed"]
+    for row in found["rows"]:
+        for figure in ("cpuMicroseconds", "requestsPerSecond", "p50Milliseconds", "p99Milliseconds"):
+            assert len(row["figures"][figure]) == 1 and row["figures"][figure][0] >= 0
+        assert row["figures"]["requestsPerSecond"][0] > 0
+    assert found["rows"][1]["ours"] and not found["rows"][0]["ours"]
+    assert found["comparisons"] and all(entry["verdict"] in ("goal", "must", "missed") for entry in found["comparisons"])
+    assert found["conditions"]["rounds"] and found["conditions"]["nginx"] and found["conditions"]["funcgate"]
+    assert xml.parse(tmp_path / "calls.svg").getroot().tag.endswith("svg")
+    assert "Funcgate, fixed field" in done.stdout and "nginx, return 200" in done.stdout
+
+
+@pytest.mark.parametrize("arguments, told", [
+    (("--only", "nothing"), 'there is no "nothing"'),
+    (("--only", "calls/nothing"), 'there is no "calls/nothing"'),
+    (("--only", "calls", "--no-install", "--binary", "/nowhere"), "/nowhere is missing"),
+])
+def test_what_cannot_be_measured_is_told(arguments, told):
+    done = bench("--no-pin", *arguments)
+    assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
+
+
+def test_every_table_has_its_place_on_the_page():
+    """`--write` finds a mark for each table that --list names."""
+    listed = bench("--list")
+    names = [line.split(":")[0] for line in listed.stdout.splitlines() if not line.startswith(" ")]
+    page = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    assert len(names) >= 12 and all(f"<!-- figures: {name} -->" in page for name in names)
+
+
+# --- a peer that does not do what it should
+
+class Answers(BaseHTTPRequestHandler):
+    """200 for the first `good` requests with the right token, 401 for everything else."""
+
+    protocol_version = "HTTP/1.1"
+    good = 0
+
+    def do_GET(self):
+        kind = type(self)
+        status = 401
+        if self.headers.get("X-Token") == "right" and kind.good > 0:
+            kind.good -= 1
+            status = 200
+        self.send_response(status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Stub(Peer):
+    name = "stub"
+
+
+@pytest.fixture
+def stub():
+    """`stub(good)`: (case, running) of a server in this process that answers as `Answers` says."""
+    servers = []
+
+    def make(good: int):
+        handler = type("Counted", (Answers,), {"good": good})
+        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        sleeper = subprocess.Popen(["sleep", "60"])
+        servers.append(sleeper)
+        case = measure.Case("stub", "a stub", Stub(), load.Call(headers={"X-Token": "right"}), {"X-Token": "wrong"})
+        return case, Running(sleeper, server.server_address[1])
+
+    yield make
+    for server in servers:
+        if isinstance(server, ThreadingHTTPServer):
+            server.shutdown()
+            server.server_close()
+        else:
+            server.kill()
+            server.wait(10)
+
+
+@needs_tools
+@pytest.mark.parametrize("good, told", [(0, "'status': "), (5, "'status': ")])
+def test_refusals_during_a_round_end_it(stub, tmp_path, good, told):
+    """A server that answers 401 is not fast, it refuses; also if it does so only now and then."""
+    case, running = stub(good)
+    with pytest.raises(Failure, match=told):
+        load.send(case.name, tmp_path, running.port, running.pid, case.call, load.Load(connections=2, seconds=1))
+
+
+@pytest.mark.parametrize("good, wrong, told", [
+    (0, {"X-Token": "wrong"}, "right credentials gave 401"),
+    (9, {"X-Token": "right"}, "wrong credentials gave 200"),
+])
+def test_who_admits_nobody_or_everybody_is_not_measured(stub, good, wrong, told):
+    case, running = stub(good)
+    case.wrong = wrong
+    with pytest.raises(Failure, match=told):
+        measure.check(case, running)
+
+
+def test_a_careful_server_is_measured(stub):
+    case, running = stub(9)
+    measure.check(case, running)
+
+
+# --- what is made of figures
+
+def made(better: str, values: list[float], must=None, goal=None) -> outcome.Comparison:
+    return outcome.Comparison("a ratio", values, better, must, goal)
+
+
+@pytest.mark.parametrize("comparison, verdict", [
+    (made("lower", [1.0, 1.2, 9.0], 2, 1.3), "goal"),
+    (made("lower", [1.4, 1.5, 1.6], 2, 1.3), "must"),
+    (made("lower", [2.1], 2, 1.3), "missed"),
+    (made("higher", [0.5, 0.8, 0.9], 0.6, 0.8), "goal"),
+    (made("higher", [0.5], 0.6, 0.8), "missed"),
+    (made("higher", [0.5]), ""),
+])
+def test_verdicts_are_of_the_median(comparison, verdict):
+    assert comparison.verdict() == verdict
+
+
+def test_ratios_are_of_the_same_round():
+    rows = {"a": outcome.Row("a", "A", {"x": [10.0, 40.0]}), "b": outcome.Row("b", "B", {"x": [5.0, 10.0]})}
+    assert outcome.ratios(rows, "x", "a", "b") == [2.0, 4.0]
+    assert outcome.ratios(rows, "x", "a", "c") == []
+
+
+@pytest.mark.parametrize("kind", ["bars", "lines"])
+def test_pictures_are_xml_and_show_each_row(kind):
+    rows = [outcome.Row(f"r{x}", f"row <{x}>", {"cpu": [x * 1.0, x * 2.0]}, x == 10, f"series {x}", x) for x in (1, 10, 1000)]
+    drawn = picture.draw(outcome.Outcome("t", "T & more", [], rows, [], []), outcome.Picture(kind, "cpu", "shorter", "things"))
+    root = xml.fromstring(drawn)
+    texts = " ".join(element.text or "" for element in root.iter() if element.tag.endswith("text"))
+    assert all((f"row <{x}>" if kind == "bars" else f"series {x}") in texts for x in (1, 10, 1000))
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_the_page_gets_the_table_in_its_place(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- figures: t -->\nold\n<!-- end -->\nafter\n<!-- figures: u -->\n<!-- end -->\n")
+    shown = outcome.Outcome("t", "T", [outcome.Column("cpu", "CPU")], [outcome.Row("a", "A", {"cpu": [1.0, 3.0, 2.0]})], [made("lower", [1.0], 2, 1)],
+                            [outcome.Picture("bars", "cpu", "shorter")], {"machine": "this one"}, ["left out: nothing"])
+    report.keep(shown, tmp_path / "results")
+    report.write_page(shown, tmp_path / "results", page)
+    text = page.read_text()
+    assert text.startswith("before\n<!-- figures: t -->\n![T](results/t.svg)") and text.endswith("after\n<!-- figures: u -->\n<!-- end -->\n")
+    assert "| A | 2.0 (1.0–3.0) |" in text and "| a ratio | 1.00 | ≤ 2 | ≤ 1 | goal |" in text and "old" not in text
+    assert "* machine: this one" in text and (tmp_path / "results/t.svg").exists()
+    with pytest.raises(Failure, match="no place for v"):
+        report.write_page(outcome.Outcome("v", "V", [], [], [], []), tmp_path, page)

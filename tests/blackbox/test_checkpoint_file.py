@@ -1,0 +1,85 @@
+"""audit.checkpoint_file: what it has seen cannot be cut off unnoticed, however the chain went on afterwards (identity §8, I8)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from support.management import Management
+from support.server import Server, command
+
+
+@pytest.fixture
+def kept(make_server, tmp_path) -> tuple[Server, Management, Path]:
+    """A server whose checkpoints lie elsewhere, with some records."""
+    file = tmp_path / "elsewhere" / "checkpoints.jsonl"
+    file.parent.mkdir()
+    server = make_server(config=f'[audit]\ncheckpoint_file = "{file}"\n')
+    admin = Management.set_up(server)
+    return server, admin, file
+
+
+def verify(server: Server, file: Path, expect: int) -> str:
+    done: subprocess.CompletedProcess = command("audit", "verify", "--data", server.data, "--stream", "admin", "--checkpoint", file)
+    assert done.returncode == expect, f"ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    return (done.stdout + done.stderr).strip()
+
+
+def cut(server: Server, behind: int) -> None:
+    """As somebody does who owns the database: triggers do not stop him."""
+    with closing(sqlite3.connect(server.data / "funcgate.db")) as database, database:
+        for (trigger,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {trigger}")
+        database.execute("DELETE FROM audit_entries WHERE sequence > ?", (behind,))
+
+
+def test_each_checkpoint_is_a_line_and_a_cut_end_is_noticed_for_ever(kept):
+    server, admin, file = kept
+    for number in range(3):
+        admin.create("/users", login=f"witness-{number}")
+    answered = admin.post("/audit/checkpoints").expect(201).json["data"]
+    lines = file.read_text().splitlines()
+    assert json.loads(lines[-1]) == answered
+    assert file.stat().st_mode & 0o777 == 0o600
+    head = next(one["seq"] for one in answered["checkpoint"]["heads"] if one["stream"] == "admin")
+    assert "chain intact" in verify(server, file, expect=0)
+
+    assert server.stop() == 0
+    cut(server, head - 2)
+    assert "head behind checkpoint" in verify(server, file, expect=1)
+    # The server goes on over what is left, and so do its checkpoints.
+    server.start()
+    admin = Management(server).sign_in()
+    for number in range(5):
+        admin.create("/users", login=f"later-{number}")
+    admin.post("/audit/checkpoints").expect(201)
+    assert len(file.read_text().splitlines()) > len(lines)
+    assert f"record {head}: hash mismatch" in verify(server, file, expect=1)
+    newest = file.with_name("newest.jsonl")
+    newest.write_text(file.read_text().splitlines()[-1] + "\n")
+    assert "chain intact" in verify(server, newest, expect=0), "the newest line alone has not seen it"
+
+
+def test_a_forged_line_is_named(kept):
+    server, admin, file = kept
+    for _ in range(2):
+        admin.post("/audit/checkpoints").expect(201)
+    lines = file.read_text().splitlines()
+    lines[0] = lines[0].replace('"seq":', '"seq":1')
+    file.write_text("\n".join(lines) + "\n")
+    assert f"{file}:1: " in verify(server, file, expect=2)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_no_success(kept):
+    server, admin, file = kept
+    file.unlink(missing_ok=True)
+    file.parent.rmdir()
+    admin.post("/audit/checkpoints").refused("503.1")
+    file.parent.mkdir()
+    admin.post("/audit/checkpoints").expect(201)
+    assert len(file.read_text().splitlines()) == 1

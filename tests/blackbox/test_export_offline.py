@@ -1,0 +1,37 @@
+"""`funcgate export` without a server writes what the server would."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from support.management import Management, sign_in
+from support.resources import PROBE, Resources
+from support.server import Server, command
+
+
+def files(server: Server, name: str) -> dict[str, str]:
+    folder: Path = server.folder / name
+    done = command("export", "--data", server.data, "-o", folder)
+    assert done.returncode == 0, done.stderr
+    return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+
+
+def test_an_export_is_the_same_with_and_without_a_server(make_server):
+    resources = Resources().scripts("demo", main=PROBE).variable("PARTNER", "password", "partner-pass", "demo").basic("staff", {"mia": "a password of mia"})
+    server = make_server(resources.api("probe", "demo__main.hello", "staff"))
+    admin = Management.set_up(server)
+    admin.key_owner("agent", "View Server")
+    policy = admin.get("/password-policy")
+    admin.put("/password-policy", {**policy.json["data"], "minLength": 12}, If_Match="*").expect(200)
+    admin.patch("/privileges/Use%20API%20Key", {"auditAction": True}).expect(200)
+    owner = {"kind": "action", "application": "Orders", "flow": "Call API", "action": "callApi"}
+    admin.post("/secret-keys", {"owner": owner, "name": "APIKey"}).expect(201)
+    online = files(server, "online")
+    assert server.stop() == 0
+    offline = files(server, "offline")
+    assert offline == online
+    server.start()
+    exports = sign_in(server).data("/audit?event=resources.exported")
+    assert [record["actor"]["login"] for record in exports] == ["local", "local"]
+    folders = {Path(name).parts[0] for name in offline}
+    assert {"users", "user-groups", "roles", "password-policy.yaml", "privilege-audits", "secret-keys", "func-apis"} <= folders, folders

@@ -1,0 +1,126 @@
+"""How long keys of a retired signing secret are good, also when the file that says so is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from support.database import execute
+from support.management import Management, sign_in
+from support.server import Server, command
+
+SIGNING = "phixflow-api-key"
+
+
+class World:
+    """A server, its administrator, and a management key signed before any rotation."""
+
+    def __init__(self, server: Server):
+        self.server = server
+        admin = Management.set_up(server)
+        self.key, self.token = admin.key(admin.key_owner("agent")["user"], "Old", scopes=["management"])
+        self.file = server.data / "key-overlaps.json"
+        self.call(200)
+
+    def call(self, status: int) -> None:
+        answer = Management(self.server, self.token).get("/me")
+        assert answer.status == status, answer.text
+        if status == 401:
+            answer.refused("401.99")
+
+    def rotate(self, *options: str) -> None:
+        done = command("keystore", "rotate", SIGNING, "--data", self.server.data, *options)
+        assert done.returncode == 0, done.stderr
+
+    def restart(self, change=lambda: None) -> None:
+        assert self.server.stop() == 0
+        change()
+        self.server.start()
+
+    def aliases(self) -> list[str]:
+        rows = json.loads(command("keystore", "list", "-o", "json", "--data", self.server.data).stdout)
+        return [row["alias"] for row in rows]
+
+    def lost(self) -> bool:
+        return any(event.get("event") == "keystore.overlaps_lost" for event in self.server.events())
+
+
+@pytest.fixture
+def world(make_server) -> World:
+    return World(make_server())
+
+
+def damages(world: World):
+    return {"removed": world.file.unlink, "empty": lambda: world.file.write_text(""), "cut off": lambda: world.file.write_text('{"0123'),
+            "no times": lambda: world.file.write_text('{"0123456789abcdef":"never"}'), "large": lambda: world.file.write_text(" " * (2 << 20) + "{}")}
+
+
+@pytest.mark.parametrize("damage", ["removed", "empty", "cut off", "no times", "large"])
+def test_a_leaked_secret_that_was_rotated_without_overlap_never_comes_back(world, damage):
+    world.rotate("--overlap", "0")
+    world.call(401)
+    assert not any(alias.startswith(f"{SIGNING}.prev.") for alias in world.aliases())
+    world.restart(damages(world)[damage])
+    world.call(401)
+    assert sign_in(world.server).data(f"/api-keys/{world.key}")["status"] == "SECRET_RETIRED"
+
+
+@pytest.mark.parametrize("damage", ["removed", "empty", "cut off", "no times", "large"])
+def test_where_the_ends_are_lost_retired_secrets_verify_no_more(world, damage):
+    world.rotate("--overlap", "24h")
+    world.call(200)
+    kept = world.file.read_bytes()
+    world.restart(damages(world)[damage])
+    world.call(401)
+    assert world.lost()
+    # A restart, or another rotation, makes nothing of it good again.
+    world.restart()
+    world.call(401)
+    world.rotate("--overlap", "1h")
+    world.restart()
+    world.call(401)
+    assert not world.lost()
+    world.restart(lambda: world.file.write_bytes(kept))
+    world.call(200)
+
+
+def test_the_chosen_end_outlives_a_kill(world):
+    world.rotate("--overlap", "24h")
+    ends = json.loads(world.file.read_text())
+    world.server.kill()
+    world.server.start()
+    world.call(200)
+    assert json.loads(world.file.read_text()) == ends and len(ends) == 1
+    assert oct(os.stat(world.file).st_mode & 0o777) == "0o600"
+
+
+def test_an_instance_that_never_had_the_file_keeps_its_retired_secrets(world):
+    """As after an upgrade: a release that did not write it always."""
+    world.rotate()
+
+    def forget():
+        world.file.unlink()
+        assert execute(world.server.data, "DELETE FROM instance WHERE name = 'key-overlaps'") == 1
+
+    world.restart(forget)
+    world.call(200)
+    assert world.file.read_text() == "{}" and not world.lost()
+
+
+def test_a_rotation_that_cannot_be_remembered_does_not_happen_and_every_other_is_recorded(world):
+    admin = sign_in(world.server)
+    admin.post("/keystore/rotate", {"alias": "pepperKey", "overlapHours": 5}).expect(200)
+    assert world.file.read_text() == "{}", "the overlap is the signing secret's"
+    world.file.unlink()
+    world.file.mkdir()
+    before = world.aliases()
+    refused = admin.post("/keystore/rotate", {"alias": SIGNING, "overlapHours": 5})
+    assert refused.status >= 400, refused.text
+    assert world.aliases() == before
+    world.call(200)
+    world.file.rmdir()
+    admin.post("/keystore/rotate", {"alias": SIGNING, "overlapHours": 5}).expect(200)
+    records = [(record["outcome"], record["object"]["id"]) for record in admin.data("/audit?event=keystore.rotated")]
+    assert records == [("OK", SIGNING), ("FAILED", "/keystore/rotate"), ("OK", "pepperkey")]

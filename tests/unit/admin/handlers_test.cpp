@@ -1,0 +1,300 @@
+// Handlers of the product's routes over stores in memory: what each must do besides what its kind of object is about.
+#include "admin_fixture.h"
+
+namespace funcgate::test {
+namespace {
+
+using admin::Answer;
+using domain::Fault;
+using domain::Method;
+
+class HandlersTest : public AdminWorld {
+ protected:
+  void SetUp() override {
+    add_administrator();
+    mine = browser("root");
+  }
+  Answer call(
+      Method method, std::string path, std::string body = "",
+      const std::function<void(admin::Request&)>& more = [](admin::Request&) {}) {
+    admin::Request made = with(request(method, std::move(path), std::move(body)), mine);
+    more(made);
+    return router->handle(made);
+  }
+  Answer get(std::string path, std::vector<std::pair<std::string, std::string>> query = {}) {
+    return call(Method::Get, std::move(path), "", [&](admin::Request& made) { made.query = std::move(query); });
+  }
+  Answer apply(std::string yaml, std::string type = "application/yaml",
+               std::vector<std::pair<std::string, std::string>> query = {}) {
+    return call(Method::Post, "/resources/apply", std::move(yaml), [&](admin::Request& made) {
+      made.content_type = std::move(type);
+      made.query = std::move(query);
+    });
+  }
+  // ETag → 304 with the same ETag and nothing else; another one → the object.
+  void expect_not_modified(const std::string& path) {
+    const Answer first = get(path);
+    ASSERT_THAT(first, Answers(200)) << path;
+    ASSERT_FALSE(first.etag.empty()) << path;
+    const auto again = [&](const std::string& etag) {
+      return call(Method::Get, path, "", [&](admin::Request& made) { made.if_none_match = etag; });
+    };
+    const Answer same = again("W/\"other\", " + first.etag), other = again("\"other\"");
+    EXPECT_EQ(same.status, 304) << path;
+    EXPECT_EQ(same.etag, first.etag) << path;
+    EXPECT_FALSE(same.data) << path;
+    EXPECT_EQ(other.status, 200) << path;
+  }
+
+  Browser mine;
+};
+
+constexpr const char* kSet = R"(
+kind: ScriptSet
+metadata: {name: demo}
+spec:
+  title: Demo
+  scripts:
+    main: {source: "x = 'tab\t, \"quotes\", Ünï, \\ and no line end'"}
+    other: {source: "# one\r\n\n  # two\n", title: Other}
+---
+kind: EnvVariable
+metadata: {name: REGION}
+spec: {type: string, value: north, scriptSets: [demo]}
+)";
+
+// --- bundles
+
+TEST_F(HandlersTest, AStreamOfDocumentsIsTakenUnderItsTypesOnly) {
+  for (const char* type : {"application/yaml", "application/x-yaml", "text/yaml; charset=utf-8"})
+    EXPECT_THAT(apply(kSet, type), Answers(200)) << type;
+  for (const char* type : {"application/json5", "application/jsonp", "application/merge-patch+json"}) {
+    const Answer answer = router->handle([&] {
+      admin::Request made = request(Method::Post, "/resources/apply", kSet);
+      made.content_type = type;
+      made.local = true;
+      return made;
+    }());
+    EXPECT_THAT(answer, IsRefused(Fault::MediaType)) << type;
+  }
+  EXPECT_THAT(apply("kind: \xff\xfe"), IsRefused(Fault::BadRequest));
+}
+
+TEST_F(HandlersTest, OnlyTrueIsADryRunAndNothingElseIsDoneInstead) {
+  for (const auto& [name, value] : {std::pair{"dryRun", "1"}, {"dry_run", "true"}, {"dryRun", "TRUE"}, {"prune", "1"}}) {
+    EXPECT_THAT(apply(kSet, "application/yaml", {{name, value}}), IsRefused(Fault::BadRequest)) << name;
+    EXPECT_TRUE(resources->configuration()->script_sets.empty()) << name << "=" << value;
+  }
+  EXPECT_THAT(apply(kSet, "application/yaml", {{"dryRun", "true"}}), Answers(200));
+  EXPECT_TRUE(resources->configuration()->script_sets.empty());
+  EXPECT_THAT(apply(kSet, "application/yaml", {{"dryRun", "false"}}), Answers(200));
+  EXPECT_FALSE(resources->configuration()->script_sets.empty());
+}
+
+TEST_F(HandlersTest, TheExportedStreamCanBeAppliedAsItIs) {
+  ASSERT_THAT(apply(kSet), Answers(200));
+  const auto text = resources->configuration()->scripts.at("demo__main").value.source;
+  const Answer exported = get("/resources/export");
+  ASSERT_THAT(exported, Answers(200));
+  EXPECT_EQ(exported.content_type, "application/yaml");
+  EXPECT_EQ(identities.events().back().event, "resources.exported");
+  EXPECT_EQ(identities.events().back().actor.login, "root");
+  const Answer again = apply(exported.raw_body);
+  ASSERT_THAT(again, Answers(200));
+  for (const auto& object : again.data->at("objects").as_array()) EXPECT_EQ(object.at("outcome").as_string(), "unchanged");
+  EXPECT_EQ(again.data->at("objects").as_array().size(), 2U);
+  EXPECT_EQ(resources->configuration()->scripts.at("demo__main").value.source, text);
+  identities.fail_next_commit();
+  EXPECT_TRUE(get("/resources/export").refusal) << "what cannot be recorded does not leave";
+}
+
+// What changing each kind by hand needs is used, too, and recorded.
+TEST_F(HandlersTest, PrivilegesOfKindsAreRecordedAsUsed) {
+  const auto audited = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
+    const domain::AuditedPrivileges set{domain::Privilege::PublishScripts, domain::Privilege::ManageEnvVariables,
+                                        domain::Privilege::PublishApis};
+    changes.identity.push_back({.kind = domain::IdentityKind::PrivilegeAudit, .id = "default", .value = set});
+    return base::kDone;
+  });
+  ASSERT_TRUE(audited.ok());
+  ASSERT_THAT(apply(kSet), Answers(200));
+  std::vector<std::string> used;
+  for (const auto& event : identities.events()) {
+    if (event.event == "privilege.used") used.push_back(event.reason);
+  }
+  EXPECT_THAT(used, ::testing::ElementsAre("Publish Scripts", "Manage Environment Variables"));
+  identities.fail_next_commit();
+  EXPECT_THAT(apply(kSet), IsRefused(Fault::LimitReached));
+}
+
+// --- ETags
+
+TEST_F(HandlersTest, WhoeverHasAnObjectAlreadyIsToldSo) {
+  ASSERT_THAT(apply(kSet), Answers(200));
+  domain::Task task;
+  task.id = "task-1";
+  task.api_id = "later";
+  task.func_id = "demo__main.f";
+  task.expires_at_ms = clock.wall_ms() + 60'000;
+  ASSERT_TRUE(tasks_store->insert(task).ok());
+  const std::string session = std::string(get("/sessions").data->at(0).at("id").as_string());
+  for (const std::string& path :
+       {std::string("/script-sets/demo"), std::string("/scripts/demo__main"), std::string("/scripts/demo__main/draft"),
+        std::string("/tasks/task-1"), std::string("/env-variables/REGION"), "/sessions/" + session,
+        std::string("/privileges/View%20Server")})
+    expect_not_modified(path);
+  const std::string before = get("/tasks/task-1").etag;
+  ASSERT_TRUE(tasks_store->cancel_waiting("task-1", clock.wall_ms()).ok());
+  EXPECT_NE(get("/tasks/task-1").etag, before);
+}
+
+TEST_F(HandlersTest, ASwitchThatWentForthAndBackIsAnotherVersion) {
+  const auto patch = [&](const char* body, const std::string& etag) {
+    return call(Method::Patch, "/privileges/View%20Server", body, [&](admin::Request& made) { made.if_match = etag; });
+  };
+  const std::string first = get("/privileges/View%20Server").etag;
+  const Answer on = patch(R"({"auditAction":true})", first);
+  ASSERT_THAT(on, Answers(200));
+  EXPECT_NE(on.etag, first);
+  const Answer off = patch(R"({"auditAction":false})", on.etag);
+  ASSERT_THAT(off, Answers(200));
+  EXPECT_THAT(patch(R"({"auditAction":true})", first), IsRefused(Fault::PreconditionFailed)) << "it was changed meanwhile, twice";
+  EXPECT_THAT(patch(R"({"auditAction":true})", off.etag), Answers(200));
+  EXPECT_EQ(get("/privileges/View%20Server").etag, patch(R"({"auditAction":true})", "*").etag)
+      << "nothing changed, no new version";
+}
+
+// --- sessions, keys, records
+
+TEST_F(HandlersTest, EverySessionIsFoundHoweverManyThereAre) {
+  const std::string user = add_user("many", {});
+  for (int i = 0; i < 1500; ++i) {
+    identities.add(domain::Session{"ses-" + std::to_string(10'000 + i), "h" + std::to_string(i), user, clock.wall_ms(),
+                                   clock.wall_ms(), clock.wall_ms() + 3'600'000, "10.0.0.1"});
+  }
+  EXPECT_THAT(get("/sessions/ses-10000"), Answers(200));
+  EXPECT_THAT(get("/sessions/ses-11499"), Answers(200));
+  EXPECT_THAT(get("/sessions/ses-nothing"), IsRefused(Fault::NotFound));
+  std::size_t seen = 0;
+  std::string cursor;
+  do {
+    std::vector<std::pair<std::string, std::string>> query{{"limit", "200"}, {"userId", user}, {"sort", "login,-createdAt"}};
+    if (!cursor.empty()) query.emplace_back("cursor", cursor);
+    const Answer page = get("/sessions", query);
+    ASSERT_THAT(page, Answers(200));
+    EXPECT_EQ(page.page->total, 1500);
+    seen += page.data->as_array().size();
+    cursor = page.page->next_cursor;
+  } while (!cursor.empty() && seen <= 1500);
+  EXPECT_EQ(seen, 1500U);
+  clock.advance_ms(3'600'000);
+  mine = browser("root");
+  EXPECT_THAT(get("/sessions/ses-10000"), IsRefused(Fault::NotFound)) << "it is over";
+}
+
+TEST_F(HandlersTest, AKeyThatCouldNotBeEndedIsNotSaidToBe) {
+  domain::ApiKey wanted;
+  wanted.name = "Key";
+  wanted.scopes = 1;
+  const std::string owner = add_user("owner", {});
+  known_key = api_keys.create(owner, wanted, {})->key.id;
+  const auto revoke = [&](const char* token) {
+    return router->revoke_by_possession(
+        request(Method::Post, "/api/v1/keys/revoke", "{\"token\":\"" + std::string(token) + "\"}"));
+  };
+  EXPECT_THAT(revoke("an unknown one"), Answers(204));
+  for (const base::Code code :
+       {base::Code::Unavailable, base::Code::Internal, base::Code::Conflict, base::Code::DeadlineExceeded}) {
+    identities.fail_next_commit(code);
+    EXPECT_TRUE(revoke("a known token").refusal) << base::code_name(code);
+    identities.fail_next_commit(code);
+    EXPECT_TRUE(call(Method::Post, "/api-keys/revoke", R"({"token":"a known token"})").refusal) << base::code_name(code);
+    EXPECT_EQ(identities.api_key(known_key)->revoked_at_ms, 0);
+  }
+  EXPECT_THAT(revoke("a known token"), Answers(204));
+  EXPECT_NE(identities.api_key(known_key)->revoked_at_ms, 0);
+}
+
+TEST_F(HandlersTest, UnlockingIsRecordedOrDoesNotHappen) {
+  const std::string id = add_user("typist", {});
+  for (int i = 0; i < 5; ++i) sign_in("typist", "wrong");
+  ASSERT_GT(sessions.locked_until_ms("typist"), 0);
+  identities.fail_next_commit();
+  EXPECT_TRUE(call(Method::Post, "/users/" + id + "/unlock").refusal);
+  EXPECT_GT(sessions.locked_until_ms("typist"), 0);
+  EXPECT_THAT(call(Method::Post, "/users/" + id + "/unlock"), Answers(204));
+  EXPECT_EQ(sessions.locked_until_ms("typist"), 0);
+  const domain::AuditEvent event = identities.events().back();
+  EXPECT_EQ(event.event, "user.changed");
+  EXPECT_EQ(event.object_id, id);
+  EXPECT_EQ(event.actor.login, "root");
+  ASSERT_EQ(event.changes.size(), 1U);
+  EXPECT_EQ(event.changes.front().field, "lockedUntil");
+}
+
+// --- the audit trail
+
+TEST_F(HandlersTest, AnExportThatIsTooLongTellsWhereItGoesOn) {
+  std::vector<domain::AuditEvent> events(100'300);
+  for (domain::AuditEvent& event : events) event.event = "user.changed";
+  ASSERT_TRUE(identity.record(std::move(events)).ok());
+  const auto exported = [&](const std::string& cursor) {
+    return call(Method::Get, "/audit", "", [&](admin::Request& made) {
+      made.accept = "application/x-ndjson";
+      made.query = {{"event", "user."}};
+      if (!cursor.empty()) made.query.emplace_back("cursor", cursor);
+    });
+  };
+  const auto lines = [](const Answer& answer) { return std::count(answer.raw_body.begin(), answer.raw_body.end(), '\n'); };
+  const Answer first = exported("");
+  ASSERT_THAT(first, Answers(200));
+  ASSERT_EQ(first.headers.size(), 1U);
+  EXPECT_EQ(first.headers.front().first, "Next-Cursor");
+  const Answer second = exported(first.headers.front().second);
+  EXPECT_TRUE(second.headers.empty());
+  EXPECT_GE(lines(first), 100'000);
+  EXPECT_GE(lines(first) + lines(second), 100'300);
+  EXPECT_LE(lines(first) + lines(second), 100'310) << "none twice, but for the few of this test itself";
+}
+
+TEST_F(HandlersTest, CheckpointsAreAListLikeOthers) {
+  std::vector<domain::AuditEvent> events(7);
+  for (domain::AuditEvent& event : events) event.event = "audit.checkpoint";
+  ASSERT_TRUE(identity.record(std::move(events)).ok());
+  const Answer first = get("/audit/checkpoints", {{"limit", "5"}});
+  ASSERT_THAT(first, Answers(200));
+  EXPECT_EQ(first.data->as_array().size(), 5U);
+  const Answer second = get("/audit/checkpoints", {{"limit", "5"}, {"cursor", first.page->next_cursor}});
+  EXPECT_EQ(second.data->as_array().size(), 2U);
+  EXPECT_EQ(second.page->next_cursor, "");
+  for (const auto& [name, value] :
+       {std::pair{"limit", "0"}, {"event", "user."}, {"stream", "calls"}, {"page", "2"}, {"cursor", "?"}})
+    EXPECT_THAT(get("/audit/checkpoints", {{name, value}}), IsRefused(Fault::BadRequest)) << name;
+}
+
+TEST_F(HandlersTest, EachStreamTakesItsOwnFiltersEachOnce) {
+  struct Case {
+    const char *stream, *name, *value;
+    bool taken;
+  };
+  const Case cases[] = {
+      {"admin", "event", "user.", true},    {"admin", "outcome", "DENIED", true},
+      {"admin", "runAs", "mia", false},     {"admin", "processId", "task-1", false},
+      {"admin", "api", "x", false},         {"admin", "status", "200", false},
+      {"calls", "event", "call", true},     {"calls", "event", "user.", true},
+      {"calls", "outcome", "DENIED", true}, {"calls", "outcome", "denied", false},
+      {"calls", "runAs", "mia", true},      {"calls", "processId", "task-1", true},
+      {"calls", "api", "x", true},          {"calls", "object", "x", true},
+      {"calls", "status", "200", true},     {"calls", "q", "x", true},
+      {"calls", "page", "2", false},
+  };
+  for (const Case& each : cases) {
+    const Answer answer = get("/audit", {{"stream", each.stream}, {each.name, each.value}});
+    EXPECT_EQ(!answer.refusal, each.taken) << each.stream << " " << each.name;
+  }
+  EXPECT_THAT(get("/audit", {{"event", "user."}, {"event", "role."}}), IsRefused(Fault::BadRequest));
+  EXPECT_THAT(get("/call-records", {{"status", "200"}, {"status", "500"}}), IsRefused(Fault::BadRequest));
+}
+
+}  // namespace
+}  // namespace funcgate::test

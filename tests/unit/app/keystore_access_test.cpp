@@ -1,0 +1,142 @@
+#include "app/keystore_access.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "base/files.h"
+#include "crypto/seal.h"
+#include "support/fake_clock.h"
+#include "support/temporary_folder.h"
+
+namespace funcgate::app {
+namespace {
+
+using base::SecretString;
+using keystore::Purpose;
+
+constexpr std::int64_t kHourMs = 3'600'000, kDefaultMs = 720 * kHourMs;
+const std::string kKid = "0123456789abcdef";
+
+struct OverlapsTest : testing::Test {
+  std::unique_ptr<KeyOverlaps> open(bool kept_before) {
+    auto opened = KeyOverlaps::open(path, kept_before);
+    EXPECT_TRUE(opened.ok()) << opened.error().message;
+    return std::move(*opened);
+  }
+  test::TemporaryFolder folder;
+  const std::string path = folder / "key-overlaps.json";
+  const base::WallMs now = test::kStartMs;
+};
+
+TEST_F(OverlapsTest, AnEndThatWasChosenHoldsAfterARestart) {
+  ASSERT_TRUE(open(false)->choose(kKid, now + kHourMs).ok());
+  EXPECT_EQ(open(true)->verifies_until(kKid, now, kDefaultMs, now), now + kHourMs);
+}
+
+TEST_F(OverlapsTest, WithoutAChoiceTheDefaultCountsFromTheRetirementOrTheFirstSight) {
+  const auto overlaps = open(false);
+  EXPECT_EQ(overlaps->verifies_until("told", now - kHourMs, kDefaultMs, now), now - kHourMs + kDefaultMs);
+  EXPECT_EQ(overlaps->verifies_until("untold", 0, kDefaultMs, now), now + kDefaultMs);
+  EXPECT_EQ(open(true)->verifies_until("untold", 0, kDefaultMs, now + kHourMs), now + kDefaultMs) << "not anew at each start";
+}
+
+// An instance of an older release may have retired secrets and no file.
+TEST_F(OverlapsTest, AFileThatNeverWasIsMade) {
+  open(false);
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST_F(OverlapsTest, WhereTheFileIsLostRetiredSecretsVerifyNoMore) {
+  const std::string whole = R"({"0123456789abcdef":1})";
+  const std::pair<const char*, std::string> rows[] = {{"empty", ""},
+                                                      {"cut off", R"({"0123456789abc)"},
+                                                      {"no object", "[]"},
+                                                      {"no time", R"({"0123456789abcdef":"soon"})"},
+                                                      {"one of two is no time", R"({"0123456789abcdef":4102444800000,"b":null})"},
+                                                      {"too large", whole + std::string(2 << 20, ' ')}};
+  for (const auto& [what, content] : rows) {
+    for (const bool kept_before : {true, false}) {
+      folder.write("key-overlaps.json", content);
+      EXPECT_EQ(open(kept_before)->verifies_until(kKid, now, kDefaultMs, now), 0) << what;
+    }
+  }
+  std::filesystem::remove(path);
+  EXPECT_EQ(open(true)->verifies_until(kKid, now, kDefaultMs, now), 0) << "removed";
+  EXPECT_FALSE(std::filesystem::exists(path)) << "an empty one would let them verify at the next start";
+  std::filesystem::create_directory(path);
+  EXPECT_EQ(open(true)->verifies_until(kKid, now, kDefaultMs, now), 0) << "unreadable";
+}
+
+TEST_F(OverlapsTest, ARotationAfterTheLossReopensNothing) {
+  folder.write("key-overlaps.json", "damaged");
+  const auto overlaps = open(true);
+  EXPECT_EQ(overlaps->verifies_until("old", now, kDefaultMs, now), 0);
+  ASSERT_TRUE(overlaps->choose("new", now + kHourMs).ok());
+  const auto again = open(true);
+  EXPECT_EQ(again->verifies_until("old", now, kDefaultMs, now), 0);
+  EXPECT_EQ(again->verifies_until("new", now, kDefaultMs, now), now + kHourMs);
+}
+
+struct AccessTest : OverlapsTest {
+  AccessTest() {
+    auto created = keystore::Keystore::create({folder / "keystore.p12", {}}, SecretString("keystore password"), clock, random);
+    if (!created.ok()) throw std::runtime_error(created.error().message);
+    keystore = std::move(*created);
+    overlaps = open(false);
+    access = std::make_unique<KeystoreAccess>(*keystore, KeystoreAccess::Overlap{*overlaps, kDefaultMs}, clock,
+                                              [this] { ++changes; });
+  }
+  std::string kid(Purpose purpose) { return crypto::key_id(*keystore->content()->usable(purpose)); }
+  std::size_t retired(Purpose purpose) { return keystore->content()->previous(purpose).size(); }
+
+  test::FakeClock clock;
+  base::SystemRandom random;
+  std::unique_ptr<keystore::Keystore> keystore;
+  std::unique_ptr<KeyOverlaps> overlaps;
+  std::unique_ptr<KeystoreAccess> access;
+  int changes = 0;
+  const keystore::Aliases aliases;
+};
+
+TEST_F(AccessTest, EveryRotationOfTheSigningSecretSaysWhenTheOldOneEnds) {
+  for (const std::int64_t overlap_ms : {kHourMs, std::int64_t{-1}}) {
+    const std::string old_kid = kid(Purpose::ApiKeySigning);
+    ASSERT_TRUE(access->rotate("PHIXFLOW-API-KEY", overlap_ms).ok());
+    const base::WallMs until = now + (overlap_ms < 0 ? kDefaultMs : overlap_ms);
+    EXPECT_EQ(open(true)->verifies_until(old_kid, now, 1, now), until);
+  }
+  EXPECT_EQ(retired(Purpose::ApiKeySigning), 2u);
+  EXPECT_EQ(changes, 2);
+}
+
+TEST_F(AccessTest, WithoutAnOverlapTheOldSigningSecretLeavesTheKeystore) {
+  const std::string old_kid = kid(Purpose::ApiKeySigning);
+  ASSERT_TRUE(access->rotate(aliases.api_key, 0).ok());
+  EXPECT_NE(kid(Purpose::ApiKeySigning), old_kid);
+  EXPECT_EQ(retired(Purpose::ApiKeySigning), 0u);
+}
+
+TEST_F(AccessTest, TheOverlapConcernsNoOtherSecret) {
+  for (const Purpose purpose : {Purpose::Sealing, Purpose::PasswordPepper}) {
+    ASSERT_TRUE(access->rotate(aliases.of(purpose), 0).ok());
+    EXPECT_EQ(retired(purpose), 1u) << "what was made with it would be lost";
+  }
+  EXPECT_EQ(*base::read_file(path, 1000), "{}");
+}
+
+// Otherwise a crash in between, or a full disk, would leave the old secret with another end than the chosen one.
+TEST_F(AccessTest, WhereTheEndCannotBeSavedNothingIsRotated) {
+  std::filesystem::remove(path);
+  std::filesystem::create_directory(path);
+  const std::string old_kid = kid(Purpose::ApiKeySigning);
+  EXPECT_FALSE(access->rotate(aliases.api_key, kHourMs).ok());
+  EXPECT_EQ(kid(Purpose::ApiKeySigning), old_kid);
+  EXPECT_EQ(retired(Purpose::ApiKeySigning), 0u);
+  EXPECT_EQ(changes, 0);
+  std::filesystem::remove(path);
+  EXPECT_EQ(overlaps->verifies_until(old_kid, now, kDefaultMs, now), now + kDefaultMs) << "the end that was not saved is forgotten";
+}
+
+}  // namespace
+}  // namespace funcgate::app
