@@ -11,12 +11,15 @@ namespace {
 
 namespace json = base::json;
 
-// {line, function, problem} of each script that does not load.
+// {script, line, function, problem} of each script that does not load; line 0 and no function: the whole of it.
 json::array publish_errors(const service::ApplyResult& result) {
   json::array errors;
   for (const service::Problem& problem : result.problems) {
-    errors.push_back(
-        json::object{{"line", problem.line}, {"function", problem.finding.path}, {"problem", problem.finding.message}});
+    const domain::StageProblem& stage = problem.stage;
+    errors.push_back(json::object{{"script", stage.script.empty() ? problem.name : stage.script},
+                                  {"line", stage.line},
+                                  {"function", stage.function},
+                                  {"problem", stage.script.empty() ? problem.finding.message : stage.problem}});
   }
   return errors;
 }

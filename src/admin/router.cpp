@@ -70,8 +70,8 @@ Answer wrong_method(std::string allow) {
 
 Answer setup_pending() {
   return refused(Fault::SetupPending, Reason::ArgumentsInvalid,
-                 "This server has no administrator yet: POST /admin/api/v1/setup with the token that stands in the file setup-token "
-                 "of the data directory; funcgate setup-token makes another");
+                 "This server has no administrator yet: POST /admin/api/v1/setup with the token that stands in the file "
+                 "setup-token of the data directory; funcgate setup-token makes another");
 }
 
 Answer system_error() {

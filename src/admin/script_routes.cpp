@@ -181,7 +181,12 @@ Answer delete_script(Context& context) {
   const auto found = current->scripts.find(id);
   if (found == current->scripts.end()) return not_found("script", id);
   if (auto refusal = check_if_match(context, found->second.meta.version)) return std::move(*refusal);
-  const auto result = context.services.scripts.remove(id, options_of(context));
+  const auto result = context.services.scripts.remove(id, found->second.meta.version, options_of(context));
+  if (!result.ok() && result.error().code == base::Code::Conflict) {
+    const auto after = configuration(context);
+    const auto now = after->scripts.find(id);
+    return now == after->scripts.end() ? not_found("script", id) : stale(now->second.meta.version);
+  }
   if (!result.ok()) return from_error(result.error());
   if (auto problem = problem_of(*result)) return std::move(*problem);
   return no_content();

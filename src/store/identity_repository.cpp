@@ -78,8 +78,9 @@ Result<std::map<std::string, std::size_t>> IdentityRepository::sealed_secret_cou
 }
 
 Result<std::vector<Session>> IdentityRepository::sessions(const std::string& user_id) {
-  return database_.read("list sessions",
-                        [&](soci::session& session) -> Result<std::vector<Session>> { return sessions_of_user(session, user_id); });
+  return database_.read("list sessions", [&](soci::session& session) -> Result<std::vector<Session>> {
+    return sessions_of_user(session, user_id);
+  });
 }
 
 Result<ListPage<Session>> IdentityRepository::list_sessions(const ListQuery& query) {

@@ -15,7 +15,7 @@ import pytest
 from support.database import begun
 from support.resources import BEGIN, PROBE, Resources
 from support.server import Server, wait_until
-from support.wire import Client, Connection, request_bytes
+from support.wire import Connection, request_bytes
 
 SLOW = """
 @DFF.API('Count at the end')

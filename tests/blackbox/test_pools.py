@@ -68,12 +68,12 @@ def test_calls_that_wait_for_busy_workers_of_an_older_generation_cost_nothing(ma
     script = "import time\n@DFF.API('Slow')\ndef slow():\n    time.sleep(3)\n    return {answer}\n"
     server = make_server(Resources().scripts("pools", main=script.format(answer=1)).api("slow", "pools__main.slow"))
     with ThreadPoolExecutor(12) as pool:
-        calls = [pool.submit(lambda: server.new_client().get("/api/v1/al/slow/s")) for _ in range(12)]
+        calls = [pool.submit(lambda: server.client.get("/api/v1/al/slow/s")) for _ in range(12)]
         time.sleep(0.5)  # they run, or wait behind those that run
         server.apply(Resources().scripts("pools", main=script.format(answer=2)).api("slow", "pools__main.slow"))
-        before = processor_seconds(server.pid)
+        before = processor_seconds(server.process.pid)
         time.sleep(2)  # the time whose cost is measured
-        spent = processor_seconds(server.pid) - before
+        spent = processor_seconds(server.process.pid) - before
         assert spent < 0.5, "the server was busy while it had nothing to do"
         assert {call.result().expect(200).json for call in calls} == {1}
 

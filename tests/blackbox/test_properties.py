@@ -5,7 +5,6 @@ import signal
 import socket
 import sqlite3
 import threading
-import time
 from contextlib import closing
 
 import pytest

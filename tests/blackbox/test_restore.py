@@ -99,7 +99,7 @@ def test_tasks_take_their_files_along(make_server, tmp_path):
     answer = server.client.post("/api/v1/al/job/s", TOKEN, parts=[File("file", "a.bin", content)])
     url = answer.expect(202).json["data"]["url"]
     summary = back_up(server.data, tmp_path / "t.tar")
-    assert summary["unfinishedTasks"] == 2 and summary["leftOut"] == [] and summary["members"] == 3
+    assert summary["unfinishedTasks"] == 2 and summary["leftOut"] == [] and summary["members"] == 4
     with tarfile.open(tmp_path / "t.tar") as archive:
         assert [name for name in archive.getnames() if name.startswith("run/calls/")]
     restored(tmp_path / "t.tar", tmp_path / "data")

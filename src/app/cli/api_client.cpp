@@ -222,7 +222,8 @@ Result<http::IncomingReply> ApiClient::exchange(const ApiCall& call, const std::
   }
   http::IncomingReply reply;
   reply.status = answered->status;
-  for (const char* name : {"content-type", "etag", "date", "next-cursor"}) reply.headers.emplace_back(name, std::string(answered->header(name)));
+  for (const char* name : {"content-type", "etag", "date", "next-cursor"})
+    reply.headers.emplace_back(name, std::string(answered->header(name)));
   reply.body = std::move(answered->body);
   return reply;
 }

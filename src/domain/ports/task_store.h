@@ -31,9 +31,9 @@ class TaskStore {
   virtual base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) = 0;
   // Removes ended tasks whose result_ttl_s is over; returns their folders.
   virtual base::Result<std::vector<std::string>> prune(std::int64_t now_ms) = 0;
-  // Without arguments, files, request, result and attributes of the caller. Columns: id apiId funcId status caller authId traceId,
-  // and triggerTime startTime endTime to sort by (the default: triggerTime). InvalidArgument: an unknown column. A task that cannot
-  // be read is left out, logged, and counts.
+  // Without arguments, files, request, result and attributes of the caller. Columns: id apiId funcId status caller authId
+  // traceId, and triggerTime startTime endTime to sort by (the default: triggerTime). InvalidArgument: an unknown column. A task
+  // that cannot be read is left out, logged, and counts.
   virtual base::Result<ListPage<Task>> list(const ListQuery& query) = 0;
   // Waiting tasks that share one bound with `task`: those of its API, or of its function if it has none (DFF.FUNC).
   virtual base::Result<std::size_t> count_waiting(const Task& task) = 0;

@@ -67,8 +67,11 @@ Status Scripts::discard(const std::string& script_id, const std::string& expecte
 }
 
 Result<BundleDocument> Scripts::document_with(const std::string& script_id, const std::optional<std::string>& source,
-                                              std::int64_t& set_version) const {
+                                              std::int64_t& set_version, std::optional<std::int64_t> seen_version) const {
   const ConfigurationPtr configuration = parts_.resources.configuration();
+  const auto script = configuration->scripts.find(script_id);
+  if (seen_version && script != configuration->scripts.end() && script->second.meta.version != *seen_version)
+    return Error{Code::Conflict, fmt::format("The script \"{}\" was changed meanwhile", script_id), {}};
   const std::string set_id = set_of(script_id);
   const auto set = configuration->script_sets.find(set_id);
   if (set == configuration->script_sets.end()) return no_such_script(script_id);
@@ -92,10 +95,10 @@ Result<BundleDocument> Scripts::document_with(const std::string& script_id, cons
 }
 
 Result<ApplyResult> Scripts::put_script(const std::string& script_id, const std::optional<std::string>& source,
-                                        const ApplyOptions& options) {
+                                        const ApplyOptions& options, std::optional<std::int64_t> seen_version) {
   for (int round = 1;; ++round) {
     std::int64_t set_version = 0;
-    TRY(BundleDocument document, document_with(script_id, source, set_version));
+    TRY(BundleDocument document, document_with(script_id, source, set_version, seen_version));
     auto result = parts_.resources.put(std::move(document), set_version, options);
     if (result.ok() || result.error().code != Code::FailedPrecondition || round == kRoundsMax) return result;
   }
@@ -119,8 +122,9 @@ Result<ApplyResult> Scripts::restore(const std::string& script_id, std::int64_t 
   return put_script(script_id, source, options);
 }
 
-Result<ApplyResult> Scripts::remove(const std::string& script_id, ApplyOptions options) {
-  return put_script(script_id, std::nullopt, options);
+Result<ApplyResult> Scripts::remove(const std::string& script_id, std::optional<std::int64_t> seen_version,
+                                    ApplyOptions options) {
+  return put_script(script_id, std::nullopt, options, seen_version);
 }
 
 Result<ApplyResult> Scripts::put_set(const std::string& set_id, json::object spec, std::optional<std::int64_t> expected_version,

@@ -43,7 +43,8 @@ class Scripts {
   // Publishes the text of an older version under a new number.
   base::Result<ApplyResult> restore(const std::string& script_id, std::int64_t publish_version, ApplyOptions options);
   // Takes the script out of its set.
-  base::Result<ApplyResult> remove(const std::string& script_id, ApplyOptions options);
+  // Conflict: it is not the version that was seen.
+  base::Result<ApplyResult> remove(const std::string& script_id, std::optional<std::int64_t> seen_version, ApplyOptions options);
   // Title, note and requirements of a set, its scripts as they are; `expected_version` as of ResourceService::put.
   base::Result<ApplyResult> put_set(const std::string& set_id, base::json::object spec,
                                     std::optional<std::int64_t> expected_version, ApplyOptions options);
@@ -59,10 +60,10 @@ class Scripts {
   // The set's document with this script's source in place of its own; nullopt: without the script. `set_version`: of the set
   // that it was made from.
   base::Result<BundleDocument> document_with(const std::string& script_id, const std::optional<std::string>& source,
-                                             std::int64_t& set_version) const;
+                                             std::int64_t& set_version, std::optional<std::int64_t> seen_version) const;
   // Puts that document. Others may publish scripts of the same set meanwhile: then it is made anew from theirs.
   base::Result<ApplyResult> put_script(const std::string& script_id, const std::optional<std::string>& source,
-                                       const ApplyOptions& options);
+                                       const ApplyOptions& options, std::optional<std::int64_t> seen_version = std::nullopt);
 
   const Parts parts_;
 };

@@ -112,14 +112,14 @@ std::vector<ExportedFile> export_configuration(const Configuration& configuratio
   }
   if (wanted(ResourceKind::FuncApi)) {
     for (const auto& [id, stored] : configuration.function_apis) {
-      files.push_back(
-          {fmt::format("func-apis/{}.yaml", id), export_document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
+      files.push_back({fmt::format("func-apis/{}.yaml", id),
+                       export_document(ResourceKind::FuncApi, id, domain::to_spec(stored.value, true))});
     }
   }
   if (wanted(ResourceKind::EnvVariable)) {
     for (const auto& [id, stored] : configuration.env_variables) {
-      files.push_back(
-          {fmt::format("env-variables/{}.yaml", id), export_document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
+      files.push_back({fmt::format("env-variables/{}.yaml", id),
+                       export_document(ResourceKind::EnvVariable, id, env_variable_spec(stored.value))});
     }
   }
   std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });

@@ -97,7 +97,8 @@ void export_groups(const domain::Directory& directory, std::vector<ExportedFile>
     std::vector<std::string> logins;
     for (const domain::UserEntry* user : directory.members(group->id)) logins.emplace_back(user->login());
     spec["users"] = sorted_texts(std::move(logins));
-    files.push_back({"user-groups/" + file_name(group->name), export_document(ResourceKind::UserGroup, group->name, std::move(spec))});
+    files.push_back(
+        {"user-groups/" + file_name(group->name), export_document(ResourceKind::UserGroup, group->name, std::move(spec))});
   }
 }
 

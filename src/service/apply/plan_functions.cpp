@@ -86,7 +86,7 @@ bool sets_differ(const domain::Configuration& a, const domain::Configuration& b)
 }
 
 // A problem of a script at its own file and line.
-void report_stage_problem(PlanContext& context, const domain::StageProblem& problem) {
+void add_stage_problem(PlanContext& context, const domain::StageProblem& problem) {
   const std::string what = problem.function.empty() ? problem.problem : fmt::format("{}: {}", problem.function, problem.problem);
   const std::size_t split = problem.script.find("__");
   const std::string set_id = problem.script.substr(0, split);
@@ -105,6 +105,11 @@ void report_stage_problem(PlanContext& context, const domain::StageProblem& prob
     return;
   }
   context.plan.result.problems.push_back({file->second, problem.line, document->kind, document->name, {path, "publish", what}});
+}
+
+void report_stage_problem(PlanContext& context, const domain::StageProblem& problem) {
+  add_stage_problem(context, problem);
+  context.plan.result.problems.back().stage = problem;
 }
 
 GenerationPtr stage(PlanContext& context) {

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "domain/change_set.h"
 #include "domain/invocation.h"
+#include "domain/ports/function_host.h"
 #include "service/apply/bundle.h"
 
 namespace funcgate::service {
@@ -20,6 +21,7 @@ struct Problem {
   std::int64_t line = 0;
   std::string kind, name;
   base::Finding finding;
+  domain::StageProblem stage;  // of a script that does not load: where in it; else empty
 
   // "shop.yaml:4: fields[0].name: this header cannot carry a credential"; without a file "ApiAuthentication shop: fields…".
   std::string text() const;
