@@ -46,7 +46,7 @@ UserEntryPtr UserEntryPtr::make(const User& user, std::uint32_t group_set) {
   const std::size_t offset = offsetof(UserEntry, text_);
   void* memory = allocate(offset, user.id.size() + user.login.size(), sizeof(UserEntry));
   auto* entry = new (memory) UserEntry();
-  entry->version_ = user.meta.version;
+  entry->version_ = static_cast<std::uint32_t>(std::clamp<std::int64_t>(user.meta.version, 0, UINT32_MAX));
   entry->group_set_ = group_set;
   entry->id_bytes_ = static_cast<std::uint8_t>(user.id.size());
   entry->login_bytes_ = static_cast<std::uint16_t>(user.login.size());

@@ -44,7 +44,8 @@ class UserEntry {
   UserEntry() = default;
   ~UserEntry() = default;
 
-  std::int64_t version_ = 1, password_changed_at_ms_ = 0;
+  std::int64_t password_changed_at_ms_ = 0;
+  std::uint32_t version_ = 1;  // the largest for all beyond: nobody changes a user so often, and there are millions of entries
   mutable std::atomic<std::uint32_t> owners_{1};
   std::uint32_t group_set_ = 0;
   std::uint8_t id_bytes_ = 0, flags_ = 0;

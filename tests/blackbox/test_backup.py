@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from support.backups import (BASIC_PASSWORD, SECRET, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world,
+from support.backups import (BASIC_PASSWORD, SCHEMAS, SECRET, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, migrations,
                              resources, restore, restored, tree)
 from support.management import PASSWORD
 from support.server import BINARY, Server, command, environment, wait_until
@@ -94,13 +94,13 @@ def test_backup_while_calls_and_changes_go_on(make_server, tmp_path):
 
 def test_what_it_says_and_holds(world):
     summary = world["summary"]
-    assert summary["databases"] == {"funcgate.db": 2, "journal.db": 2}
+    assert summary["databases"] == SCHEMAS
     assert summary["keystore"] is False and summary["leftOut"] == [] and summary["unfinishedTasks"] == 0
     assert len(summary["keys"]["sealing"]) == 1 and len(summary["keys"]["peppers"]) == 1 and len(summary["keys"]["signing"]) == 1
     assert stat.S_IMODE(world["file"].stat().st_mode) == 0o600
     with tarfile.open(world["file"]) as archive:
         names = archive.getnames()
-        assert names == ["manifest.json", "funcgate.db", "journal.db", "manifest.json.sha256"]
+        assert names == ["manifest.json", "funcgate.db", "journal.db", "key-overlaps.json", "manifest.json.sha256"]
         manifest = json.load(archive.extractfile("manifest.json"))
         for member in manifest["members"]:
             content = archive.extractfile(member["name"]).read()
@@ -256,17 +256,17 @@ def test_migrate(world, tmp_path):
     assert summary["databases"] == {"funcgate.db": 1, "journal.db": 1}
     before = tree(data)
     told = command("migrate", "--dry-run", "--data", data)
-    assert told.returncode == 0 and "funcgate.db: schema 1 -> 2 (identity_audit)" in told.stdout and "backup" in told.stdout, told.stderr
+    assert told.returncode == 0 and f"funcgate.db: schema 1 -> {SCHEMAS['funcgate.db']} (identity_audit" in told.stdout and "backup" in told.stdout, told.stderr
     assert tree(data) == before
     done = command("migrate", "--data", data, "-o", "json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {"dryRun": False, "databases": [
-        {"name": "funcgate.db", "from": 1, "to": 2, "migrations": ["identity_audit"]},
-        {"name": "journal.db", "from": 1, "to": 2, "migrations": ["reason_and_address"]}]}
+        {"name": "funcgate.db", "from": 1, "to": SCHEMAS["funcgate.db"], "migrations": migrations("sqlite")[1:]},
+        {"name": "journal.db", "from": 1, "to": SCHEMAS["journal.db"], "migrations": migrations("sqlite_journal")[1:]}]}
     again = command("migrate", "--data", data)
     assert again.returncode == 0 and again.stdout.count("up to date") == 2
     restored(tmp_path / "old.tar", data, "--force")
-    assert "1 -> 2" in command("migrate", "--dry-run", "--data", data).stdout
+    assert "schema 1 -> " in command("migrate", "--dry-run", "--data", data).stdout
     nothing = command("migrate", "--data", tmp_path / "none")
     assert nothing.returncode == 3 and "--data" in nothing.stderr and not (tmp_path / "none").exists()
 

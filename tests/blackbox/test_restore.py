@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from support.backups import TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, resources, restore, restored, tree
+from support.backups import SCHEMAS, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, resources, restore, restored, tree
 from support.management import Management
 from support.server import BINARY, Server, command, environment, wait_until
 from support.wire import File
@@ -301,7 +301,7 @@ def test_newer_releases(world, tmp_path):
     data = tmp_path / "data"
     shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
     with closing(sqlite3.connect(data / "funcgate.db")) as database, database:
-        database.execute("INSERT INTO schema_version VALUES (3, 'from_the_future', 0)")
+        database.execute("INSERT INTO schema_version VALUES (?, 'from_the_future', 0)", [SCHEMAS["funcgate.db"] + 1])
     told = command("backup", tmp_path / "3.tar", "--data", data)
     assert told.returncode == 1 and "newer release" in told.stderr and not (tmp_path / "3.tar").exists()
     told = command("migrate", "--data", data)

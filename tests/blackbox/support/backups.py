@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support.management import Management
 from support.resources import PROBE, Resources
-from support.server import Server, command
+from support.server import ROOT, Server, command
 
 TOKEN = {"X-Token": "canary-field-value-5512"}
 BASIC_PASSWORD = "canary basic password 7731"
@@ -29,6 +29,15 @@ def look(files=None, **kwargs):
 def variable():
     return len(DFF.ENV('PARTNER'))
 '''
+
+
+def migrations(folder: str) -> list[str]:
+    """Names of the migrations below src/store/migrations, oldest first: the first makes schema 1."""
+    files = sorted((ROOT / "src/store/migrations" / folder).glob("V*__*.sql"))
+    return [file.stem.split("__", 1)[1] for file in files]
+
+
+SCHEMAS = {"funcgate.db": len(migrations("sqlite")), "journal.db": len(migrations("sqlite_journal"))}
 
 
 def resources() -> Resources:
