@@ -52,7 +52,8 @@ Result<std::unique_ptr<WorkFolder>> WorkFolder::open(const std::string& path) {
 }
 
 WorkFolder::~WorkFolder() {
-  std::ignore = base::remove_tree(path_);  // what stays is cleared by the next one
+  // What stays is cleared by the next one, as long as it bears the mark: so that goes last.
+  if (clear(path_).ok()) std::ignore = base::remove_tree(path_);
 }
 
 }  // namespace funcgate::app
