@@ -158,7 +158,7 @@ Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_
     const std::int64_t overlap = overlap_ms < 0 ? overlap_.default_ms : overlap_ms;
     options.keep_previous = overlap > 0;
     // First the end, then the retirement: whatever happens in between, no secret serves for longer than was chosen.
-    options.before = [&](const keystore::Rotation& rotation) {
+    options.before = [this, overlap](const keystore::Rotation& rotation) {
       return overlap_.ends.choose(rotation.previous_kid, clock_.wall_ms() + overlap);
     };
   }

@@ -1,7 +1,8 @@
 // Async<T>: a lazily started coroutine, awaited once by its owner; spawn() starts a detached one.
 //
 // Thread-safety: a coroutine belongs to one thread; whoever resumes it does so on that thread (IoThread::post moves over).
-// It knows no executor and no event loop, so a test drives it by hand. Frames come from the ordinary allocator.
+// It knows no executor and no event loop, so a test drives it by hand. Frames come from a pool of the
+// thread (frame_pool.h).
 #pragma once
 
 #include <coroutine>
@@ -11,6 +12,7 @@
 #include <variant>
 
 #include "base/check.h"
+#include "base/frame_pool.h"
 
 namespace funcgate::base {
 
@@ -30,6 +32,9 @@ struct FinalAwaiter {
 };
 
 struct PromiseCore {
+  static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) noexcept { give_frame(frame, bytes); }
+
   std::coroutine_handle<> continuation;
   std::suspend_always initial_suspend() const noexcept { return {}; }
   FinalAwaiter final_suspend() const noexcept { return {}; }
@@ -40,7 +45,9 @@ struct Promise : PromiseCore {
   std::variant<std::monostate, T, std::exception_ptr> result;
   Async<T> get_return_object();
   template <class U>
-  void return_value(U&& value) { result.template emplace<1>(std::forward<U>(value)); }
+  void return_value(U&& value) {
+    result.template emplace<1>(std::forward<U>(value));
+  }
   void unhandled_exception() { result.template emplace<2>(std::current_exception()); }
   T take() {
     if (result.index() == 2) std::rethrow_exception(std::get<2>(result));
@@ -91,7 +98,9 @@ class [[nodiscard]] Async {
 
 namespace async_detail {
 template <class T>
-Async<T> Promise<T>::get_return_object() { return Async<T>(std::coroutine_handle<Promise<T>>::from_promise(*this)); }
+Async<T> Promise<T>::get_return_object() {
+  return Async<T>(std::coroutine_handle<Promise<T>>::from_promise(*this));
+}
 inline Async<void> Promise<void>::get_return_object() {
   return Async<void>(std::coroutine_handle<Promise<void>>::from_promise(*this));
 }
@@ -99,6 +108,8 @@ inline Async<void> Promise<void>::get_return_object() {
 // Owns itself: starts at once and frees its frame at the end. An exception that reaches it is a bug.
 struct Detached {
   struct promise_type {
+    static void* operator new(std::size_t bytes) { return take_frame(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) noexcept { give_frame(frame, bytes); }
     Detached get_return_object() const noexcept { return {}; }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }

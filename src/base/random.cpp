@@ -17,34 +17,43 @@ std::string Random::bytes(std::size_t size) {
 }
 
 std::string Random::alphanumeric(std::size_t length) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   std::string out;
-  out.reserve(length);
-  while (out.size() < length) {
+  append_alphanumeric(out, length);
+  return out;
+}
+
+void Random::append_alphanumeric(std::string& out, std::size_t length) {
+  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  const std::size_t end = out.size() + length;
+  out.reserve(end);
+  while (out.size() < end) {
     std::array<unsigned char, 64> block;
     fill(block.data(), block.size());
     for (unsigned char byte : block) {
       // 248 = 4 x 62: larger bytes would favour the first letters.
-      if (byte < 248 && out.size() < length) out.push_back(kAlphabet[byte % 62]);
+      if (byte < 248 && out.size() < end) out.push_back(kAlphabet[byte % 62]);
     }
   }
-  return out;
 }
 
 std::string Random::uuid_upper() {
+  std::string out;
+  append_uuid_upper(out);
+  return out;
+}
+
+void Random::append_uuid_upper(std::string& out) {
   static constexpr char kHex[] = "0123456789ABCDEF";
   std::array<unsigned char, 16> block;
   fill(block.data(), block.size());
   block[6] = static_cast<unsigned char>((block[6] & 0x0f) | 0x40);
   block[8] = static_cast<unsigned char>((block[8] & 0x3f) | 0x80);
-  std::string out;
-  out.reserve(36);
+  out.reserve(out.size() + 36);
   for (std::size_t i = 0; i < block.size(); ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
     out.push_back(kHex[block[i] >> 4]);
     out.push_back(kHex[block[i] & 15]);
   }
-  return out;
 }
 
 void SystemRandom::fill(void* out, std::size_t size) {

@@ -183,7 +183,8 @@ void Connection::prepare_call() {
   if (trace != nullptr && !repeated && is_trace_id(*trace)) {
     trace_id_ = *trace;
   } else {
-    trace_id_ = "TRACE-" + edge_.random.uuid_upper();
+    trace_id_ = "TRACE-";
+    edge_.random.append_uuid_upper(trace_id_);
   }
   call_.trace_id = trace_id_;
   const auto* client_time = call_.header("x-client-time", &repeated);

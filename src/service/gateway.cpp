@@ -43,15 +43,19 @@ Answer answer_of(Refusal refusal) {
 std::optional<ApiRoute> parse_api_route(std::string_view path) {
   constexpr std::string_view kPrefix = "/api/v1/";
   if (!path.starts_with(kPrefix)) return std::nullopt;
-  const auto parts = base::split(path.substr(kPrefix.size()), '/');
-  if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
-  if (parts[0] != "func-api" && parts[0] != "al" && parts[0] != "sync" && parts[0] != "async") return std::nullopt;
-  if (!base::is_object_id(parts[1])) return std::nullopt;
-  ApiRoute route{parts[1], false};
-  if (parts.size() == 3) {
-    if (parts[2] != "normal" && parts[2] != "s" && parts[2] != "simplified") return std::nullopt;
-    route.simplified = parts[2] != "normal";
-  }
+  path.remove_prefix(kPrefix.size());
+  const std::size_t first = path.find('/');
+  if (first == std::string_view::npos) return std::nullopt;
+  const std::string_view word = path.substr(0, first);
+  if (word != "func-api" && word != "al" && word != "sync" && word != "async") return std::nullopt;
+  path.remove_prefix(first + 1);
+  const std::size_t second = path.find('/');
+  ApiRoute route{path.substr(0, second), false};
+  if (!base::is_object_id(route.api_id)) return std::nullopt;
+  if (second == std::string_view::npos) return route;
+  const std::string_view form = path.substr(second + 1);
+  if (form != "normal" && form != "s" && form != "simplified") return std::nullopt;
+  route.simplified = form != "normal";
   return route;
 }
 
@@ -133,8 +137,13 @@ base::Async<Answer> Gateway::decide_and_run(Passage& passage) {
   if (auto refused = check_state(passage)) co_return answer_of(std::move(*refused));
   // Throttling counts verified callers, so that a stranger cannot use up the quota.
   if (auto refused = check_rate(passage)) co_return answer_of(std::move(*refused));
-  passage.task_id = "task-" + auth_thread_.random.alphanumeric(22);
-  passage.folder = shared_.settings.call_folder + "/" + passage.task_id;
+  constexpr std::string_view kTask = "task-";
+  constexpr std::size_t kTaskLetters = 22;
+  passage.task_id.reserve(kTask.size() + kTaskLetters);
+  passage.task_id = kTask;
+  auth_thread_.random.append_alphanumeric(passage.task_id, kTaskLetters);
+  passage.folder.reserve(shared_.settings.call_folder.size() + 1 + passage.task_id.size());
+  passage.folder.append(shared_.settings.call_folder).append("/").append(passage.task_id);
   // The rest of the body: first point where large input is worth reading.
   if (auto refused = co_await read_body(passage)) co_return answer_of(std::move(*refused));
   if (auto refused = check_body(passage)) co_return answer_of(std::move(*refused));
@@ -264,10 +273,10 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCal
 
 Gateway::Refused Gateway::check_state(const Passage& passage) const {
   const domain::FunctionApi& api = passage.endpoint->api;
-  const std::string detail = fmt::format("{{\"id\":{}}}", base::json_string(api.id));
-  if (api.is_disabled) return refuse(Fault::ApiDisabled, Reason::ApiDisabled, "This API is disabled", detail);
+  const auto detail = [&] { return fmt::format("{{\"id\":{}}}", base::json_string(api.id)); };
+  if (api.is_disabled) return refuse(Fault::ApiDisabled, Reason::ApiDisabled, "This API is disabled", detail());
   if (api.expire_time_ms && passage.call.arrival_ms >= *api.expire_time_ms) {
-    return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail);
+    return refuse(Fault::ApiExpired, Reason::ApiExpired, "This API has expired", detail());
   }
   return std::nullopt;
 }
@@ -295,18 +304,20 @@ Gateway::Refused Gateway::check_rate(const Passage& passage) {
 
 Gateway::Refused Gateway::reserve(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
-  Refusal full = refuse(Fault::LimitReached, Reason::CapacityConcurrency, "The server is at its limit");
-  full.retry_after_s = 1;
+  const auto full = [](Reason reason) {
+    Refusal refusal = refuse(Fault::LimitReached, reason, "The server is at its limit");
+    refusal.retry_after_s = 1;
+    return refusal;
+  };
   if (endpoint.state->running.fetch_add(1, std::memory_order_relaxed) >= endpoint.api.max_concurrent &&
       endpoint.api.max_concurrent > 0) {
     endpoint.state->running.fetch_sub(1, std::memory_order_relaxed);
-    return full;
+    return full(Reason::CapacityConcurrency);
   }
   passage.running_counted = true;
   // What cannot be recorded is not run.
   if (!recorder_.reserve()) {
-    full.reason = Reason::CapacityRecord;
-    return full;
+    return full(Reason::CapacityRecord);
   }
   passage.slot_reserved = true;
   return std::nullopt;

@@ -43,7 +43,7 @@ base::FileDescriptor open_below(const std::string& folder, std::string_view rela
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   const std::string path(relative);
   base::FileDescriptor file(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof how)));
-  struct stat info {};
+  struct stat info{};
   if (!file || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
   bytes = info.st_size;
   return file;
@@ -78,7 +78,7 @@ std::string file_etag(const Answer& answer) {
     // At offsets: the place from which the file will be sent stays where it is.
     if (::pread(answer.file.get(), bytes.data(), bytes.size(), 0) == static_cast<ssize_t>(bytes.size())) return text_etag(bytes);
   }
-  struct stat info {};
+  struct stat info{};
   if (::fstat(answer.file.get(), &info) != 0) return {};
   return text_etag(
       fmt::format("{} {} {}.{} {}", info.st_dev, info.st_ino, info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_size));
@@ -131,8 +131,9 @@ Answer value_answer(RunContext& context) {
     }
     return answer;
   }
-  const bool boxed = reply.options.empty() ? !unbox : option_is(reply.options, "unbox", "false") ||
-                                                          (!unbox && !option_is(reply.options, "unbox", "true"));
+  const bool boxed = reply.options.empty()
+                         ? !unbox
+                         : option_is(reply.options, "unbox", "false") || (!unbox && !option_is(reply.options, "unbox", "true"));
   if (boxed && !reply.custom) answer.envelope = true;
   if (context.settings.compat_dataflux && !answer.envelope && !reply.custom) as_dataflux_has_it(answer);
   if (reply.allow_304 && !answer.envelope && reply.status == 200) add_etag(answer, context.call);
@@ -148,7 +149,6 @@ Answer refused(RunContext& context, Refusal why) {
 
 Answer replied_answer(RunContext& context) {
   const domain::FunctionReply& reply = context.run.reply;
-  const std::string id = base::json_string(context.task_id);
   switch (reply.outcome) {
     case domain::ReplyOutcome::Value: return value_answer(context);
     case domain::ReplyOutcome::Raised:
@@ -164,7 +164,7 @@ Answer replied_answer(RunContext& context) {
     case domain::ReplyOutcome::ResultInvalid:
       return refused(context,
                      refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
-                             fmt::format("{{\"id\":{},\"resultType\":{}}}", id,
+                             fmt::format("{{\"id\":{},\"resultType\":{}}}", base::json_string(context.task_id),
                                          base::json_string(text_member(reply.problem, "resultType")))));
     case domain::ReplyOutcome::Missing:
       return refused(context,
@@ -222,12 +222,12 @@ std::string failure_detail(const domain::RunResult& run, std::string_view proble
 }
 
 Answer make_answer(RunContext context) {
-  const std::string id = base::json_string(context.task_id);
   switch (context.run.status) {
     case domain::RunStatus::Replied: return replied_answer(context);
     case domain::RunStatus::TimedOut:
       return refused(context, refusal(Fault::FunctionTimeout, Reason::FunctionTimeout, "The function took too long",
-                                      fmt::format("{{\"id\":{},\"timeout\":{}}}", id, context.timeout_ms / 1000)));
+                                      fmt::format("{{\"id\":{},\"timeout\":{}}}", base::json_string(context.task_id),
+                                                  context.timeout_ms / 1000)));
     case domain::RunStatus::WorkerLost:
       return refused(context, refusal(Fault::WorkerLost, Reason::WorkerLost, "The worker process was lost during this call"));
     case domain::RunStatus::QueueFull:
