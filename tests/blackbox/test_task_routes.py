@@ -76,7 +76,7 @@ def test_listing_does_not_read_their_arguments(server, admin, large):
     before = peak_kib(pid)
     for _ in range(3):
         assert len(admin.data("/tasks?limit=200&status=waiting")) == TASKS
-    assert peak_kib(pid) - before < TASKS * 1000 // 4
+    assert peak_kib(pid) - before < TASKS * 1000 // 2  # a few at a time, and what the allocator keeps of them
 
 
 def test_one_task_is_shown_without_its_arguments(server, admin, large):
