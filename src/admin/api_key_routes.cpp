@@ -252,33 +252,33 @@ Answer end_key(Services& services, const base::SecretString& token, const domain
   return revoked.ok() || revoked.error().code == Code::NotFound ? no_content() : from_error(revoked.error());
 }
 
-Answer revoke_by_possession(Context& context) {
-  Answer problem;
+// The member of {"token": "…"}; nullopt: `problem` says what is wrong with the body.
+std::optional<base::SecretString> token_of_body(const Context& context, Answer& problem) {
   const auto body = required_body(context, problem);
-  if (!body) return problem;
+  if (!body) return std::nullopt;
   std::vector<base::Finding> findings;
   std::string text;
   base::ObjectReader reader(*body, "", findings);
   reader.text("token", text, 1, domain::kApiKeyBytesMax, true);
   reader.finish();
-  const base::SecretString token(std::move(text));
-  if (!findings.empty()) return invalid(findings);
-  return end_key(context.services, token, context.actor());
+  base::SecretString token(std::move(text));
+  if (findings.empty()) return token;
+  problem = invalid(findings);
+  return std::nullopt;
+}
+
+Answer revoke_by_possession(Context& context) {
+  Answer problem;
+  const auto token = token_of_body(context, problem);
+  return token ? end_key(context.services, *token, context.actor()) : problem;
 }
 
 // POST {"token"}. The token is in no answer and no record; what is said of it is what its bearer could read in it, too.
 Answer inspect(Context& context) {
   Answer problem;
-  const auto body = required_body(context, problem);
-  if (!body) return problem;
-  std::vector<base::Finding> findings;
-  std::string text;
-  base::ObjectReader reader(*body, "", findings);
-  reader.text("token", text, 1, domain::kApiKeyBytesMax, true);
-  reader.finish();
-  const base::SecretString token(std::move(text));
-  if (!findings.empty()) return invalid(findings);
-  TokenReport report = read_token(token, context.services.verify_token(token));
+  const auto token = token_of_body(context, problem);
+  if (!token) return problem;
+  TokenReport report = read_token(*token, context.services.verify_token(*token));
   json::object out = std::move(report.claims);
   std::optional<ApiKey> key;
   if (!report.key_id.empty()) {

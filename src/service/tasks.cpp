@@ -238,6 +238,7 @@ bool Tasks::remove_outdated(base::WallMs now_ms) {
   if (const auto folders = store_.prune(now_ms); folders.ok()) {
     more = !folders->empty();
     for (const std::string& folder : *folders) {
+      if (folder.empty()) continue;
       const base::Status removed = base::remove_tree(folder);
       if (!removed.ok()) base::log::warning("task.folder_not_removed", {{"folder", folder}, {"error", removed.error().message}});
     }

@@ -78,8 +78,10 @@ auto read_rows(soci::session& session, const std::string& sql) {
   return rows;
 }
 
-template <class Row, class T = decltype(std::declval<Row>().take())>
-base::Result<domain::ListPage<T>> read_page(soci::session& session, const ListTable& table, const domain::ListQuery& query) {
+// One page of rows. `keep(Row&, ListPage<T>&)` adds what the row holds, or leaves it out, and gives the id of its object.
+template <class Row, class T, class Keep>
+base::Result<domain::ListPage<T>> read_page_with(soci::session& session, const ListTable& table, const domain::ListQuery& query,
+                                                 Keep keep) {
   TRY(const ListStatement list, ListStatement::make(table, query));
   domain::ListPage<T> page;
   {
@@ -94,17 +96,24 @@ base::Result<domain::ListPage<T>> read_page(soci::session& session, const ListTa
     statement.define_and_bind();
     statement.execute();
     domain::ListPlace last;
-    while (statement.fetch()) {
-      if (page.rows.size() == list.limit()) {
+    for (std::size_t count = 0; statement.fetch(); ++count) {
+      if (count == list.limit()) {
         page.next = std::move(last);
         break;
       }
-      page.rows.push_back(row.take());
-      last = {sort_values, page.rows.back().id};
+      last = {sort_values, keep(row, page)};
     }
   }
   if (query.count_total) page.total = list.count(session);
   return page;
+}
+
+template <class Row, class T = decltype(std::declval<Row>().take())>
+base::Result<domain::ListPage<T>> read_page(soci::session& session, const ListTable& table, const domain::ListQuery& query) {
+  return read_page_with<Row, T>(session, table, query, [](Row& row, domain::ListPage<T>& page) {
+    page.rows.push_back(row.take());
+    return page.rows.back().id;
+  });
 }
 
 // Lists of texts in one column: '' for none, so that the usual row needs no parsing.

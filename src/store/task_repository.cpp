@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/dialect.h"
 #include "store/list_statement.h"
+#include "store/row_reading.h"
 
 namespace funcgate::store {
 namespace {
@@ -362,7 +363,7 @@ Result<std::vector<std::string>> TaskRepository::prune(std::int64_t now_ms) {
       outdated.execute();
       while (outdated.fetch()) {
         ids.push_back(id);
-        if (!folder.empty()) folders.push_back(folder);
+        folders.push_back(folder);
       }
     }
     for (const std::string& id : ids) session << "DELETE FROM tasks WHERE id = :id", soci::use(id);
@@ -377,34 +378,15 @@ Result<domain::ListPage<Task>> TaskRepository::list(const domain::ListQuery& que
   domain::ListQuery wanted = query;
   if (wanted.sort.empty()) wanted.sort = {{"triggerTime", true}};
   const ListTable table{"tasks", light, kSearched, kListColumns, "triggerTime", true};
-  TRY(const ListStatement list, ListStatement::make(table, wanted));
-  return database_.read("list tasks", [&](soci::session& session) -> Result<domain::ListPage<Task>> {
-    domain::ListPage<Task> page;
-    TaskRow row;
-    std::vector<std::string> sort_values(list.sort_count());
-    soci::statement statement(session);
-    row.into(statement);
-    for (std::string& value : sort_values) statement.exchange(soci::into(value));
-    list.bind_page(statement);
-    statement.alloc();
-    statement.prepare(list.page_sql());
-    statement.define_and_bind();
-    statement.execute();
-    domain::ListPlace last;
-    for (std::size_t count = 0; statement.fetch(); ++count) {
-      if (count == list.limit()) {
-        page.next = std::move(last);
-        break;
-      }
-      last = {sort_values, row.task.id};
+  return database_.read("list tasks", [&](soci::session& session) {
+    return read_page_with<TaskRow, Task>(session, table, wanted, [](TaskRow& row, domain::ListPage<Task>& page) {
       if (auto task = row.read(); task.ok()) {
         page.rows.push_back(std::move(*task));
       } else {
         log_unreadable(row.task.id, task.error());
       }
-    }
-    if (query.count_total) page.total = list.count(session);
-    return page;
+      return row.task.id;
+    });
   });
 }
 

@@ -29,7 +29,8 @@ class TaskStore {
   // After a start: Running tasks go back to Waiting once if retry_on_crash, else they end as Failure with `failure`, as do
   // those that cannot be read.
   virtual base::Result<std::size_t> recover(std::int64_t now_ms, const std::string& failure) = 0;
-  // Removes ended tasks whose result_ttl_s is over; returns their folders.
+  // Removes ended tasks whose result_ttl_s is over; returns the folder of each of them, empty if it has none: at most
+  // some at a time, so that nobody waits long for the store.
   virtual base::Result<std::vector<std::string>> prune(std::int64_t now_ms) = 0;
   // Without arguments, files, request, result and attributes of the caller. Columns: id apiId funcId status caller authId
   // traceId, and triggerTime startTime endTime to sort by (the default: triggerTime). InvalidArgument: an unknown column. A task

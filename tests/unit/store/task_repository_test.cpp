@@ -207,6 +207,15 @@ TEST_F(TaskRepositoryTest, ResultsVanishAfterTheirLife) {
   EXPECT_THAT(*repository_.prune(kStartMs + 100'000), IsEmpty());
 }
 
+TEST_F(TaskRepositoryTest, PruningTellsOfTasksWithoutAFolderToo) {
+  Task task = a_task("task-1");
+  task.folder.clear();
+  insert(task);
+  claim(kStartMs);
+  ASSERT_TRUE(finish("task-1", TaskStatus::Success).ok());
+  EXPECT_THAT(*repository_.prune(kStartMs + 100'000), ElementsAre("")) << "else nobody would know that there are more";
+}
+
 TEST_F(TaskRepositoryTest, ListsTheNewestFirstWithoutWhatMayBeLarge) {
   for (const char* id : {"task-1", "task-2", "task-3"}) {
     Task task = a_task(id);
