@@ -50,8 +50,13 @@ class TimerWheel {
   std::int64_t next_delay_ms(SteadyNs now, std::int64_t max_ms) const;
 
  private:
+  // True: the slot may have timers.
+  bool has_timers(std::int64_t tick) const;
+
   std::int64_t current_tick_ = 0;
   std::array<Timer, kSlots> slots_;  // list heads
+  // A bit per slot that may have timers: a cancelled timer does not know its wheel, so bits are cleared by whoever finds nothing.
+  mutable std::array<std::uint64_t, kSlots / 64> occupied_{};
 };
 
 }  // namespace funcgate::base

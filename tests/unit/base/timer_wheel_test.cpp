@@ -143,6 +143,39 @@ TEST(TimerWheel, TheDelayNeverSleepsOverATimer) {
   EXPECT_LE(wheel.next_delay_ms(kStart, 10), 10);
 }
 
+TEST(TimerWheel, TheDelayIsThatOfTheNextTimerWhateverWasCancelledBefore) {
+  constexpr std::int64_t kLongestMs = 1000;
+  TimerWheel wheel(kStart);
+  SteadyNs now = kStart;
+  std::deque<std::pair<Timer, SteadyNs>> timers(60);
+  for (auto& [timer, deadline] : timers) timer.set_callback([] {});
+  std::uint64_t state = 7;
+  const auto random = [&](std::uint64_t below) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (state >> 33) % below;
+  };
+  for (int step = 0; step < 20'000; ++step) {
+    auto& [timer, deadline] = timers[random(timers.size())];
+    if (random(3) == 0) {
+      timer.cancel();
+    } else {
+      deadline = now + ms(static_cast<std::int64_t>(random(random(4) == 0 ? 9000 : 300)));
+      wheel.arm(timer, deadline);
+    }
+    if (random(4) == 0) {
+      now += ms(static_cast<std::int64_t>(random(20)));
+      wheel.advance(now);
+    }
+    SteadyNs next = now + ms(kLongestMs);
+    for (const auto& [other, due] : timers) {
+      if (other.armed()) next = std::min(next, due);
+    }
+    const std::int64_t delay = wheel.next_delay_ms(now, kLongestMs);
+    ASSERT_GE(now + ms(delay) + ms(1), next) << "in step " << step << ": woken for nothing";
+    ASSERT_LE(now + ms(delay), std::max(next, now) + ms(TimerWheel::kTickMs + 1)) << "in step " << step << ": slept too long";
+  }
+}
+
 TEST(TimerWheel, TimersOutliveTheirWheel) {
   Timer timer([] { FAIL(); });
   {
