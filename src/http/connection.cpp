@@ -91,7 +91,11 @@ base::Async<void> Connection::serve_all() {
     co_await serve_one();
     const bool more_waits = in_end_ > in_begin_ && !closing_;
     if (more_waits && !broken_ && out_.size() < kGatherBytes) continue;
+    // All answers of a turn leave one after the other, and only then is read again: a client on the same machine is woken once
+    // for many of them, and has sent its next request by the time we look.
+    co_await edge_.io.turn_end();
     if (!co_await flush() || closing_) break;
+    co_await edge_.io.turn_end();
   }
   if (co_await flush()) co_await say_goodbye();
 }

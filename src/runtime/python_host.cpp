@@ -116,8 +116,8 @@ base::Result<StartedWorker> PythonHost::start_worker(const PoolSettings& pool, c
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
     return base::Error{base::Code::Unavailable, "cannot create a worker's socket: " + base::errno_text(errno), {}};
   }
-  base::FileDescriptor ours(pair[0]), theirs(pair[1]), board_fd;
-  TRY(wire::ClaimBoard board, wire::ClaimBoard::create(board_fd));
+  base::FileDescriptor ours(pair[0]), theirs(pair[1]), memory_fd;
+  TRY(wire::WorkerMemory memory, wire::WorkerMemory::create(memory_fd));
   const base::json::object request{{"pool", pool.name},
                                    {"auth", pool.authentication},
                                    {"memoryBytes", pool.memory_bytes},
@@ -128,7 +128,7 @@ base::Result<StartedWorker> PythonHost::start_worker(const PoolSettings& pool, c
                                    {"network", pool.network},
                                    {"sandbox", pool.sandbox},
                                    {"version", settings_.version}};
-  TRY(ForkedWorker process, zygote_.fork(request, theirs.get(), generation.artifact.get(), board_fd.get()));
+  TRY(ForkedWorker process, zygote_.fork(request, theirs.get(), generation.artifact.get(), memory_fd.get()));
   theirs.reset();
   std::string buffer;
   auto frame = read_first_frame(ours.get(), pool.load_ms, buffer);
@@ -138,7 +138,7 @@ base::Result<StartedWorker> PythonHost::start_worker(const PoolSettings& pool, c
     return base::Error{base::Code::InvalidArgument, std::string(kLoadFailed), std::string(frame->payload)};
   }
   std::string report(frame->payload);
-  return StartedWorker{std::move(process), std::move(ours), std::move(board), std::move(report)};
+  return StartedWorker{std::move(process), std::move(ours), std::move(memory), std::move(report)};
 }
 
 base::Result<domain::GenerationPtr> PythonHost::stage(const std::vector<domain::ScriptSet>& sets,

@@ -16,32 +16,45 @@ constexpr std::size_t kReadBytes = 64 << 10;
 }
 
 Worker::Worker(WorkerOwner& owner, base::IoThread& io, StartedWorker started, std::size_t slot)
-    : owner_(&owner), io_(io), process_(std::move(started.process)), socket_(io.context()), board_(std::move(started.board)),
+    : owner_(&owner),
+      io_(io),
+      process_(std::move(started.process)),
+      socket_(io.context()),
+      memory_(std::move(started.memory)),
       slot_(slot) {
   socket_.assign(boost::asio::local::stream_protocol(), started.socket.release());
   socket_.non_blocking(true);
   run_timer_.set_callback([this] {
     // The deadline of the call in front. Killing is all there is: nothing inside Python can be trusted to stop.
+    if (take_replies()) return;  // that call has ended, and the next one has a deadline of its own
     timed_out_ = true;
     fail();
   });
   in_.resize(kReadBytes);
 }
 
-Worker::~Worker() { kill_worker(process_.pidfd); }
+Worker::~Worker() {
+  io_.remove(*this);
+  kill_worker(process_.pidfd);
+}
 
-void Worker::start() { read(); }
+void Worker::start() {
+  io_.add(*this);
+  read();
+}
 
 void Worker::send(PendingCall& call) {
   call.number = next_number_++;
   call.sent_ns = io_.turn_steady_ns();
   const auto slot = static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots);
-  board_.offer(slot, call.number);
+  memory_.board.offer(slot, call.number);
   append_invoke(out_, scratch_, call.number, slot, *call.invocation);
   calls_.push_back(&call);
   expected_ns_ += call.expected_ns;
-  if (calls_.size() == 1) next_front();
-  schedule_flush();
+  if (calls_.size() == 1) {
+    memory_.replies.awake();
+    next_front();
+  }
 }
 
 void Worker::next_front() {
@@ -60,7 +73,7 @@ std::deque<PendingCall*> Worker::recall(bool keep_first) {
   std::deque<PendingCall*> back;
   for (std::size_t i = keep_first ? 1 : 0; i < calls_.size();) {
     PendingCall* call = calls_[i];
-    if (board_.recall(static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots), call->number)) {
+    if (memory_.board.recall(static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots), call->number)) {
       back.push_back(call);
       expected_ns_ -= call->expected_ns;
       calls_.erase(calls_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -79,7 +92,7 @@ PendingCall* Worker::find(std::string_view task_id) {
 }
 
 bool Worker::take_back(PendingCall& call) {
-  if (!board_.recall(static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots), call.number)) return false;
+  if (!memory_.board.recall(static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots), call.number)) return false;
   expected_ns_ -= call.expected_ns;
   std::erase(calls_, &call);
   return true;
@@ -89,23 +102,14 @@ void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
   if (dead_ || calls_.empty() || calls_.front()->number != call) return;
   asking_ = false;
   wire::encode_answer(out_, call, answer);
-  schedule_flush();
-}
-
-void Worker::schedule_flush() {
-  if (flush_scheduled_ || write_waits_ || dead_) return;
-  flush_scheduled_ = true;
-  io_.at_turn_end([self = shared_from_this()] {
-    self->flush_scheduled_ = false;
-    self->flush();
-  });
 }
 
 void Worker::flush() {
-  if (dead_ || out_.empty()) return;
+  if (out_.empty() || dead_ || write_waits_) return;
   const ssize_t put = ::send(socket_.native_handle(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   if (put < 0 && errno != EAGAIN && errno != EINTR) {
-    fail();
+    write_waits_ = true;  // nothing more is written
+    io_.post([self = shared_from_this()] { self->fail(); });
     return;
   }
   if (put > 0) {
@@ -151,13 +155,16 @@ void Worker::received(std::size_t bytes) {
       if (used > in_.size()) in_.resize(used + kReadBytes);
       break;
     }
+    // What it put into shared memory before this frame comes before it.
+    if (state == wire::FrameState::Complete) take_replies();
+    if (dead_) return;
     if (state == wire::FrameState::Broken || !handle(frame)) {
-      base::log::error("worker.protocol", {{"pid", process_.pid}, {"action", "killed"}});
-      fail();
+      break_off();
       return;
     }
     at += used;
   }
+  take_replies();
   if (dead_) return;
   if (at > 0) {
     std::memmove(in_.data(), in_.data() + at, in_used_ - at);
@@ -170,7 +177,49 @@ void Worker::received(std::size_t bytes) {
   read();
 }
 
+bool Worker::before_sleep() {
+  // What is held comes before nothing else but a frame in the socket, which wakes us.
+  return calls_.empty() || replies_at_ < replies_.size() || memory_.replies.falls_asleep();
+}
+
+void Worker::after_sleep() {
+  if (!calls_.empty()) memory_.replies.awake();
+}
+
+bool Worker::take_replies() {
+  if (taking_ || dead_) return false;
+  const auto self = shared_from_this();  // whoever gets a reply may end this worker
+  taking_ = true;
+  bool any = false;
+  while (!dead_ && !calls_.empty()) {
+    if (replies_at_ == replies_.size()) {
+      replies_.clear();
+      replies_at_ = 0;
+      if (!memory_.replies.take(replies_)) break_off();
+      if (replies_.empty()) break;
+    }
+    wire::Frame frame;
+    std::size_t used = 0;
+    const auto state = wire::next_frame(std::string_view(replies_).substr(replies_at_), frame, used);
+    const bool whole = state == wire::FrameState::Complete && frame.head.type == wire::MessageType::Reply;
+    // A larger reply before it, or a question, is still in the socket.
+    if (whole && frame.head.call != calls_.front()->number) break;
+    replies_at_ += used;
+    any = true;
+    if (!whole || !handle(frame)) break_off();
+  }
+  taking_ = false;
+  return any;
+}
+
+void Worker::break_off() {
+  base::log::error("worker.protocol", {{"pid", process_.pid}, {"action", "killed"}});
+  broken_ = true;
+  fail();
+}
+
 bool Worker::handle(const wire::Frame& frame) {
+  if (frame.head.type == wire::MessageType::Wake) return frame.payload.empty();
   // Replies come in the order of the pipe: anything else is a forged frame.
   if (calls_.empty() || frame.head.call != calls_.front()->number) return false;
   PendingCall* call = calls_.front();
@@ -196,7 +245,11 @@ bool Worker::handle(const wire::Frame& frame) {
 void Worker::fail() {
   if (dead_) return;
   const auto self = shared_from_this();
+  // What it had done is done, however it ended.
+  if (!broken_) take_replies();
+  if (dead_) return;
   dead_ = true;
+  io_.remove(*this);
   run_timer_.cancel();
   kill_worker(process_.pidfd);
   boost::system::error_code ignored;
@@ -205,7 +258,7 @@ void Worker::fail() {
   for (PendingCall* call : calls_) {
     // The process is dead or dying: whoever wins this exchange decides for good whether the call had begun.
     const auto slot = static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots);
-    (board_.recall(slot, call->number) ? unclaimed : begun).push_back(call);
+    (memory_.board.recall(slot, call->number) ? unclaimed : begun).push_back(call);
   }
   calls_.clear();
   expected_ns_ = 0;

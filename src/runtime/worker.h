@@ -14,8 +14,8 @@
 #include "base/io_thread.h"
 #include "domain/invocation.h"
 #include "runtime/zygote_client.h"
-#include "wire/claim_board.h"
 #include "wire/messages.h"
+#include "wire/worker_memory.h"
 
 namespace funcgate::runtime {
 
@@ -42,7 +42,7 @@ struct PendingCall {
 struct StartedWorker {
   ForkedWorker process;
   base::FileDescriptor socket;
-  wire::ClaimBoard board;
+  wire::WorkerMemory memory;
   std::string report;  // payload of Ready
 };
 
@@ -59,12 +59,12 @@ class WorkerOwner {
   virtual void asked(Worker& worker, PendingCall& call, const wire::Ask& ask) = 0;
 };
 
-class Worker : public std::enable_shared_from_this<Worker> {
+class Worker final : public std::enable_shared_from_this<Worker>, private base::MemoryPeer {
  public:
   static constexpr std::size_t kPipeMax = 16;
 
   Worker(WorkerOwner& owner, base::IoThread& io, StartedWorker started, std::size_t slot);
-  ~Worker();
+  ~Worker() override;
 
   void start();
   // Puts the call into the pipe; written at the end of the turn.
@@ -94,27 +94,34 @@ class Worker : public std::enable_shared_from_this<Worker> {
   std::int64_t served = 0;
 
  private:
+  bool take() override { return !calls_.empty() && take_replies(); }
+  bool before_sleep() override;
+  void after_sleep() override;
+  // Handles the replies in shared memory whose turn it is. False: there were none.
+  bool take_replies();
+  void break_off();
   void read();
   void received(std::size_t bytes);
   bool handle(const wire::Frame& frame);
-  void flush();
-  void schedule_flush();
+  void flush() override;
   void next_front();
 
   WorkerOwner* owner_;
   base::IoThread& io_;
   ForkedWorker process_;
   boost::asio::local::stream_protocol::socket socket_;
-  wire::ClaimBoard board_;
+  wire::WorkerMemory memory_;
   const std::size_t slot_;
   std::deque<PendingCall*> calls_;
   std::uint64_t next_number_ = 1;
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
-  bool asking_ = false, timed_out_ = false, dead_ = false, flush_scheduled_ = false, write_waits_ = false;
+  bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false;
   base::Timer run_timer_;
   std::string in_, out_;
   std::size_t in_used_ = 0;
+  std::string replies_;  // copied from shared memory; [replies_at_, end) waits for what is still in the socket
+  std::size_t replies_at_ = 0;
   wire::Invoke scratch_;
 };
 

@@ -65,10 +65,10 @@ ZygoteClient::~ZygoteClient() {
 }
 
 base::Result<ForkedWorker> ZygoteClient::fork(const base::json::object& request, int worker_socket, int artifact,
-                                              int claim_board) {
+                                              int memory) {
   std::lock_guard lock(mutex_);
   if (!socket_) return base::Error{base::Code::Unavailable, "the worker starter has gone; restart the server", {}};
-  TRY_DONE(wire::send_packet(socket_.get(), base::to_json(request), {worker_socket, artifact, claim_board}));
+  TRY_DONE(wire::send_packet(socket_.get(), base::to_json(request), {worker_socket, artifact, memory}));
   auto answer = wire::receive_packet(socket_.get());
   if (!answer.ok()) {
     // A late answer would be taken for the next request's: the connection is of no use any more.

@@ -29,7 +29,7 @@ class ZygoteClient {
   // Closes the socket, upon which the zygote ends; waits for it.
   ~ZygoteClient();
 
-  base::Result<ForkedWorker> fork(const base::json::object& request, int worker_socket, int artifact, int claim_board);
+  base::Result<ForkedWorker> fork(const base::json::object& request, int worker_socket, int artifact, int memory);
   int pid() const { return pid_; }
 
  private:

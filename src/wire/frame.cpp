@@ -8,7 +8,7 @@ FrameState next_frame(std::string_view buffer, Frame& frame, std::size_t& used) 
   std::memcpy(&frame.head, buffer.data(), kHeadBytes);
   const auto type = static_cast<std::uint8_t>(frame.head.type);
   if (frame.head.version != kVersion || type < static_cast<std::uint8_t>(MessageType::Ready) ||
-      type > static_cast<std::uint8_t>(MessageType::Answer) || frame.head.payload_bytes > kPayloadBytesMax) {
+      type > static_cast<std::uint8_t>(MessageType::Wake) || frame.head.payload_bytes > kPayloadBytesMax) {
     return FrameState::Broken;
   }
   used = kHeadBytes + frame.head.payload_bytes;

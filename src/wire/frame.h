@@ -20,7 +20,7 @@
 
 namespace funcgate::wire {
 
-inline constexpr std::uint8_t kVersion = 2;
+inline constexpr std::uint8_t kVersion = 3;
 inline constexpr std::size_t kHeadBytes = 16;
 inline constexpr std::size_t kPayloadBytesMax = 640u << 20;
 
@@ -31,6 +31,7 @@ enum class MessageType : std::uint8_t {
   Reply,       // worker → server: its outcome
   Ask,         // worker → server, during a call: a DFF member needs the server
   Answer,      // server → worker
+  Wake,        // worker → server: there is something in the ring of replies; no payload
 };
 
 struct FrameHead {

@@ -159,6 +159,8 @@ std::optional<Ask> decode_ask(std::string_view payload) {
   return ask;
 }
 
+void encode_wake(std::string& out) { FrameWriter(out, MessageType::Wake, 0).finish(); }
+
 void encode_answer(std::string& out, std::uint64_t call, const Answer& answer) {
   FrameWriter writer(out, MessageType::Answer, call);
   writer.u8(answer.ok ? 1 : 0);

@@ -145,12 +145,13 @@ void encode_reply(std::string& out, std::uint64_t call, const Reply& reply);
 std::optional<Reply> decode_reply(std::string_view payload);
 void encode_ask(std::string& out, std::uint64_t call, const Ask& ask);
 std::optional<Ask> decode_ask(std::string_view payload);
+void encode_wake(std::string& out);
 void encode_answer(std::string& out, std::uint64_t call, const Answer& answer);
 std::optional<Answer> decode_answer(std::string_view payload);
 // Ready and LoadFailed: the payload is the JSON text itself.
 void encode_report(std::string& out, MessageType type, std::string_view report);
 
-// Server → zygote, one SOCK_SEQPACKET message with descriptors [worker socket, artifact memfd, claim board memfd].
+// Server → zygote, one SOCK_SEQPACKET message with descriptors [worker socket, artifact memfd, shared memory memfd].
 // Answer: one message {"pid":N} with a pidfd, or {"error":"…"}.
 //
 // ForkRequest as JSON: {"pool":"default","auth":false,"memoryBytes":536870912,"callsMax":10000,"folders":["/abs/run/calls"],

@@ -64,9 +64,10 @@ void send_load_failed(int socket, std::string_view problem) {
   std::ignore = base::write_all(socket, frame);  // without the server nobody is there to be told
 }
 
-WorkerLoop::WorkerLoop(base::FileDescriptor socket, wire::ClaimBoard board, WorkerLimits limits, base::FileDescriptor memory_file)
+WorkerLoop::WorkerLoop(base::FileDescriptor socket, wire::WorkerMemory memory, WorkerLimits limits,
+                       base::FileDescriptor memory_file)
     : channel_(std::move(socket)),
-      board_(std::move(board)),
+      memory_(std::move(memory)),
       limits_(limits),
       memory_file_(std::move(memory_file)),
       runtime_{channel_, {}, {}, {}, {}, {}, nullptr} {}
@@ -119,16 +120,13 @@ int WorkerLoop::run() {
   for (;;) {
     wire::Frame frame;
     switch (channel_.next(frame)) {
-      case Channel::State::Closed:
-        return 0;
-      case Channel::State::Broken:
-        return 1;
-      case Channel::State::Frame:
-        break;
+      case Channel::State::Closed: return 0;
+      case Channel::State::Broken: return 1;
+      case Channel::State::Frame: break;
     }
     // A retired worker claims nothing more: the server gives what it had sent ahead to others and closes.
     if (frame.head.type != wire::MessageType::Invoke || retired_) continue;
-    if (!board_.claim(frame.head.slot, frame.head.call)) continue;
+    if (!memory_.board.claim(frame.head.slot, frame.head.call)) continue;
     if (!execute(frame)) return 1;
   }
 }
@@ -170,9 +168,21 @@ bool WorkerLoop::execute(const wire::Frame& frame) {
   }
   out_.clear();
   wire::encode_reply(out_, frame.head.call, reply);
-  const bool sent = channel_.write(out_);
+  const bool sent = send_reply();
   if (out_.capacity() > kKeepBytesMax) std::string().swap(out_);
   return sent;
+}
+
+bool WorkerLoop::send_reply() {
+  switch (memory_.replies.put(out_)) {
+    case wire::ReplyRing::Put::Done: return true;
+    case wire::ReplyRing::Put::Wake:
+      out_.clear();
+      wire::encode_wake(out_);
+      break;
+    case wire::ReplyRing::Put::Refused: break;
+  }
+  return channel_.write(out_);
 }
 
 void WorkerLoop::perform(Call& call, wire::Reply& reply) {

@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "wire/claim_board.h"
+#include "wire/worker_memory.h"
 #include "worker/call.h"
 #include "worker/call_variables.h"
 #include "worker/reply_builder.h"
@@ -20,7 +20,7 @@ struct WorkerLimits {
 class WorkerLoop {
  public:
   // `memory_file`: /proc/self/statm, opened before the sandbox closed; may be empty.
-  WorkerLoop(base::FileDescriptor socket, wire::ClaimBoard board, WorkerLimits limits, base::FileDescriptor memory_file);
+  WorkerLoop(base::FileDescriptor socket, wire::WorkerMemory memory, WorkerLimits limits, base::FileDescriptor memory_file);
 
   // Executes the scripts of the artifact (JSON) and reports. False: they are not usable, LoadFailed was sent.
   bool load(std::string_view artifact);
@@ -34,10 +34,12 @@ class WorkerLoop {
   void perform(Call& call, wire::Reply& reply);
   void enter(Call& call, RawArguments& raw, wire::Reply& reply);
   void finish_call(Call& call);
+  // False: the server has gone.
+  bool send_reply();
   bool should_retire();
 
   Channel channel_;
-  wire::ClaimBoard board_;
+  wire::WorkerMemory memory_;
   WorkerLimits limits_;
   base::FileDescriptor memory_file_;
   Runtime runtime_;

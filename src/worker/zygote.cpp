@@ -36,7 +36,7 @@ constexpr std::size_t kFoldersMax = 64;
 struct ForkRequest {
   SandboxRules rules;
   WorkerLimits limits;
-  base::FileDescriptor socket, artifact, claim_board;
+  base::FileDescriptor socket, artifact, memory;
 };
 
 void wipe_environment() {
@@ -73,7 +73,7 @@ base::Result<ForkRequest> read_request(wire::Packet packet) {
   request.limits = {static_cast<std::uint64_t>(calls_max), request.rules.memory_bytes};
   request.socket = std::move(packet.descriptors[0]);
   request.artifact = std::move(packet.descriptors[1]);
-  request.claim_board = std::move(packet.descriptors[2]);
+  request.memory = std::move(packet.descriptors[2]);
   return request;
 }
 
@@ -114,22 +114,22 @@ int run_worker(ForkRequest request, pid_t zygote) {
   // If the zygote dies so does the worker; it may have died before the next line took effect.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != zygote) return 1;
-  close_others({request.socket.get(), request.artifact.get(), request.claim_board.get()});
+  close_others({request.socket.get(), request.artifact.get(), request.memory.get()});
   close_standard_streams();
-  auto board = wire::ClaimBoard::attach(request.claim_board.get());
+  auto memory = wire::WorkerMemory::attach(request.memory.get());
   const auto artifact = read_artifact(request.artifact.get());
-  request.claim_board.reset();
+  request.memory.reset();
   request.artifact.reset();
   base::FileDescriptor memory_file(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
   base::Status ready = base::kDone;
-  if (!board.ok()) ready = board.error();
+  if (!memory.ok()) ready = memory.error();
   if (!artifact.ok()) ready = artifact.error();
   if (ready.ok()) ready = enter_sandbox(request.rules);
   if (!ready.ok()) {
     send_load_failed(request.socket.get(), ready.error().message);
     return 1;
   }
-  WorkerLoop loop(std::move(request.socket), std::move(board).value(), request.limits, std::move(memory_file));
+  WorkerLoop loop(std::move(request.socket), std::move(memory).value(), request.limits, std::move(memory_file));
   const int status = loop.load(*artifact) ? loop.run() : 1;
   // Neither atexit functions nor destructors of a script's objects: they could run for ever.
   ::_exit(status);

@@ -5,6 +5,7 @@
 #include <future>
 #include <thread>
 
+#include "base/async.h"
 #include "base/offload.h"
 
 namespace funcgate::base {
@@ -83,6 +84,74 @@ TEST_F(IoThreadTest, AHookRunsOnceBehindAllHandlersOfItsTurn) {
   on_thread(io, [] {});
   on_thread(io, [] {});
   EXPECT_EQ(order, "123Hh");
+}
+
+// A peer that has input for a number of turns, and counts what is asked of it.
+struct FakePeer final : MemoryPeer {
+  std::atomic<int> input{0}, taken{0}, flushed{0}, slept{0};
+  std::function<void()> on_take = [] {};
+  bool take() override {
+    if (input.load() == 0) return false;
+    --input;
+    ++taken;
+    on_take();
+    return true;
+  }
+  void flush() override { ++flushed; }
+  bool before_sleep() override {
+    ++slept;
+    return input.load() == 0;
+  }
+  void after_sleep() override {}
+};
+
+TEST_F(IoThreadTest, WhatComesThroughMemoryIsTakenBeforeTheThreadSleeps) {
+  FakePeer peer;
+  std::string order;
+  std::promise<void> done;
+  peer.on_take = [&] {
+    order += 't';
+    io.at_turn_end([&] {
+      order += peer.flushed.load() > 0 ? 'h' : '?';
+      if (peer.taken.load() == 3) done.set_value();
+    });
+  };
+  on_thread(io, [&] {
+    io.add(peer);
+    peer.input = 3;
+  });
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  on_thread(io, [&] { io.remove(peer); });
+  EXPECT_EQ(order, "ththth") << "one look per turn, hooks behind it";
+  EXPECT_GT(peer.slept.load(), 0);
+}
+
+TEST_F(IoThreadTest, APeerThatIsRemovedIsNotAskedAgain) {
+  FakePeer peer;
+  on_thread(io, [&] {
+    io.add(peer);
+    io.remove(peer);
+    peer.input = 1;
+  });
+  on_thread(io, [] {});
+  EXPECT_EQ(peer.taken.load(), 0);
+  EXPECT_EQ(peer.flushed.load(), 0);
+}
+
+TEST_F(IoThreadTest, ACoroutineGoesOnAtTheEndOfItsTurn) {
+  std::string order;
+  std::promise<void> done;
+  io.post([&] {
+    spawn([](IoThread& thread, std::string& text, std::promise<void>& end) -> Async<void> {
+      text += 'a';
+      co_await thread.turn_end();
+      text += 'c';
+      end.set_value();
+    }(io, order, done));
+    order += 'b';
+  });
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(order, "abc");
 }
 
 TEST_F(IoThreadTest, TheTimeOfATurnStandsStill) {

@@ -5,18 +5,22 @@
 #include <atomic>
 #include <thread>
 
+#include "wire/worker_memory.h"
+
 namespace funcgate::wire {
 namespace {
 
 struct Boards {
   base::FileDescriptor fd;
-  base::Result<ClaimBoard> server = ClaimBoard::create(fd);
-  base::Result<ClaimBoard> worker = ClaimBoard::attach(fd.get());
+  base::Result<WorkerMemory> server_memory = WorkerMemory::create(fd);
+  base::Result<WorkerMemory> worker_memory = WorkerMemory::attach(fd.get());
+  ClaimBoard* server = &server_memory->board;
+  ClaimBoard* worker = &worker_memory->board;
 };
 
 TEST(ClaimBoard, AClaimedCallCannotBeRecalled) {
   Boards boards;
-  ASSERT_TRUE(boards.server.ok() && boards.worker.ok());
+  ASSERT_TRUE(boards.server_memory.ok() && boards.worker_memory.ok());
   boards.server->offer(3, 7);
   EXPECT_FALSE(boards.server->claimed(3, 7));
   EXPECT_TRUE(boards.worker->claim(3, 7));
@@ -44,7 +48,7 @@ TEST(ClaimBoard, OtherCallsAndSlotsAreNotTouched) {
 
 TEST(ClaimBoard, ClaimedOrRecalledNeverBoth) {
   Boards boards;
-  ASSERT_TRUE(boards.server.ok() && boards.worker.ok());
+  ASSERT_TRUE(boards.server_memory.ok() && boards.worker_memory.ok());
   constexpr std::uint64_t kCalls = 100000;
   std::atomic<std::uint64_t> offered{0}, finished{0};
   std::atomic<std::uint64_t> claimed{0}, recalled{0}, both{0};

@@ -63,7 +63,7 @@ TEST(Frame, RefusesForeignHeads) {
     unsigned char value;
   };
   const HeadCase cases[] = {
-      {"type 0", 4, 0},     {"type 7", 4, 7}, {"type 255", 4, 255}, {"version 0", 5, 0}, {"a later version", 5, kVersion + 1},
+      {"type 0", 4, 0},     {"type 8", 4, 8}, {"type 255", 4, 255}, {"version 0", 5, 0}, {"a later version", 5, kVersion + 1},
       {"too long", 3, 0xff}};
   for (const auto& [rule, offset, value] : cases) {
     std::string bytes = frame_with("x");

@@ -28,6 +28,37 @@ TEST(WorkerLoop, SkipsACallThatWasRecalled) {
   EXPECT_TRUE(worker.board().claimed(0, 100));
 }
 
+TEST(WorkerLoop, PutsRepliesWhereAServerThatIsAwakeLooks) {
+  WorkerProcess worker("@DFF.API('f')\ndef f(size):\n    return 'x' * size\n");
+  worker.replies().awake();
+  std::string frames;
+  const std::pair<std::uint64_t, std::size_t> calls[] = {
+      {100, 5}, {101, wire::ReplyRing::kBytes}, {102, 7}, {103, wire::ReplyRing::kBytes}};
+  for (const auto& [call, size] : calls) {
+    wire::Invoke invoke = WorkerProcess::invoke("t__m.f");
+    const std::string body = R"({"kwargs":{"size":)" + std::to_string(size) + "}}";
+    invoke.form = wire::ArgumentForm::PostStandard;
+    invoke.content_type = "application/json";
+    invoke.body = body;
+    const auto slot = static_cast<std::uint16_t>(call % wire::ClaimBoard::kSlots);
+    worker.board().offer(slot, call);
+    wire::encode_invoke(frames, call, slot, invoke);
+  }
+  worker.send_bytes(frames);
+  for (const std::uint64_t call : {101u, 103u}) {
+    EXPECT_EQ(worker.wait_reply(call).body.size(), wire::ReplyRing::kBytes) << "too large: through the socket, alone";
+  }
+  std::string ring;
+  ASSERT_TRUE(worker.replies().take(ring));
+  wire::Frame first, second;
+  std::size_t first_bytes = 0, second_bytes = 0;
+  ASSERT_EQ(wire::next_frame(ring, first, first_bytes), wire::FrameState::Complete);
+  ASSERT_EQ(wire::next_frame(std::string_view(ring).substr(first_bytes), second, second_bytes), wire::FrameState::Complete);
+  EXPECT_EQ(first.head.call, 100u);
+  EXPECT_EQ(second.head.call, 102u);
+  EXPECT_EQ(first_bytes + second_bytes, ring.size());
+}
+
 TEST(WorkerLoop, DoesNotRunWhatWasNeverOffered) {
   WorkerProcess worker(kCounter);
   std::string frames;

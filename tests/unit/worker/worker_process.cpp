@@ -88,10 +88,10 @@ WorkerProcess::WorkerProcess(WorkerSetup setup, Zygote& zygote) {
   const base::FileDescriptor theirs(ends[1]);
   set_patience(socket_.get());
   auto artifact = base::sealed_memfd("artifact", artifact_of(setup));
-  base::FileDescriptor board_fd;
-  auto board = wire::ClaimBoard::create(board_fd);
-  EXPECT_TRUE(artifact.ok() && board.ok());
-  board_ = std::make_unique<wire::ClaimBoard>(std::move(board).value());
+  base::FileDescriptor memory_fd;
+  auto memory = wire::WorkerMemory::create(memory_fd);
+  EXPECT_TRUE(artifact.ok() && memory.ok());
+  memory_ = std::make_unique<wire::WorkerMemory>(std::move(memory).value());
   base::json::array folders(setup.folders.begin(), setup.folders.end());
   std::string request = base::to_json(base::json::object{{"pool", "default"},
                                                          {"auth", false},
@@ -99,7 +99,7 @@ WorkerProcess::WorkerProcess(WorkerSetup setup, Zygote& zygote) {
                                                          {"callsMax", setup.calls_max},
                                                          {"folders", folders}});
   request.insert(request.size() - 1, setup.request_extra);
-  EXPECT_TRUE(wire::send_packet(zygote.socket(), request, {theirs.get(), artifact->get(), board_fd.get()}).ok());
+  EXPECT_TRUE(wire::send_packet(zygote.socket(), request, {theirs.get(), artifact->get(), memory_fd.get()}).ok());
   auto answer_packet = wire::receive_packet(zygote.socket());
   if (!answer_packet.ok()) {
     ADD_FAILURE() << "no answer of the zygote: " << answer_packet.error().message;
@@ -180,7 +180,7 @@ void WorkerProcess::send_bytes(std::string_view bytes) {
 
 std::uint64_t WorkerProcess::offer_and_send(const wire::Invoke& invoke, std::uint16_t slot) {
   const std::uint64_t call = next_call_++;
-  board_->offer(slot, call);
+  memory_->board.offer(slot, call);
   std::string frame;
   wire::encode_invoke(frame, call, slot, invoke);
   send_bytes(frame);

@@ -14,7 +14,7 @@
 
 #include "base/files.h"
 #include "base/json.h"
-#include "wire/claim_board.h"
+#include "wire/worker_memory.h"
 #include "wire/messages.h"
 
 namespace funcgate::test {
@@ -88,7 +88,8 @@ class WorkerProcess {
   // True if the worker closes its end (it has ended).
   bool wait_closed();
   void close_socket() { socket_.reset(); }
-  wire::ClaimBoard& board() { return *board_; }
+  wire::ClaimBoard& board() { return memory_->board; }
+  wire::ReplyRing& replies() { return memory_->replies; }
 
   std::function<wire::Answer(const wire::Ask&)> answer;
 
@@ -96,7 +97,7 @@ class WorkerProcess {
   bool read_more();
 
   base::FileDescriptor socket_, pidfd_;
-  std::unique_ptr<wire::ClaimBoard> board_;
+  std::unique_ptr<wire::WorkerMemory> memory_;
   std::string buffer_;
   base::json::value report_;
   bool ready_ = false;
