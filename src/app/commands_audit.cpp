@@ -154,15 +154,14 @@ int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options)
     return verify_file(common, options, verify);
   }
   const std::string database_path = common.data_dir + "/funcgate.db", journal_path = common.data_dir + "/journal.db";
-  // Opening would make what is missing.
   for (const std::string& path : {database_path, journal_path}) {
     std::error_code error;
     if (!std::filesystem::exists(path, error)) return unreadable({Code::NotFound, path + " does not exist", {}});
   }
-  base::SystemClock clock;
-  auto database = store::Database::open(database_path, store::sqlite_migrations(), clock);
+  // What is to be proved must not change because it is looked at: no migration, no log moved into its file.
+  auto database = store::Database::open_for_reading(database_path, store::sqlite_migrations());
   if (!database.ok()) return unreadable(database.error());
-  auto journal = store::Database::open(journal_path, store::sqlite_journal_migrations(), clock);
+  auto journal = store::Database::open_for_reading(journal_path, store::sqlite_journal_migrations());
   if (!journal.ok()) return unreadable(journal.error());
   store::IdentityRepository identities(**database);
   store::JournalRepository calls(**journal);

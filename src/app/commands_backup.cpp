@@ -13,6 +13,7 @@
 #include "app/commands.h"
 #include "app/data_directory.h"
 #include "app/long_work.h"
+#include "app/rename_new.h"
 #include "app/work_folder.h"
 #include "backup/pack.h"
 #include "base/log.h"
@@ -65,6 +66,7 @@ class BackupRun {
     TRY_DONE(describe());
     if (before != identity_of(data_ + "/funcgate.db"))
       return Error{Code::Unavailable, "the data directory was replaced while it was copied: repeat the backup", {}};
+    TRY_DONE(check_whole(data_));
     TRY_DONE(write());
     return manifest_;
   }
@@ -107,26 +109,54 @@ class BackupRun {
     return base::kDone;
   }
 
-  // Every plain file below DATA/`folder`, which may be absent.
-  Status copy_folder(const std::string& folder) {
-    std::error_code error;
-    fs::recursive_directory_iterator entries(data_ + "/" + folder, error);
-    for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
-      if (entries->is_directory(error) && !entries->is_symlink(error)) continue;
-      TRY_DONE(copy_file(entries->path().string().substr(data_.size() + 1)));
+  // Every plain file below DATA/`top`, which may be absent. If something goes while it is read, all is looked at again: a folder
+  // that was given another name must not be missed under both.
+  Status copy_folder(const std::string& top) {
+    constexpr int kRounds = 5;
+    for (int round = 0; round < kRounds; ++round) {
+      TRY(const bool is_whole, copy_what_is_there(top));
+      if (is_whole) return base::kDone;
     }
-    // A folder of a call may go while it is read.
-    if (error && error != std::errc::no_such_file_or_directory)
-      return Error{Code::Unavailable, fmt::format("cannot read {}/{}: {}", data_, folder, error.message()), {}};
-    return base::kDone;
+    return Error{
+        Code::Unavailable,
+        fmt::format("files or folders below {}/{} come and go all the time: repeat the backup when they rest", data_, top),
+        {}};
   }
 
-  Status copy_file(const std::string& name) {
+  // False: an entry went before it could be read.
+  Result<bool> copy_what_is_there(const std::string& top) {
+    bool is_whole = true;
+    std::vector<std::string> folders{top};
+    while (!folders.empty()) {
+      const std::string folder = std::move(folders.back());
+      folders.pop_back();
+      std::error_code error;
+      fs::directory_iterator entry(data_ + "/" + folder, error);
+      for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const std::string name = folder + "/" + entry->path().filename().string();
+        std::error_code unknown;
+        if (entry->symlink_status(unknown).type() == fs::file_type::directory) {
+          folders.push_back(name);
+        } else {
+          TRY(const bool is_there, copy_file(name));
+          is_whole = is_whole && is_there;
+        }
+      }
+      const bool has_gone = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+      if (error && !has_gone)
+        return Error{Code::Unavailable, fmt::format("cannot read {}/{}: {}", data_, folder, error.message()), {}};
+      is_whole = is_whole && (!has_gone || folder == top);
+    }
+    return is_whole;
+  }
+
+  // False: it has gone.
+  Result<bool> copy_file(const std::string& name) {
     if (!backup::is_member_name(name)) {
       left_out(name, "its name cannot be stored");
-      return base::kDone;
+      return true;
     }
-    if (members_.contains(name)) return base::kDone;
+    if (members_.contains(name)) return true;
     TRY_DONE(base::make_folder(fs::path(staged(name)).parent_path().string(), 0700));
     auto copied = backup::copy_and_measure(name, data_ + "/" + name, staged(name), step());
     if (copied.ok()) {
@@ -136,11 +166,13 @@ class BackupRun {
     } else if (copied.error().code != Code::NotFound) {
       return std::move(copied).error();
     }
-    return base::kDone;
+    return copied.ok() || copied.error().code != Code::NotFound;
   }
 
   void left_out(const std::string& name, std::string_view why) {
-    manifest_.left_out.push_back(fmt::format("{} was left out: {}", base::printable(name), why));
+    std::string sentence = fmt::format("{} was left out: {}", base::printable(name), why);
+    if (std::ranges::find(manifest_.left_out, sentence) == manifest_.left_out.end())
+      manifest_.left_out.push_back(std::move(sentence));
   }
 
   Status copy_task_files(const std::vector<store::UnfinishedTask>& tasks) {
@@ -210,10 +242,16 @@ class BackupRun {
     TRY_DONE(backup::pack(file.get(), manifest_, paths_, step()));
     if (::fsync(file.get()) != 0)
       return Error{Code::Unavailable, fmt::format("cannot write {}: {}", made, base::errno_text(errno)), {}};
-    // Without --force the kernel refuses what came there meanwhile, too.
-    if (::renameat2(AT_FDCWD, made.c_str(), AT_FDCWD, options_.file.c_str(), options_.force ? 0 : RENAME_NOREPLACE) != 0)
-      return Error{errno == EEXIST ? Code::Conflict : Code::Unavailable,
-                   fmt::format("cannot rename {} to {}: {}", made, options_.file, base::errno_text(errno)),
+    // Without --force what came there meanwhile is left alone, too.
+    int number = 0;
+    if (!options_.force) {
+      number = rename_new(made, options_.file);
+    } else if (::rename(made.c_str(), options_.file.c_str()) != 0) {
+      number = errno;
+    }
+    if (number != 0)
+      return Error{number == EEXIST ? Code::Conflict : Code::Unavailable,
+                   fmt::format("cannot rename {} to {}: {}", made, options_.file, base::errno_text(number)),
                    {}};
     const std::string parent = fs::path(options_.file).parent_path().string();
     const base::FileDescriptor folder(::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -283,7 +321,10 @@ int backup(const CommonOptions& common, const BackupOptions& options) {
   base::log::configure(base::log::Level::Error, "-");
   const auto config = load_config(common.config_path);
   if (!config.ok()) return fail_on_files(config.error());
-  if (const Status there = check_has_database(common.data_dir); !there.ok()) return fail_on_files(there.error());
+  // First: between two states the database may be missing.
+  for (const Status& there : {check_whole(common.data_dir), check_has_database(common.data_dir)}) {
+    if (!there.ok()) return fail_on_files(there.error());
+  }
   if (const PlaceProblem problem = check_place(common.data_dir, options); problem.exit_code != 0) {
     fmt::print(stderr, "funcgate: {}\n", problem.text);
     return problem.exit_code;

@@ -26,15 +26,11 @@ using base::Error;
 using base::Result;
 using base::SecretString;
 using base::Status;
+using base::text_of;
 
 constexpr std::size_t kValueBytesMax = 64 * 1024;
 constexpr std::int64_t kMsPerHour = 3'600'000;
 constexpr const char* kPasswordFile = "/keystore-password";
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(json::string_view(name.data(), name.size()));
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 // What a file or standard input holds, without one line end.
 Result<SecretString> read_secret(const std::string& path) {

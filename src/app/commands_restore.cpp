@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 
 #include "app/backup_text.h"
 #include "app/commands.h"
@@ -43,17 +45,51 @@ std::string time_in_a_name(base::WallMs now_ms) {
   return text + "Z";
 }
 
+// What a backup has only if it was made with the keystore, or in an older state than the directory. The first three belong
+// together.
+constexpr std::array<std::string_view, 4> kKeystoreFiles = {"keystore.p12", "keystore.p12.bak", "keystore-password",
+                                                            "key-overlaps.json"};
+
+// The lock of a directory. `passing`: its file goes with this object, so that an empty directory is empty again after a refusal.
+class PlaceLock {
+ public:
+  PlaceLock(std::string path, bool passing, base::FileDescriptor lock)
+      : path_(std::move(path)), passing_(passing), lock_(std::move(lock)) {}
+  ~PlaceLock() {
+    if (passing_) remove_lock(path_, lock_);
+  }
+  PlaceLock(const PlaceLock&) = delete;
+  PlaceLock& operator=(const PlaceLock&) = delete;
+
+ private:
+  const std::string path_;
+  const bool passing_;
+  const base::FileDescriptor lock_;
+};
+
+// What came of it.
+struct Restored {
+  backup::Manifest manifest;
+  std::string path, aside;  // aside: empty if nothing was there
+  bool keystore_kept = false, has_keystore = false;
+};
+
 class RestoreRun {
  public:
   RestoreRun(const CommonOptions& common, const RestoreOptions& options) : common_(common), options_(options) {}
 
-  Status run() {
-    TRY(ReplacedDirectory place, ReplacedDirectory::look(common_.data_dir, time_in_a_name(base::SystemClock().wall_ms())));
+  Result<Restored> run() {
+    const std::string time = time_in_a_name(base::SystemClock().wall_ms());
+    TRY(ReplacedDirectory place, ReplacedDirectory::look(common_.data_dir, time));
     TRY_DONE(check_place(place));
-    base::FileDescriptor lock;
-    // An empty folder is replaced in a step that fails if something came into it.
-    if (place.exists() && (!place.is_empty() || fs::exists(place.path() + "/lock"))) {
-      TRY(lock, lock_place(place));
+    std::optional<PlaceLock> lock;
+    // An empty one, too: a server could begin to live in it while the backup is read.
+    if (place.exists()) {
+      const bool passing = place.is_empty() && !fs::exists(place.path() + "/lock");
+      TRY(base::FileDescriptor descriptor, lock_place(place));
+      lock.emplace(place.path(), passing, std::move(descriptor));
+      TRY(place, ReplacedDirectory::look(common_.data_dir, time));
+      if (!place.is_empty() && !options_.force) return not_empty(place);
     }
     TRY(const auto work, WorkFolder::open(place.work_path()));
     const std::string content = *work / "content";
@@ -66,31 +102,9 @@ class RestoreRun {
     TRY_DONE(store::move_task_folders(content + "/" + std::string(backup::kConfigurationName), place.path() + "/run/calls"));
     TRY_DONE(keep_keystore(place, content));
     if (progress_.interrupted()) return Error{Code::Cancelled, "interrupted; nothing was changed", {}};
-    TRY_DONE(place.put(content));
-    path_ = place.path();
-    if (!place.is_empty()) aside_ = place.aside_path();
-    has_keystore_ = fs::exists(path_ + "/keystore.p12");
-    return base::kDone;
-  }
-
-  void print() const {
-    if (common_.output == "json") {
-      json::object document = backup_document(manifest_, options_.file);
-      document["data"] = path_;
-      document["movedAside"] = aside_.empty() ? json::value() : json::value(aside_);
-      document["keystoreKept"] = keystore_kept_;
-      document["keystoreNeeded"] = !has_keystore_;
-      fmt::print("{}\n", base::to_json(document));
-      return;
-    }
-    fmt::print("{} holds the backup of {}, made by funcgate {}: {}\n", path_, base::format_rfc3339(manifest_.created_ms),
-               manifest_.product_version, content_text(manifest_));
-    for (const std::string& sentence : manifest_.left_out)
-      fmt::print(stderr, "warning: {} (when the backup was made)\n", sentence);
-    if (!aside_.empty()) fmt::print("What was there before is in {}\n", aside_);
-    if (manifest_.unfinished_tasks > 0)
-      fmt::print("{} tasks were waiting or running: they run when the server starts\n", manifest_.unfinished_tasks);
-    print_keystore();
+    TRY_DONE(place.put(content, kKeystoreFiles));
+    return Restored{std::move(manifest_), place.path(), place.is_empty() ? std::string() : place.aside_path(), keystore_kept_,
+                    fs::exists(place.path() + "/keystore.p12")};
   }
 
  private:
@@ -100,6 +114,10 @@ class RestoreRun {
     if (place.is_empty() || options_.force) return base::kDone;
     // That a server runs there is worth more than that something lies there.
     if (fs::exists(place.path() + "/lock")) TRY_DONE(lock_place(place));
+    return not_empty(place);
+  }
+
+  static Error not_empty(const ReplacedDirectory& place) {
     return Error{Code::Conflict,
                  fmt::format("{} is not empty. With --force its content is moved to {}, and its keystore stays if the backup has "
                              "none; or restore into another directory",
@@ -155,36 +173,21 @@ class RestoreRun {
   }
 
   // Secrets are not in the backup, those of the directory are the ones it was made with, or newer: newer is right for times of
-  // retirement, too, since an older list would let a revoked secret serve again.
+  // retirement, too, since an older list would let a revoked secret serve again. The keystore itself may lie elsewhere
+  // (keystore.path): its password and its times stand here all the same.
   Status keep_keystore(const ReplacedDirectory& place, const std::string& content) {
     constexpr std::size_t kBytesMax = 16 << 20;
-    if (manifest_.find(backup::kKeystoreName) != nullptr || !place.has("keystore.p12")) return base::kDone;
-    for (const char* const name : {"keystore.p12", "keystore.p12.bak", "keystore-password", "key-overlaps.json"}) {
+    if (manifest_.find(backup::kKeystoreName) != nullptr) return base::kDone;
+    for (const std::string_view file : kKeystoreFiles) {
+      const std::string name(file);
       if (!place.has(name)) continue;
       TRY(std::string bytes, base::read_file(place.path() + "/" + name, kBytesMax));
       const Status written = base::write_file_durably(content + "/" + name, bytes, 0600);
       base::wipe(bytes);
       TRY_DONE(written);
     }
-    keystore_kept_ = true;
+    keystore_kept_ = place.has("keystore.p12");
     return base::kDone;
-  }
-
-  void print_keystore() const {
-    const std::vector<std::string> needed = key_lines(manifest_);
-    if (keystore_kept_) {
-      fmt::print("The keystore of the directory stays in place.");
-    } else if (has_keystore_) {
-      fmt::print("The keystore came with the backup; its password did not: give it to the server as before.");
-    } else {
-      fmt::print(
-          "The backup has no keystore, and no server starts without it: put the instance's keystore.p12 into {} (mode 0600), "
-          "or name it with keystore.path, and give its password as before.",
-          path_);
-    }
-    fmt::print("{}\n", needed.empty() ? "" : " It must hold:");
-    for (const std::string& line : needed) fmt::print("  {}\n", line);
-    fmt::print("Then: funcgate keystore check --data {}\n", path_);
   }
 
   std::uint64_t file_bytes() const {
@@ -197,17 +200,54 @@ class RestoreRun {
   const RestoreOptions& options_;
   LongWork progress_;
   backup::Manifest manifest_;
-  std::string path_, aside_;
-  bool keystore_kept_ = false, has_keystore_ = false;
+  bool keystore_kept_ = false;
 };
+
+void print_keystore(const Restored& restored) {
+  const std::vector<std::string> needed = key_lines(restored.manifest);
+  if (restored.keystore_kept) {
+    fmt::print("The keystore of the directory stays in place.");
+  } else if (restored.has_keystore) {
+    fmt::print("The keystore came with the backup; its password did not: give it to the server as before.");
+  } else {
+    fmt::print(
+        "The backup has no keystore, and no server starts without it: put the instance's keystore.p12 into {} (mode 0600), "
+        "or name it with keystore.path, and give its password as before.",
+        restored.path);
+  }
+  fmt::print("{}\n", needed.empty() ? "" : " It must hold:");
+  for (const std::string& line : needed) fmt::print("  {}\n", line);
+  fmt::print("Then: funcgate keystore check --data {}\n", restored.path);
+}
+
+void print_restored(const CommonOptions& common, const RestoreOptions& options, const Restored& restored) {
+  const backup::Manifest& manifest = restored.manifest;
+  if (common.output == "json") {
+    json::object document = backup_document(manifest, options.file);
+    document["data"] = restored.path;
+    document["movedAside"] = restored.aside.empty() ? json::value() : json::value(restored.aside);
+    document["keystoreKept"] = restored.keystore_kept;
+    document["keystoreNeeded"] = !restored.has_keystore;
+    fmt::print("{}\n", base::to_json(document));
+    return;
+  }
+  fmt::print("{} holds the backup of {}, made by funcgate {}: {}\n", restored.path, base::format_rfc3339(manifest.created_ms),
+             manifest.product_version, content_text(manifest));
+  for (const std::string& sentence : manifest.left_out) fmt::print(stderr, "warning: {} (when the backup was made)\n", sentence);
+  if (!restored.aside.empty()) fmt::print("What was there before is in {}\n", restored.aside);
+  if (manifest.unfinished_tasks > 0)
+    fmt::print("{} tasks were waiting or running: they run when the server starts\n", manifest.unfinished_tasks);
+  print_keystore(restored);
+}
 
 }  // namespace
 
 int restore(const CommonOptions& common, const RestoreOptions& options) {
   base::log::configure(base::log::Level::Error, "-");
-  RestoreRun run(common, options);
-  if (const Status done = run.run(); !done.ok()) return fail_on_files(done.error());
-  run.print();
+  // Its end wipes the line of progress, before anything else is printed.
+  const auto restored = [&] { return RestoreRun(common, options).run(); }();
+  if (!restored.ok()) return fail_on_files(restored.error());
+  print_restored(common, options, *restored);
   return 0;
 }
 

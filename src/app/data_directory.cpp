@@ -15,23 +15,45 @@ using base::Error;
 using base::Result;
 using base::Status;
 
+namespace {
+
+// A restore puts another directory in the place of the one whose lock was opened, or removes a lock that only it needed.
+bool is_still_the_lock(const std::string& path, const base::FileDescriptor& lock) {
+  struct stat held{}, there{};
+  return ::fstat(lock.get(), &held) == 0 && ::stat((path + "/lock").c_str(), &there) == 0 && held.st_dev == there.st_dev &&
+         held.st_ino == there.st_ino;
+}
+
+}  // namespace
+
 Result<base::FileDescriptor> lock_data_directory_for_restore(const std::string& path) {
-  base::FileDescriptor lock(::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return Error{Code::PermissionDenied, "cannot open " + path + "/lock: " + base::errno_text(errno), {}};
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0)
-    return Error{Code::Conflict, "another funcgate uses the data directory " + path, {}};
-  return lock;
+  const Error in_use{Code::Conflict, "another funcgate uses the data directory " + path, {}};
+  constexpr int kAttempts = 3;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    base::FileDescriptor lock(::open((path + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    if (!lock) return Error{Code::PermissionDenied, "cannot open " + path + "/lock: " + base::errno_text(errno), {}};
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) return in_use;
+    if (is_still_the_lock(path, lock)) return lock;
+  }
+  return in_use;
+}
+
+void remove_lock(const std::string& path, const base::FileDescriptor& lock) {
+  if (is_still_the_lock(path, lock)) ::unlink((path + "/lock").c_str());
+}
+
+Status check_whole(const std::string& path) {
+  if (::access((path + "/" + kRestoreMark).c_str(), F_OK) != 0) return base::kDone;
+  return Error{Code::FailedPrecondition,
+               fmt::format("a restore into {0} was interrupted, its files do not belong together. Repeat it: funcgate restore "
+                           "FILE --data {0} --force",
+                           path),
+               {}};
 }
 
 Result<base::FileDescriptor> lock_data_directory(const std::string& path) {
   TRY(base::FileDescriptor lock, lock_data_directory_for_restore(path));
-  if (::access((path + "/" + kRestoreMark).c_str(), F_OK) == 0) {
-    return Error{Code::FailedPrecondition,
-                 fmt::format("a restore into {0} was interrupted, its files do not belong together. Repeat it: funcgate restore "
-                             "FILE --data {0} --force",
-                             path),
-                 {}};
-  }
+  TRY_DONE(check_whole(path));
   return lock;
 }
 

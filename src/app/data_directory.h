@@ -15,9 +15,14 @@ namespace funcgate::app {
 base::Result<base::FileDescriptor> lock_data_directory(const std::string& path);
 // The same without asking whether a restore was interrupted: for the one who repeats it.
 base::Result<base::FileDescriptor> lock_data_directory_for_restore(const std::string& path);
+// Removes the file of a lock that is still held, so that a directory stays as empty as it was. Does nothing if another directory
+// has come in its place.
+void remove_lock(const std::string& path, const base::FileDescriptor& lock);
 
 // A file in the data directory that stands there while a restore moves files into it one by one.
 inline constexpr const char* kRestoreMark = "restore-unfinished";
+// FailedPrecondition: it stands there, and what to do.
+base::Status check_whole(const std::string& path);
 
 // NotFound: no data directory, with what to do.
 base::Status check_has_database(const std::string& path);

@@ -26,7 +26,7 @@ class KeyOverlaps {
 
   // The end chosen for this secret; otherwise `default_ms` after its retirement, or after now if that is unknown. 0: it is over.
   base::WallMs verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms, base::WallMs now_ms);
-  // An error: nothing has changed.
+  // An error: the end is what it was. Only if the folder of the file could not be synced, a restart may find the new one.
   base::Status choose(const std::string& kid, base::WallMs until_ms);
 
  private:
@@ -53,7 +53,8 @@ class KeystoreAccess final : public service::KeystorePort {
   std::vector<service::KeystoreEntry> entries() const override;
   std::vector<std::string> degraded() const override;
   base::Status reload() override;
-  // An error: nothing has changed. With an overlap of 0 the old signing secret leaves the keystore at once.
+  // An error: the keystore has not changed, but the end of the overlap may be written down already; the next rotation of the
+  // same secret writes another. With an overlap of 0 the old signing secret leaves the keystore at once.
   base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms) override;
   std::string api_key_problem() const override { return problem(keystore::Purpose::ApiKeySigning); }
   std::string pepper_problem() const override { return problem(keystore::Purpose::PasswordPepper); }

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <functional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -155,6 +156,21 @@ void add_descriptions(CLI::App& app, Program& program) {
       .group("");
 }
 
+int run_command(const Program& program, funcgate::app::LocalCommands& local, funcgate::app::cli::RemoteCommands& remote) {
+  if (const auto code = local.run()) return *code;
+  if (const auto code = remote.run()) return *code;
+  for (const auto& [command, work] : program.commands) {
+    if (*command) return work();
+  }
+  return 0;
+}
+
+// Success is told only when what was printed has arrived.
+int finished(int code) {
+  const funcgate::base::Status written = funcgate::app::cli::write_output({});
+  return code != 0 || written.ok() ? code : funcgate::app::fail(written.error());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -181,12 +197,12 @@ int main(int argc, char** argv) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int code = app.exit(error);
-    return code == 0 ? 0 : 2;
+    return code == 0 ? finished(0) : 2;
   }
-  if (const auto code = local.run()) return *code;
-  if (const auto code = remote.run()) return *code;
-  for (const auto& [command, work] : program.commands) {
-    if (*command) return work();
+  try {
+    return finished(run_command(program, local, remote));
+  } catch (const std::system_error& failure) {
+    // So the library says that standard output takes no more.
+    return fail({funcgate::base::Code::ResourceExhausted, std::string("cannot go on: ") + failure.what(), {}});
   }
-  return 0;
 }

@@ -10,7 +10,9 @@
 #include <filesystem>
 
 #include "app/data_directory.h"
+#include "app/rename_new.h"
 #include "base/files.h"
+#include "base/secret.h"
 
 namespace funcgate::app {
 namespace {
@@ -41,10 +43,27 @@ Status sync_folder(const std::string& path) {
   return base::kDone;
 }
 
-Status rename_new(const std::string& from, const std::string& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return base::kDone;
+Status move_to(const std::string& from, const std::string& to) {
+  const int number = rename_new(from, to);
+  if (number == 0) return base::kDone;
+  if (number == EEXIST) return Error{Code::Conflict, to + " came into being meanwhile; nothing was changed", {}};
+  return cannot("rename to", to, number);
+}
+
+bool is_there(const std::string& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0;
+}
+
+// A second name for the file, or a copy where files cannot have two.
+Status keep_beside(const std::string& from, const std::string& to) {
+  constexpr std::size_t kBytesMax = 16 << 20;
+  if (::link(from.c_str(), to.c_str()) == 0) return base::kDone;
   if (errno == EEXIST) return Error{Code::Conflict, to + " came into being meanwhile; nothing was changed", {}};
-  return cannot("rename to", to, errno);
+  TRY(std::string bytes, base::read_file(from, kBytesMax));
+  Status written = base::write_file_durably(to, bytes, 0600);
+  base::wipe(bytes);
+  return written;
 }
 
 bool is_ours(const std::string& name) { return name == "lock" || name == kWork || name.starts_with(kAside); }
@@ -84,24 +103,24 @@ bool ReplacedDirectory::has(const std::string& entry) const {
   return std::find(entries_.begin(), entries_.end(), entry) != entries_.end();
 }
 
-Status ReplacedDirectory::put(const std::string& content) {
+Status ReplacedDirectory::put(const std::string& content, std::span<const std::string_view> never_missing) {
   if (swappable_) {
-    TRY_DONE(swap(content));
+    TRY_DONE(swap(content, never_missing));
     return sync_folder(fs::path(path_).parent_path().string());
   }
-  return move_entries(content);
+  return move_entries(content, never_missing);
 }
 
-Status ReplacedDirectory::swap(const std::string& content) {
-  if (!exists_) return rename_new(content, path_);
+Status ReplacedDirectory::swap(const std::string& content, std::span<const std::string_view> never_missing) {
+  if (!exists_) return move_to(content, path_);
   // First the new content under the name that the old one will have: killed in between, there is one folder more and nothing
   // less.
-  TRY_DONE(rename_new(content, aside_path_));
+  TRY_DONE(move_to(content, aside_path_));
   if (::renameat2(AT_FDCWD, aside_path_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0) {
     const int number = errno;
-    TRY_DONE(rename_new(aside_path_, content));
+    TRY_DONE(move_to(aside_path_, content));
     // Some file systems cannot exchange.
-    if (number == EINVAL || number == ENOSYS || number == EXDEV || number == EBUSY) return move_entries(content);
+    if (number == EINVAL || number == ENOSYS || number == EXDEV || number == EBUSY) return move_entries(content, never_missing);
     return cannot("replace", path_, number);
   }
   // An empty one, or with a lock alone, is not worth keeping.
@@ -112,19 +131,27 @@ Status ReplacedDirectory::swap(const std::string& content) {
   return base::kDone;
 }
 
-Status ReplacedDirectory::move_entries(const std::string& content) {
+Status ReplacedDirectory::move_entries(const std::string& content, std::span<const std::string_view> never_missing) {
   const std::string mark = path_ + "/" + kRestoreMark;
   TRY_DONE(base::write_file_durably(mark, "", 0600));
   std::error_code error;
   if (!entries_.empty() && ::mkdir(aside_path_.c_str(), 0700) != 0) return cannot("create", aside_path_, errno);
   for (const std::string& name : entries_) {
     if (name == kRestoreMark) continue;
-    const Status moved = rename_new(path_ + "/" + name, aside_path_ + "/" + name);
+    const bool stays = std::ranges::find(never_missing, name) != never_missing.end() && is_there(content + "/" + name);
+    const std::string from = path_ + "/" + name, to = aside_path_ + "/" + name;
+    const Status moved = stays ? keep_beside(from, to) : move_to(from, to);
     if (!moved.ok())
       return Error{moved.error().code, fmt::format("{}. What was moved before is in {}", moved.error().message, aside_path_), {}};
   }
-  for (const auto& entry : fs::directory_iterator(content, error))
-    TRY_DONE(rename_new(entry.path().string(), path_ + "/" + entry.path().filename().string()));
+  for (const auto& entry : fs::directory_iterator(content, error)) {
+    const std::string name = entry.path().filename().string(), to = path_ + "/" + name;
+    if (std::ranges::find(never_missing, name) == never_missing.end()) {
+      TRY_DONE(move_to(entry.path().string(), to));
+    } else if (::rename(entry.path().c_str(), to.c_str()) != 0) {
+      return cannot("rename to", to, errno);
+    }
+  }
   if (error) return cannot("read", content, error.value());
   TRY_DONE(sync_folder(path_));
   if (!entries_.empty()) TRY_DONE(sync_folder(aside_path_));

@@ -6,7 +6,9 @@
 // Not thread-safe; the directory must be locked as long as it exists.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -30,12 +32,13 @@ class ReplacedDirectory {
   const std::string& aside_path() const { return aside_path_; }
 
   // Moves what is in the folder `content` into the place. Conflict: somebody used the place meanwhile. After an error the old
-  // content is in its place, or the message says where it is.
-  base::Status put(const std::string& content);
+  // content is in its place, or the message says where it is. Small files of `never_missing` that are in the place and in
+  // `content`: there is one of both at every moment, so that whoever is killed half-way finds it where it was.
+  base::Status put(const std::string& content, std::span<const std::string_view> never_missing);
 
  private:
-  base::Status swap(const std::string& content);
-  base::Status move_entries(const std::string& content);
+  base::Status swap(const std::string& content, std::span<const std::string_view> never_missing);
+  base::Status move_entries(const std::string& content, std::span<const std::string_view> never_missing);
 
   std::string path_, work_path_, aside_path_;
   bool exists_ = false, swappable_ = false;

@@ -39,6 +39,28 @@ base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
   return database;
 }
 
+base::Result<std::unique_ptr<Database>> Database::open_for_reading(const std::string& path, std::span<const Migration> migrations,
+                                                                   const Settings& settings) {
+  std::unique_ptr<Database> database(new Database(path, settings));
+  try {
+    const bool keep_log = dialect::has_log(path);
+    for (std::size_t i = 0; i < settings.readers; ++i) {
+      database->idle_readers_.push_back(std::make_unique<soci::session>());
+      dialect::open_untouched(*database->idle_readers_.back(), path, keep_log, settings.wait_max);
+    }
+    TRY(const int version, schema_version(*database->idle_readers_.front(), migrations));
+    if (const int newest = static_cast<int>(migrations.size()); version != newest)
+      return base::Error{base::Code::FailedPrecondition,
+                         fmt::format("{} has schema {}, this release reads schema {}: bring it there with funcgate migrate "
+                                     "(after a backup), or use the release that wrote it",
+                                     path, version, newest),
+                         {}};
+  } catch (const std::exception&) {
+    return dialect::translate_exception("read the database " + path);
+  }
+  return database;
+}
+
 base::Status Database::run_in(soci::session& session, const char* begin, std::string_view what,
                               const std::function<bool(soci::session&)>& step) {
   bool begun = false;
@@ -60,6 +82,8 @@ base::Status Database::run_in(soci::session& session, const char* begin, std::st
 }
 
 base::Status Database::run_write(std::string_view what, const std::function<bool(soci::session&)>& step) {
+  if (!writer_)
+    return base::Error{base::Code::FailedPrecondition, fmt::format("cannot {}: {} is open for reading only", what, path_), {}};
   std::unique_lock lock(write_mutex_, settings_.wait_max);
   if (!lock.owns_lock()) return no_turn(what);
   return run_in(*writer_, dialect::kBeginWrite, what, step);

@@ -41,6 +41,14 @@ class Database {
                                                       const base::Clock& clock) {
     return open(path, migrations, clock, Settings());
   }
+  // Readers alone, of a file that exists and has exactly the schema of `migrations`: for whoever must leave it as it is, to the
+  // byte; write() fails. FailedPrecondition: another schema, with what to do; DataLoss: damaged; no access: as open().
+  static base::Result<std::unique_ptr<Database>> open_for_reading(const std::string& path, std::span<const Migration> migrations,
+                                                                  const Settings& settings);
+  static base::Result<std::unique_ptr<Database>> open_for_reading(const std::string& path,
+                                                                  std::span<const Migration> migrations) {
+    return open_for_reading(path, migrations, Settings());
+  }
   ~Database();
 
   // Runs `work(soci::session&)`, which returns a Result, in a transaction. Committed and on disk if that Result is a value;
@@ -79,7 +87,7 @@ class Database {
   const Settings settings_;
   // guarded by write_mutex_
   std::timed_mutex write_mutex_;
-  std::unique_ptr<soci::session> writer_;
+  std::unique_ptr<soci::session> writer_;  // none: opened for reading
   // guarded by read_mutex_
   std::mutex read_mutex_;
   std::condition_variable reader_free_;

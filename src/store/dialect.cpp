@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 #include <soci/sqlite3/soci-sqlite3.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -48,6 +49,20 @@ void open_existing(soci::session& session, const std::string& path, std::chrono:
   if (!file) throw soci::sqlite3_soci_error("cannot open " + path + ": " + base::errno_text(errno), SQLITE_CANTOPEN);
   file.reset();
   connect(session, path, busy_timeout);
+}
+
+bool has_log(const std::string& path) {
+  struct stat log{};
+  return ::stat((path + "-wal").c_str(), &log) == 0;
+}
+
+void open_untouched(soci::session& session, const std::string& path, bool keep_log, std::chrono::milliseconds busy_timeout) {
+  open_existing(session, path, busy_timeout);
+  session << "PRAGMA query_only = ON";
+  if (!keep_log) return;
+  auto* const connection = static_cast<soci::sqlite3_session_backend*>(session.get_backend())->conn_;
+  if (sqlite_api::sqlite3_db_config(connection, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr) != SQLITE_OK)
+    throw soci::sqlite3_soci_error("cannot leave the log of " + path + " as it is", SQLITE_MISUSE);
 }
 
 namespace {

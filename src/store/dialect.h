@@ -32,6 +32,12 @@ void open_reader(soci::session& session, const std::string& path, std::chrono::m
 // Connects to a file that exists, of whatever schema, and leaves it as it is.
 void open_existing(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 
+// Whether a write-ahead log lies beside the file, of a server that runs or was killed.
+bool has_log(const std::string& path);
+// As open_existing(), for reading only. `keep_log`: the end of the session moves nothing from the log into the file, as the end
+// of the last one does otherwise. Without a log all sessions make an empty one, and the last one removes it.
+void open_untouched(soci::session& session, const std::string& path, bool keep_log, std::chrono::milliseconds busy_timeout);
+
 // Asked now and then during long work; false ends it with SQLITE_INTERRUPT.
 using GoOn = std::function<bool()>;
 // Writes one consistent state of the database, without its free pages, to `target`: an empty file. Writers go on meanwhile.

@@ -16,6 +16,7 @@ using base::Code;
 using base::Error;
 using base::Result;
 using base::Status;
+using base::text_of;
 using domain::Task;
 using domain::TaskStatus;
 namespace json = base::json;
@@ -63,11 +64,6 @@ std::string outcome_of(const Task& task) {
                                     {"failure", task.failure}});
 }
 
-std::string text_of(const json::object& object, std::string_view name) {
-  const json::value* value = object.if_contains(name);
-  const json::string* text = value == nullptr ? nullptr : value->if_string();
-  return text == nullptr ? std::string() : std::string(text->data(), text->size());
-}
 std::int64_t integer_of(const json::object& object, std::string_view name, std::int64_t otherwise) {
   const json::value* value = object.if_contains(name);
   const std::int64_t* number = value == nullptr ? nullptr : value->if_int64();

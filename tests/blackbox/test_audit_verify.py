@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from support.backups import old_instance, tree
 from support.management import Management
 from support.resources import PROBE, Resources
 from support.server import Server, command, wait_until
@@ -180,6 +181,44 @@ def test_an_export_is_verified_like_the_database(evidence, tmp_path):
 def test_what_cannot_be_read_is_neither_intact_nor_damaged(tmp_path):
     verify(tmp_path / "nowhere", expect=2)
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_older_schema_is_told_and_not_migrated(tmp_path):
+    """Whoever verifies evidence of an older release must not change it: not a byte, and not a file more."""
+    data = tmp_path / "data"
+    old_instance(data)
+    before = tree(data)
+    done = command("audit", "verify", "--data", data)
+    assert done.returncode == 2 and "has schema 1" in done.stderr and "funcgate migrate" in done.stderr, done.stderr
+    assert done.stdout == "" and tree(data) == before
+    assert command("migrate", "--data", data).returncode == 0
+    assert verify(data, expect=0).endswith("0 records, chain intact")
+
+
+def test_nothing_is_written(data):
+    before = tree(data)
+    verify(data, expect=0)
+    assert tree(data) == before
+
+
+def test_the_log_of_a_killed_server_is_read_and_stays_where_it_is(make_server):
+    """The newest records stand in the log beside the database alone."""
+    server = make_server(Resources().scripts("demo", probe=PROBE).api("greet", "demo__probe.hello"))
+    admin = Management.set_up(server)
+    admin.create("/users", login="late", surname="Late")
+    server.kill()
+    assert (server.data / "funcgate.db-wal").stat().st_size > 0
+    evidence = lambda: {name: value for name, value in tree(server.data).items() if name.endswith((".db", "-wal"))}
+    before = evidence()
+    lines = verify(server.data, expect=0).splitlines()
+    assert int(lines[0].split()[2]) == len(rows_of_a_copy(server.data))
+    assert len(before) == 4 and evidence() == before
+
+
+def rows_of_a_copy(data: Path) -> list[sqlite3.Row]:
+    copy = data.parent / "copy"
+    shutil.copytree(data, copy, ignore=shutil.ignore_patterns("*.sock", "run"))
+    return rows(copy)
 
 
 def test_verification_runs_beside_the_server(make_server):

@@ -14,13 +14,15 @@ import subprocess
 import tarfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.backups import (BASIC_PASSWORD, SCHEMAS, SECRET, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, migrations,
-                             resources, restore, restored, tree)
+                             old_instance, resources, restore, restored, tree)
+from support.faults import broken_command
 from support.management import PASSWORD
 from support.server import BINARY, Server, command, environment, wait_until
 
@@ -157,7 +159,62 @@ def test_resources_and_links(world, tmp_path):
     assert not (tmp_path / "new/resources/box/link").exists()
 
 
+def with_folders(world, tmp_path: Path) -> Path:
+    """A stopped data directory with three folders of resources, each with a file."""
+    data = tmp_path / "data"
+    shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+    for name in ("one", "two", "three"):
+        (data / "resources/box" / name).mkdir(parents=True)
+        (data / "resources/box" / name / "rows.csv").write_text(name)
+    return data
+
+
+@pytest.mark.parametrize("gone", ["one", "two", "three"])
+def test_a_folder_that_goes_while_resources_are_read_hides_no_other(world, tmp_path, gone):
+    """It is away at the first look, as one that is given another name: all is looked at again, and the backup has every file."""
+    data = with_folders(world, tmp_path)
+    done = broken_command(["open,openat:error=ENOENT:when=1"], "backup", tmp_path / "b.tar", "--data", data, only=data / "resources/box" / gone)
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(tmp_path / "b.tar") as archive:
+        names = [name for name in archive.getnames() if name.startswith("resources/")]
+    assert sorted(names) == ["resources/box/one/rows.csv", "resources/box/three/rows.csv", "resources/box/two/rows.csv"]
+
+
+def test_resources_that_never_rest_are_no_backup(world, tmp_path):
+    data = with_folders(world, tmp_path)
+    done = broken_command(["open,openat:error=ENOENT"], "backup", tmp_path / "b.tar", "--data", data, only=data / "resources/box/two")
+    assert done.returncode == 1 and "come and go" in done.stderr, done.stderr
+    assert not (tmp_path / "b.tar").exists() and not leftovers(tmp_path)
+
+
+def test_a_half_restored_directory_is_not_backed_up(world, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+    (data / "restore-unfinished").write_bytes(b"")
+    refused = command("backup", tmp_path / "b.tar", "--data", data)
+    assert refused.returncode == 1 and "interrupted" in refused.stderr and "--force" in refused.stderr
+    assert list(tmp_path.iterdir()) == [data]
+
+
 # --- where it may be written
+
+
+def test_where_renames_cannot_be_refused(world, tmp_path):
+    """NFS and much of FUSE do not know RENAME_NOREPLACE: the backup is made there, too, and still replaces nothing without --force."""
+    data, file = world["server"].data, tmp_path / "b.tar"
+    for fault in ("EINVAL", "ENOSYS"):
+        done = broken_command([f"renameat2:error={fault}"], "backup", file, "--data", data)
+        assert done.returncode == 0, done.stderr
+        assert tarfile.open(file).getnames()[0] == "manifest.json" and not leftovers(tmp_path)
+        file.unlink()
+    with ThreadPoolExecutor(1) as pool:
+        # Somebody else's file comes into being after the place was looked at.
+        making = pool.submit(broken_command, ["renameat2:error=EINVAL:delay_enter=1500000"], "backup", file, "--data", data)
+        wait_until(lambda: making.done() or (tmp_path / "b.tar.partial/archive.tar").exists(), "the archive is written")
+        file.write_text("of somebody else")
+        done = making.result(120)
+    assert done.returncode == 5 and file.read_text() == "of somebody else", done.stderr
+    assert not leftovers(tmp_path)
 
 
 def test_existing_file_and_places(world, tmp_path):
@@ -235,23 +292,10 @@ def test_progress_is_for_terminals(world, tmp_path):
 # --- migrate
 
 
-def old_instance(world, data: Path) -> None:
-    """A data directory of the first release: both databases with their first migration alone."""
-    data.mkdir()
-    root = Path(__file__).resolve().parents[2] / "src/store/migrations"
-    for name, folder, title in (("funcgate.db", "sqlite", "configuration_tasks_values"), ("journal.db", "sqlite_journal", "blocks_and_records")):
-        script = next((root / folder).glob("V001__*.sql")).read_text(encoding="utf-8")
-        with closing(sqlite3.connect(data / name)) as database, database:
-            database.executescript(script)
-            database.execute("CREATE TABLE schema_version (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)")
-            database.execute("INSERT INTO schema_version VALUES (1, ?, 0)", (title,))
-        (data / name).chmod(0o600)
-
-
 def test_migrate(world, tmp_path):
     """Tells, then does, then has nothing to do; an older instance can be backed up before and restored after."""
     data = tmp_path / "data"
-    old_instance(world, data)
+    old_instance(data)
     summary = back_up(data, tmp_path / "old.tar")
     assert summary["databases"] == {"funcgate.db": 1, "journal.db": 1}
     before = tree(data)

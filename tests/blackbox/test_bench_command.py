@@ -17,6 +17,7 @@ import yaml
 
 from support.challenges import parameters
 from support.digest import digest
+from support.faults import broken_command
 from support.management import Management
 from support.resources import PROBE, Resources
 from support.server import BINARY, environment, wait_until
@@ -169,12 +170,22 @@ def test_a_connection_for_each_request(server, write):
 
 def test_the_rate_decides_how_many_are_due(server):
     """50 a second for 2 s are 100, neither more nor less: those that no connection was free for are told."""
-    report = bench(server.url(target("open")), "--rate", 50, "--duration", 2, "-c", 8)
+    done = subprocess.run([BINARY, "bench", server.url(target("open")), "-o", "json", "--rate", "50", "--duration", "2", "-c", "8"], capture_output=True, text=True,
+                          timeout=COMMAND_S, env=environment())
+    report = json.loads(done.stdout)
+    assert done.returncode == (1 if report["dueButNotSent"] else 0)  # a busy machine may come too late for the last of them
     is_consistent(report)
     assert report["requests"] + report["dueButNotSent"] == 100
     assert report["succeeded"] == report["requests"] and report["wantedRequestsPerSecond"] == 50
     fixed = bench(server.url(target("open")), "--rate", 400, "-n", 90, "-c", 8, "--threads", 2)
     assert fixed["requests"] == 90
+
+
+def test_a_rate_that_is_not_reached_is_no_success(server):
+    """One connection and answers after 200 ms: of 50 per second most are not sent."""
+    report = bench(server.url(target("rest") + "?seconds=0.2"), "--rate", 50, "--duration", 1, "-c", 1, code=1)
+    is_consistent(report)
+    assert report["failed"] == 0 and report["dueButNotSent"] >= 40 and report["requests"] + report["dueButNotSent"] == 50
 
 
 def test_latency_counts_from_when_a_request_was_due(server):
@@ -229,6 +240,39 @@ def test_files_that_are_not_there(server, tmp_path):
     for option in ("--key-file", "--basic-file", "--digest-file"):
         command(server.url(target("open")), option, tmp_path / "none", code=3)
     command(server.url(target("open")), "--body", f"@{tmp_path / 'none'}", code=3)
+
+
+def test_a_connection_that_ends_during_the_handshake_is_no_signal():
+    """Long before the load: SIGPIPE is ignored as soon as there is a connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        load = running(f"https://127.0.0.1:{listener.getsockname()[1]}/", "-n", 1, "--timeout", 20)
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                assert connection.recv(1) == b"\x16", "the handshake begins"
+                ignored = next(line for line in Path(f"/proc/{load.pid}/status").read_text().splitlines() if line.startswith("SigIgn:"))
+                assert int(ignored.split()[1], 16) >> (signal.SIGPIPE - 1) & 1
+            _, errors = load.communicate(timeout=60)
+        finally:
+            load.kill()
+            load.wait(10)
+    assert load.returncode == 6, errors
+
+
+@pytest.mark.parametrize("fault", ["ENOSYS", "EPERM", "EINTR:when=1..40"])
+def test_a_kernel_that_cannot_wait_in_nanoseconds(server, fault):
+    """Older ones and some sandboxes do not know epoll_pwait2; a wait may be interrupted, too."""
+    done = broken_command([f"epoll_pwait2:error={fault}"], "bench", server.url(target("open")), "-o", "json", "-n", 30, "-c", 3, "--rate", 300)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    is_consistent(report)
+    assert statuses(report) == {200: 30}
+
+
+def test_a_wait_that_fails_ends_the_load(server):
+    """And does not make it turn round and round until its end."""
+    done = broken_command(["epoll_pwait2:error=EBADF"], "bench", server.url(target("open")), "-n", 30, "-c", 3)
+    assert done.returncode == 1 and "cannot wait for the connections" in done.stderr, done.stderr
 
 
 def test_unreachable():

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import pty
 import resource
 import shutil
 import signal
@@ -13,12 +14,14 @@ import sqlite3
 import stat
 import subprocess
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.backups import SCHEMAS, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, resources, restore, restored, tree
+from support.faults import broken_command
 from support.management import Management
 from support.server import BINARY, Server, command, environment, wait_until
 from support.wire import File
@@ -55,7 +58,7 @@ def test_restore_to_a_fresh_directory(world, tmp_path):
     server.client.get("/api/v1/al/hello/s", {"X-Token": "wrong-value-00000"}).refused("401.99")
     admin = Management(server).sign_in()
     assert admin.data("/users?login=apiagent")[0]["login"] == "apiagent"
-    assert Management(server, world["token"]).get("/me").status in (200, 403)
+    assert Management(server, world["token"]).data("/me")["login"] == "apiagent"
     assert Management(server, world["token"][:-2] + "AA").get("/me").status == 401
     assert server.stop() == 0
 
@@ -155,6 +158,95 @@ def test_restore_where_the_folder_around_cannot_be_written(world, tmp_path):
     assert refused.returncode == 78 and "interrupted" in refused.stderr
     done = as_user("restore", around / "b.tar", "--data", data, "--force")
     assert done.returncode == 0 and not (data / "restore-unfinished").exists(), done.stderr
+
+
+@pytest.mark.parametrize("swaps", [True, False], ids=["as a whole", "entry by entry"])
+def test_an_empty_directory_is_locked_while_it_is_filled(world, tmp_path, swaps):
+    """A server that starts there meanwhile would be robbed of its files. The directory has no lock before and none after."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    # Before the first folder of its own it waits for two seconds: long enough to try.
+    faults = ["mkdir:delay_enter=2000000:when=1", *([] if swaps else ["renameat2:error=EINVAL"])]
+    with ThreadPoolExecutor(1) as pool:
+        restoring = pool.submit(broken_command, faults, "restore", world["file"], "--data", data)
+        wait_until(lambda: (data / "lock").exists() or restoring.done(), "the restore begins")
+        started = None if restoring.done() else command("serve", "--data", data, "--listen", "127.0.0.1:0")
+        done = restoring.result(120)
+    assert started is not None, "there was no lock"
+    assert started.returncode == 78 and "another funcgate uses" in started.stderr, started.stderr
+    assert done.returncode == 0, done.stderr
+    assert sorted(entry.name for entry in data.iterdir()) == ["funcgate.db", "journal.db", "key-overlaps.json"]
+    assert not leftovers(tmp_path)
+
+
+def test_a_refused_restore_leaves_an_empty_directory_empty(world, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "bad.tar").write_bytes(world["file"].read_bytes()[:5000])
+    assert restore(tmp_path / "bad.tar", tmp_path / "data").returncode == 7
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_the_password_and_the_overlaps_of_a_keystore_elsewhere_stay(world, tmp_path):
+    """keystore.path may lead out of the directory: what belongs to it lies in the directory all the same."""
+    data = tmp_path / "data"
+    shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+    (data / "keystore.p12").rename(tmp_path / "keystore.p12")
+    overlaps = json.dumps({"a-kid-of-later": 1}).encode()
+    (data / "key-overlaps.json").write_bytes(overlaps)
+    password = (data / "keystore-password").read_bytes()
+    summary = restored(world["file"], data, "--force")
+    assert summary["keystoreKept"] is False and summary["keystoreNeeded"] is True
+    assert (data / "keystore-password").read_bytes() == password and (data / "key-overlaps.json").read_bytes() == overlaps
+    server = Server(tmp_path, config=f'[keystore]\npath = "{tmp_path / "keystore.p12"}"\n').start()
+    greet(server)
+    assert server.stop() == 0
+
+
+def test_a_restore_that_is_killed_never_loses_sight_of_the_keystore(world, tmp_path):
+    """Entry by entry, killed at every change of a name: the keystore and its password are where they were, no server starts beside
+    what is half done, no backup is made of it, and the same command again completes it."""
+    secrets = ("keystore.p12", "keystore-password", "key-overlaps.json")
+    original = {name: (world["server"].data / name).read_bytes() for name in secrets}
+    refusals = 0
+    for number in range(1, 60):
+        data = tmp_path / f"{number}/data"
+        shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+        # Neither exchanging nor refusing renames, as on many network file systems.
+        done = broken_command(["renameat2:error=EINVAL", f"rename,link,unlink:signal=KILL:when={number}"], "restore", world["file"], "--data", data, "--force")
+        assert {name: (data / name).read_bytes() for name in secrets} == original, f"after change {number}"
+        if done.returncode == 0:
+            break
+        assert done.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL), (done.returncode, done.stderr)
+        if (data / "restore-unfinished").exists():
+            refusals += 1
+            told = command("backup", tmp_path / "half.tar", "--data", data)
+            assert told.returncode == 1 and "interrupted" in told.stderr and not (tmp_path / "half.tar").exists(), told.stderr
+            refused = command("serve", "--data", data, "--listen", "127.0.0.1:0")
+            assert refused.returncode == 78 and "interrupted" in refused.stderr
+        summary = restored(world["file"], data, "--force")
+        assert summary["keystoreKept"] is True and not (data / "restore-unfinished").exists()
+        assert {name: (data / name).read_bytes() for name in secrets} == original
+        shutil.rmtree(data)
+    assert done.returncode == 0 and refusals >= 5, (number, refusals)
+    assert not leftovers(data.parent) and not leftovers(data)
+    greet_restored(data.parent)
+
+
+def greet_restored(folder: Path) -> None:
+    server = Server(folder).start()
+    greet(server)
+    assert server.stop() == 0
+
+
+def test_the_line_of_progress_ends_before_the_report(world, tmp_path):
+    mine, its = pty.openpty()
+    done = subprocess.run([BINARY, "restore", world["file"], "--data", tmp_path / "data"], stdin=subprocess.DEVNULL, stdout=its, stderr=its, timeout=60, env=environment())
+    os.close(its)
+    shown = os.read(mine, 65536).decode()
+    os.close(mine)
+    assert done.returncode == 0 and "checking journal.db" in shown
+    before, _, _ = shown.partition(f"{tmp_path}/data holds the backup")
+    assert before.endswith("\r\x1b[K"), shown
 
 
 # --- what is refused

@@ -41,8 +41,6 @@ void take_interrupts() {
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
-  // TLS writes without a flag that says so.
-  std::signal(SIGPIPE, SIG_IGN);
 }
 
 base::SteadyNs to_ns(double seconds) { return std::llround(seconds * kNsPerSecond); }
@@ -165,6 +163,9 @@ void add_options(CLI::App& command, BenchOptions& options) {
 }
 
 int run(const BenchOptions& options) {
+  // Before the first connection, which a TLS server may end in the middle of our part of the handshake: TLS writes without a flag
+  // that says that nobody may be there.
+  std::signal(SIGPIPE, SIG_IGN);
   const auto code = make_and_report(options);
   return code.ok() ? *code : cli::report(code.error());
 }

@@ -43,7 +43,7 @@ std::string bytes_text(double bytes) {
 
 std::string ms_text(std::int64_t ns) { return fmt::format("{:.3f}", static_cast<double>(ns) / kNsPerMsDouble); }
 
-json::object latency_json(const base::LatencyHistogram& latency) {
+json::object latency_json(const http::LatencyHistogram& latency) {
   const auto us = [](std::int64_t ns) { return (ns + kNsPerUs / 2) / kNsPerUs; };
   return {{"minMicroseconds", us(latency.shortest_ns())},     {"meanMicroseconds", us(std::llround(latency.mean_ns()))},
           {"p50Microseconds", us(latency.quantile_ns(0.5))},  {"p90Microseconds", us(latency.quantile_ns(0.9))},
@@ -75,7 +75,7 @@ std::string lines_text(const std::vector<Line>& lines) {
   return out;
 }
 
-std::string latency_text(const base::LatencyHistogram& latency) {
+std::string latency_text(const http::LatencyHistogram& latency) {
   std::string names, values;
   const auto column = [&](std::string_view name, std::int64_t ns) {
     names += fmt::format("{:>10}", name);
@@ -117,6 +117,7 @@ std::string load_text(const BenchReport& report) {
 
 bool BenchReport::all_succeeded() const {
   if (interrupted || result.broken_off || result.requests == 0 || result.failed() > 0 || result.connect_errors > 0) return false;
+  if (result.due_but_not_sent > 0) return false;
   return !options.requests || result.requests == static_cast<std::uint64_t>(*options.requests);
 }
 

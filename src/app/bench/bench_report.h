@@ -18,7 +18,7 @@ struct BenchReport {
   const http::LoadResult& result;
   bool interrupted = false;
 
-  // All that were asked for were sent, and each was answered as expected.
+  // All that were asked for, or due, were sent, and each was answered as expected.
   bool all_succeeded() const;
 };
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <thread>
 
 #include "app/cli/command.h"
@@ -111,7 +112,7 @@ Result<int> tail_audit(Run& run) {
         fmt::print("{}\n", base::to_json(row));
       }
     }
-    std::fflush(stdout);
+    TRY_DONE(write_output({}));
     if (span && std::chrono::steady_clock::now() >= end) return 0;
     std::this_thread::sleep_for(kTailPause);
   }
@@ -120,7 +121,7 @@ Result<int> tail_audit(Run& run) {
 Result<int> write_or_print(const Run& run, const std::string& text, std::string_view what) {
   const std::string file = run.values.text("--out");
   if (file.empty()) {
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    TRY_DONE(write_output(text));
     return 0;
   }
   TRY_DONE(base::write_file_durably(file, text, 0600));
@@ -133,6 +134,8 @@ Result<int> export_audit(Run& run) {
   if (format != "ndjson" && format != "csv") return usage_error("--format: give ndjson or csv");
   TRY(const std::string path, audit_path(run));
   const bool to_file = run.values.given("--out");
+  // A reader that ends early is told like a full disk: the export is not whole.
+  std::signal(SIGPIPE, SIG_IGN);
   std::string text, cursor;
   // One answer has so many records; the cursor tells where the next goes on.
   for (bool first = true; first || !cursor.empty(); first = false) {
@@ -147,7 +150,7 @@ Result<int> export_audit(Run& run) {
     if (!first && format == "csv") piece.remove_prefix(std::min(piece.size(), piece.find('\n') + 1));
     text += piece;
     if (!to_file) {
-      std::fwrite(text.data(), 1, text.size(), stdout);
+      TRY_DONE(write_output(text));
       text.clear();
     } else if (text.size() > kExportBytesMax) {
       return Error{Code::ResourceExhausted, "the export has more than 1 GiB: narrow it with --from and --to", {}};

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <vector>
 
+#include "base/files.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "service/apply/yaml_writer.h"
@@ -221,6 +223,15 @@ void print(Format format, const json::value& value, std::span<const Column> colu
   }
   if (!text.ends_with('\n')) text += '\n';
   std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+base::Status write_output(std::string_view text) {
+  errno = 0;
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
+  if (std::fflush(stdout) == 0 && written && std::ferror(stdout) == 0) return base::kDone;
+  // What failed earlier has left its mark and not its number.
+  const std::string why = errno != 0 ? base::errno_text(errno) : std::string("what was written before did not arrive");
+  return base::Error{base::Code::ResourceExhausted, "cannot write to standard output: " + why, {}};
 }
 
 }  // namespace funcgate::app::cli

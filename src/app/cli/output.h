@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "base/result.h"
 
 namespace funcgate::app::cli {
 
@@ -37,5 +38,9 @@ std::string render_json(const json::value& value);
 
 // Prints `value` in the wanted form. `columns` empty: an object.
 void print(Format format, const json::value& value, std::span<const Column> columns = {});
+
+// Writes to standard output, and sees to it that everything so far has arrived there. ResourceExhausted: not all has, because a
+// disk is full or nobody reads the pipe any more.
+base::Status write_output(std::string_view text);
 
 }  // namespace funcgate::app::cli

@@ -144,8 +144,9 @@ std::optional<int> RemoteCommands::run() {
     const Values values = bound->values();
     Run run{*bound->command, values, *client, parse_format(bound->format)};
     const auto code = execute(run);
-    std::fflush(stdout);
-    return code.ok() ? *code : report(code.error());
+    if (!code.ok()) return report(code.error());
+    const base::Status written = write_output({});
+    return written.ok() ? *code : report(written.error());
   }
   return std::nullopt;
 }

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 from support.management import Management
@@ -38,6 +40,18 @@ def migrations(folder: str) -> list[str]:
 
 
 SCHEMAS = {"funcgate.db": len(migrations("sqlite")), "journal.db": len(migrations("sqlite_journal"))}
+
+
+def old_instance(data: Path) -> None:
+    """A data directory of the first release: both databases with their first migration alone."""
+    data.mkdir()
+    for name, folder, title in (("funcgate.db", "sqlite", "configuration_tasks_values"), ("journal.db", "sqlite_journal", "blocks_and_records")):
+        script = next((ROOT / "src/store/migrations" / folder).glob("V001__*.sql")).read_text(encoding="utf-8")
+        with closing(sqlite3.connect(data / name)) as database, database:
+            database.executescript(script)
+            database.execute("CREATE TABLE schema_version (number INTEGER NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)")
+            database.execute("INSERT INTO schema_version VALUES (1, ?, 0)", (title,))
+        (data / name).chmod(0o600)
 
 
 def resources() -> Resources:

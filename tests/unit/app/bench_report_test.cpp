@@ -72,6 +72,9 @@ TEST_F(Report, SuccessIsEveryRequestAnsweredAsExpected) {
   EXPECT_TRUE(report().all_succeeded());
   result_->connect_errors = 1;
   EXPECT_FALSE(report().all_succeeded());
+  result_->connect_errors = 0;
+  result_->due_but_not_sent = 1;
+  EXPECT_FALSE(report().all_succeeded()) << "the rate was not reached";
   *result_ = {};
   options_.requests.reset();
   EXPECT_FALSE(report().all_succeeded()) << "nothing was asked";

@@ -1,15 +1,20 @@
 #include "app/secret_codec.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <future>
 #include <thread>
 
+#include "app/password_hashing.h"
 #include "audit/checkpoint.h"
 #include "auth/fixed_field.h"
+#include "crypto/hash_memory.h"
 #include "crypto/keyed_hash.h"
 #include "support/fake_clock.h"
+#include "support/no_memory.h"
 #include "support/temporary_folder.h"
 
 namespace funcgate::app {
@@ -82,16 +87,53 @@ TEST_F(SecretCodecTest, PasswordHashesWaitForAPlace) {
   for (const bool verifying : {false, true}) {
     std::future<bool> done;
     {
-      const HashPlaces::Hold everything(*places);
+      std::promise<void> let_go, taken;
+      const auto everything = std::async(std::launch::async, [&] {
+        places->run([&] {
+          taken.set_value();
+          let_go.get_future().wait();
+        });
+      });
+      taken.get_future().wait();
       done = std::async(std::launch::async, [&, verifying] {
         return verifying ? *codec.verify_password("secret of mia", known) : codec.hash_password("secret of joe").ok();
       });
       const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
       while (places->waiting() == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
       EXPECT_EQ(places->waiting(), 1u) << (verifying ? "verify_password" : "hash_password");
+      let_go.set_value();
     }
     EXPECT_TRUE(done.get());
   }
+}
+
+// Who waits for a hash holds what it holds at its own priority; only the hash is put off.
+TEST_F(SecretCodecTest, OnlyTheThreadsThatHashGetOutOfTheWay) {
+  const auto nice = [] { return ::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())); };
+  const int own = nice();
+  if (own >= 10) GTEST_SKIP() << "this test itself got out of the way of all others";
+  EXPECT_EQ(places->run(nice), 10);
+  EXPECT_EQ(nice(), own);
+  EXPECT_THROW(places->run([]() -> int { throw std::bad_alloc(); }), std::bad_alloc) << "what it throws reaches who asked";
+}
+
+TEST_F(SecretCodecTest, WithoutMemoryAPasswordIsNotWrongButUndecided) {
+  KeystoreSecretCodec codec(*keystore, places);
+  KeystorePasswordHashing hashing(*keystore, crypto::kPasswordCostLeast, places);
+  const auto hash = hashing.hash("secret of mia");
+  ASSERT_TRUE(hash.ok());
+  crypto::release_unused_hash_memory();
+  crypto::release_unused_hash_memory();
+  const test::NoMemory none(8 << 20);  // less than one hash takes
+  EXPECT_EQ(codec.verify_password("secret of mia", hash->phc).error().code, Code::Unavailable);
+  for (const std::string_view kid : {std::string_view(hash->pepper_kid), std::string_view(), std::string_view("gone")}) {
+    for (const std::string_view phc : {std::string_view(hash->phc), std::string_view()}) {
+      const auto verified = hashing.verify("secret of mia", phc, kid, {});
+      ASSERT_FALSE(verified.ok()) << kid << ' ' << phc;
+      EXPECT_EQ(verified.error().code, Code::Unavailable);
+    }
+  }
+  EXPECT_EQ(places->waiting(), 0u);
 }
 
 TEST_F(SecretCodecTest, WithoutAPepperNothingIsHashed) {
