@@ -9,6 +9,7 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -139,16 +140,26 @@ def one_round(bench: Bench, case: Case, running: Running, **changes) -> Round:
     return send(case.name, bench.folder, running.port, running.pid, case.call.with_secrets(running.secrets), load, case.credential)
 
 
-def rounds(bench: Bench, cases: list[Case], core: int | None) -> dict[str, list[Round]]:
-    """Rounds of every case by its name, interleaved. Starts the peers, checks, warms up, measures, stops."""
+def interleaved(bench: Bench, cases: list[Case], core: int | None, measure: Callable[[Case, Running], None], after: Callable[[], None] | None = None,
+                warm_s: float = WARM_S) -> None:
+    """Starts the peers, checks every case, warms it up, then calls `measure` for each case in every round, and stops the peers.
+
+    `after` is called at the end of every round."""
     with Stage(bench, core) as stage:
         for case in cases:
             check(case, stage.of(case.peer))
         for case in cases:  # caches are filled, just-in-time compilers done, functions known as fast
-            one_round(bench, case, stage.of(case.peer), seconds=min(WARM_S, bench.options.duration))
-        measured: dict[str, list[Round]] = {case.name: [] for case in cases}
+            one_round(bench, case, stage.of(case.peer), seconds=min(warm_s, bench.options.duration))
         for number in range(bench.options.rounds):
             for case in cases:
-                measured[case.name].append(one_round(bench, case, stage.of(case.peer)))
+                measure(case, stage.of(case.peer))
+            if after:
+                after()
             bench.say(f"round {number + 1} of {bench.options.rounds}")
+
+
+def rounds(bench: Bench, cases: list[Case], core: int | None) -> dict[str, list[Round]]:
+    """Rounds of every case by its name, interleaved."""
+    measured: dict[str, list[Round]] = {case.name: [] for case in cases}
+    interleaved(bench, cases, core, lambda case, running: measured[case.name].append(one_round(bench, case, running)))
     return measured

@@ -52,11 +52,11 @@ class Documents:
 class Product:
     """One server with a data directory of its own, on a port that the kernel chose unless `port` is given.
 
-    `config` is the text of funcgate.toml, `core` the core it is bound to (None: all).
+    `config` is the text of funcgate.toml, `core` the core it is bound to (None: all), `under` the command that runs it.
     """
 
-    def __init__(self, folder: Path, binary: Path = BINARY, config: str = "", core: int | None = None, port: int = 0):
-        self.folder, self.binary, self.core, self.port = folder, Path(binary), core, port
+    def __init__(self, folder: Path, binary: Path = BINARY, config: str = "", core: int | None = None, port: int = 0, under: tuple[str, ...] = ()):
+        self.folder, self.binary, self.core, self.port, self.under = folder, Path(binary), core, port, under
         self.data, self.log = folder / "data", folder / "server.log"
         self.config = folder / "funcgate.toml"
         self.process: subprocess.Popen | None = None
@@ -66,7 +66,7 @@ class Product:
 
     def launch(self, *apply: Path) -> "Product":
         """Starts without waiting."""
-        arguments = [self.binary, "serve", "--data", self.data, "--config", self.config, "--listen", f"127.0.0.1:{self.port}"]
+        arguments = [*self.under, self.binary, "serve", "--data", self.data, "--config", self.config, "--listen", f"127.0.0.1:{self.port}"]
         for path in apply:
             arguments += ["--apply", path]
         self.log.unlink(missing_ok=True)

@@ -11,9 +11,9 @@ import subprocess
 from pathlib import Path
 
 from load import Call
-from measure import Bench, Case, Stage, check, one_round, present
+from measure import Bench, Case, Stage, interleaved, one_round, present
 from outcome import Column, Comparison, Outcome, Picture, Row, compared
-from peers import BASIC, VENV, WRONG_BASIC
+from peers import BASIC, VENV, WRONG_BASIC, Running
 from peers.asgi import Uvicorn
 from peers.funcgate import CALL, Funcgate
 from peers.nginx import FILES, Nginx
@@ -73,18 +73,17 @@ def run_json(bench: Bench) -> Outcome:
     rows = {case.name: Row(case.name, case.title, {column.figure: [] for column in JSON_COLUMNS}, case.ours) for case in chosen}
     if with_orjson:
         rows["orjson"] = Row("orjson", "orjson loads and dumps in process, no server", {"cpuMilliseconds": []})
-    with Stage(bench, bench.server_core) as stage:
-        for case in chosen:
-            check(case, stage.of(case.peer))
-            one_round(bench, case, stage.of(case.peer), seconds=1.0)
-        for number in range(bench.options.rounds):
-            for case in chosen:
-                made = one_round(bench, case, stage.of(case.peer))
-                rows[case.name].figures["cpuMilliseconds"].append(made.cpu_us / 1000)
-                rows[case.name].figures["megabytesPerSecond"].append(made.rate * 2 * len(text) / 1e6)
-            if with_orjson:
-                rows["orjson"].figures["cpuMilliseconds"].append(in_process(bench, path))
-            bench.say(f"round {number + 1} of {bench.options.rounds}")
+
+    def served(case: Case, running: Running) -> None:
+        made = one_round(bench, case, running)
+        rows[case.name].figures["cpuMilliseconds"].append(made.cpu_us / 1000)
+        rows[case.name].figures["megabytesPerSecond"].append(made.rate * 2 * len(text) / 1e6)
+
+    def alone() -> None:
+        if with_orjson:
+            rows["orjson"].figures["cpuMilliseconds"].append(in_process(bench, path))
+
+    interleaved(bench, chosen, bench.server_core, served, alone, warm_s=1.0)
     outcome = Outcome("json", "A megabyte of JSON in and out", JSON_COLUMNS, list(rows.values()), [], [
         Picture("bars", "cpuMilliseconds", "CPU ms for a megabyte in and out: shorter is better")], versions(chosen))
     compared(outcome, "CPU, Funcgate, of orjson in process", "cpuMilliseconds", "funcgate", "orjson", "lower", 2.0, 1.1)

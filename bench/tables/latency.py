@@ -8,8 +8,9 @@ come in small bursts: the times are an upper bound.
 from __future__ import annotations
 
 from load import Round
-from measure import Bench, Case, Stage, check, one_round, present
+from measure import Bench, Case, interleaved, one_round, present
 from outcome import Column, Comparison, Outcome, Picture, Row
+from peers import Running
 from tables import Table, reference, versions
 from tables.calls import cases
 
@@ -38,18 +39,15 @@ def run(bench: Bench) -> Outcome:
     chosen = present(bench, [reference()] + [case for case in cases(bench.options.binary) if case.name in NAMES and bench.chosen("latency", case.name)])
     figures: dict[str, dict[str, list[float]]] = {case.name: {column.figure: [] for column in COLUMNS} for case in chosen}
     pauses: dict[str, float] = {}
-    with Stage(bench, bench.server_core) as stage:
-        for case in chosen:
-            check(case, stage.of(case.peer))
-            one_round(bench, case, stage.of(case.peer), seconds=1.0)
-        for number in range(bench.options.rounds):
-            for case in chosen:
-                full = one_round(bench, case, stage.of(case.peer))
-                calm = quarter(bench, case, stage.of(case.peer), full, pauses)
-                values = (full.p50_ms, full.p99_ms, calm.p50_ms, calm.p99_ms, calm.rate / full.rate)
-                for column, value in zip(COLUMNS, values):
-                    figures[case.name][column.figure].append(value)
-            bench.say(f"round {number + 1} of {bench.options.rounds}")
+
+    def both(case: Case, running: Running) -> None:
+        full = one_round(bench, case, running)
+        calm = quarter(bench, case, running, full, pauses)
+        values = (full.p50_ms, full.p99_ms, calm.p50_ms, calm.p99_ms, calm.rate / full.rate)
+        for column, value in zip(COLUMNS, values):
+            figures[case.name][column.figure].append(value)
+
+    interleaved(bench, chosen, bench.server_core, both, warm_s=1.0)
     rows = [Row(case.name, case.title, figures[case.name], case.ours) for case in chosen]
     outcome = Outcome("latency", "How long callers wait", COLUMNS, rows, [], [
         Picture("bars", "fullP99Milliseconds", "99th percentile at saturation, ms: shorter is better"),
