@@ -23,6 +23,7 @@ struct KindPrivilege {
   Privilege privilege;
 };
 constexpr KindPrivilege kKindPrivileges[] = {{"ScriptSet", Privilege::PublishScripts},
+                                             {"Script", Privilege::PublishScripts},
                                              {"ApiAuthentication", Privilege::ManageApiAuthentication},
                                              {"FuncApi", Privilege::PublishApis},
                                              {"EnvVariable", Privilege::ManageEnvVariables},
@@ -62,11 +63,15 @@ std::optional<Answer> missing_privilege(const Context& context, const service::B
 base::Status permit_removals(const Context& context, const service::ApplyResult& plan) {
   for (const service::ObjectResult& object : plan.objects) {
     if (object.outcome != service::ObjectOutcome::Pruned) continue;
-    for (const KindPrivilege& entry : kKindPrivileges) {
-      if (entry.kind != service::kind_name(object.kind) || context.holds(entry.privilege)) continue;
-      return base::Error{
-          base::Code::PermissionDenied, fmt::format("Privilege \"{}\" is required", domain::privilege_name(entry.privilege)), {}};
-    }
+    const std::string_view kind = service::kind_name(object.kind);
+    const auto* entry = std::find_if(std::begin(kKindPrivileges), std::end(kKindPrivileges),
+                                     [&](const KindPrivilege& one) { return one.kind == kind; });
+    // Of which nobody said who may remove it nobody does.
+    if (entry == std::end(kKindPrivileges))
+      return base::Error{base::Code::PermissionDenied, fmt::format("Objects of the kind {} cannot be pruned", kind), {}};
+    if (context.holds(entry->privilege)) continue;
+    return base::Error{
+        base::Code::PermissionDenied, fmt::format("Privilege \"{}\" is required", domain::privilege_name(entry->privilege)), {}};
   }
   return base::kDone;
 }

@@ -16,7 +16,9 @@ namespace json = base::json;
 using domain::Privilege;
 
 constexpr std::size_t kPageMax = 200;
-constexpr std::size_t kExportRecordsMax = 100'000;  // of one export; a cursor goes on
+// Of one export; a cursor goes on. Its body is kept in memory until it is sent.
+constexpr std::size_t kExportRecordsMax = 100'000;
+constexpr std::size_t kExportBytesMax = 32 << 20;  // reached with the last record
 
 // What is asked for; each has its own parameters.
 enum class Stream { Admin, Calls, CallRecords, Checkpoints };
@@ -182,28 +184,34 @@ void append_csv(std::string& out, const json::object& record, bool calls) {
 
 std::string cursor_of(std::int64_t before_sequence) { return base::base64url_encode(std::to_string(before_sequence)); }
 
-// Everything that matches, newest first, up to kExportRecordsMax; the header Next-Cursor tells where the next export goes on.
+// Everything that matches, newest first, up to kExportRecordsMax and kExportBytesMax; the header Next-Cursor tells where the next
+// export goes on.
 Answer exported(Context& context, Wanted wanted, bool csv) {
   if (wanted.limited) return invalid("limit", "value", "an export has no pages; leave it out and follow Next-Cursor");
   Answer answer;
   answer.content_type = csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
   wanted.limit = kPageMax;
-  for (std::size_t count = 0; count < kExportRecordsMax;) {
+  std::size_t count = 0;
+  while (true) {
     const auto page = fetch(context, wanted);
     if (!page.ok()) return from_error(page.error());
-    for (const json::object& record : page->records) {
+    for (std::size_t i = 0; i < page->records.size(); ++i) {
+      const json::object& record = page->records[i];
       if (csv) {
         append_csv(answer.raw_body, record, wanted.stream == Stream::Calls);
       } else {
         answer.raw_body += base::to_json(record) + "\n";
       }
+      ++count;
+      const bool is_last = page->next_before == 0 && i + 1 == page->records.size();
+      if (is_last) return answer;
+      if (count < kExportRecordsMax && answer.raw_body.size() < kExportBytesMax) continue;
+      answer.headers.emplace_back("Next-Cursor", cursor_of(page->sequences[i]));
+      return answer;
     }
-    count += page->records.size();
-    if (page->next_before == 0) break;
+    if (page->next_before == 0) return answer;
     wanted.admin.before_sequence = wanted.call.before_sequence = page->next_before;
-    if (count >= kExportRecordsMax) answer.headers.emplace_back("Next-Cursor", cursor_of(page->next_before));
   }
-  return answer;
 }
 
 Answer one_page(Context& context, Wanted& wanted) {

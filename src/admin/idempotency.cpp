@@ -11,6 +11,7 @@ namespace funcgate::admin {
 namespace {
 
 namespace json = base::json;
+using base::text_of;
 using domain::Fault;
 using domain::Reason;
 
@@ -51,11 +52,6 @@ std::string keep(const Answer& answer) {
   for (const std::string& warning : answer.warnings) warnings.emplace_back(warning);
   kept["warnings"] = std::move(warnings);
   return base::to_json(kept);
-}
-
-std::string text_of(const json::object& object, json::string_view name) {
-  const json::value* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
 }  // namespace

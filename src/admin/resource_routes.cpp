@@ -289,7 +289,11 @@ Answer remove(Context& context, const Kind& kind) {
   const std::int64_t version = version_of(*before);
   if (auto refusal = check_if_match(context, version)) return std::move(*refusal);
   auto result = context.services.resources.remove(kind.kind, id, version, options_of(context));
-  if (!result.ok()) return change_refused(result.error(), version);
+  if (!result.ok()) {
+    // Somebody was quicker: his version is told, and not the one from before.
+    const auto now = kind.one(context, id);
+    return change_refused(result.error(), now ? version_of(*now) : 0);
+  }
   if (auto problem = problem_of(*result)) return std::move(*problem);
   return no_content();
 }

@@ -44,7 +44,8 @@ std::optional<Answer> may_write(const Context& context, const std::string& appli
     return privilege_missing(domain::privilege_name(Privilege::AdministerUsers));
   }
   for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
-    if (added.has(info.privilege) && !context.holds(info.privilege, application)) return privilege_missing(info.name);
+    // has(): giving a privilege on is no use of it.
+    if (added.has(info.privilege) && !context.has(info.privilege, application)) return privilege_missing(info.name);
   }
   return std::nullopt;
 }

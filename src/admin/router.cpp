@@ -24,7 +24,7 @@ using domain::Reason;
 
 constexpr std::string_view kSetupPath = "/setup", kSessionPath = "/session", kOwnPasswordPath = "/me/password";
 constexpr std::string_view kApplyPath = "/resources/apply", kDiffPath = "/resources/diff", kExportPath = "/resources/export",
-                           kAuditPath = "/audit";
+                           kAuditPath = "/audit", kKeystorePaths = "/keystore/";
 
 // Segments of a path, still encoded; nullopt: it cannot be one of ours ("/a//b", "/a/").
 std::optional<std::vector<std::string_view>> segments_of(std::string_view path) {
@@ -184,7 +184,8 @@ Router::Router(Services& services, std::vector<Route> routes)
     : services_(services),
       routes_(std::move(routes)),
       started_ms_(services.clock.wall_ms()),
-      denials_(std::make_unique<DenialLog>(services.identity, services.clock)) {}
+      denials_(std::make_unique<DenialLog>(services.identity, services.clock)),
+      known_(services.random) {}
 
 Router::~Router() = default;
 
@@ -252,8 +253,10 @@ std::optional<Answer> Router::settled_by_head(Context& context, const Match& mat
     context.caller = local_caller();
   } else if (open) {
     if (auto refusal = check_origin(context)) return refusal;
-  } else if (auto refusal = authenticate(context, *denials_)) {
-    return refusal;
+  } else {
+    auto refusal = authenticate(context, *denials_);
+    known_.note(request, !refusal);
+    if (refusal) return refusal;
   }
   if (context.caller.must_change_password && request.path != kSessionPath && request.path != kOwnPasswordPath)
     return refused(Fault::PasswordExpired, Reason::ArgumentsInvalid, "The password must be changed first: PUT /me/password");
@@ -303,22 +306,24 @@ std::span<const std::string_view> long_writes() {
                                               "/scripts/{id}/draft/run",
                                               "/scripts/{id}/publish",
                                               "/scripts/{id}/versions/{version}/restore",
-                                              "/audit/verify"};
+                                              "/audit/verify",
+                                              "/audit/checkpoints"};
   return kAll;
 }
 
-bool Router::is_long_work(const Request& head) const {
+Work Router::work_of(const Request& head) const {
   const Match match = find(head);
-  if (match.route == nullptr) return false;
+  if (match.route == nullptr) return Work::Quick;
   const Route& route = *match.route;
   if (is_write(route.method)) {
+    if (route.pattern.starts_with(kKeystorePaths)) return Work::Keystore;
     const auto all = long_writes();
-    return std::find(all.begin(), all.end(), route.pattern) != all.end();
+    return std::find(all.begin(), all.end(), route.pattern) != all.end() ? Work::Long : Work::Quick;
   }
   // As a list it is one page, as a file of lines everything that was recorded.
   const bool lines =
       head.accept.find("application/x-ndjson") != std::string::npos || head.accept.find("text/csv") != std::string::npos;
-  return route.pattern == kExportPath || (route.pattern == kAuditPath && lines);
+  return route.pattern == kExportPath || (route.pattern == kAuditPath && lines) ? Work::Long : Work::Quick;
 }
 
 Answer Router::answer_known(Context& context, const Match& match) {

@@ -5,6 +5,7 @@
 // Thread-safety: the table is immutable once built; handle() from any number of threads; blocks.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <span>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "admin/context.h"
+#include "admin/known_callers.h"
 
 namespace funcgate::admin {
 
@@ -60,6 +62,13 @@ struct Route {
   Rules rules = {};
 };
 
+// What handle() will be busy with, so that what must come through at any time waits behind nothing that takes seconds.
+enum class Work : std::uint8_t {
+  Quick,
+  Long,      // may take seconds, or waits for a request that does: runs, bundles, changes of resources, exports, verifications
+  Keystore,  // changes secrets: at once; only its end waits for a change of resources that runs
+};
+
 // What the head of a request decides, before its body is read.
 struct Admission {
   std::optional<Answer> refusal;  // the answer: the body is not wanted
@@ -77,9 +86,11 @@ class Router {
   // For a request whose body is large, or whose work is long: whether its sender is known and may do what he asks. handle()
   // judges everything anew when the body is there, so that whoever was disabled meanwhile does nothing. Never throws; blocks.
   Admission admit(const Request& head);
-  // Whether handle() may take seconds or wait for somebody else's request that does: runs, bundles, changes of resources,
-  // exports, verifications. Any thread; does not block.
-  bool is_long_work(const Request& head) const;
+  // Any thread; does not block.
+  Work work_of(const Request& head) const;
+  // Whether the sender of such credentials was found a short while ago, so that he need not wait among strangers. Any thread;
+  // does not block.
+  bool knows(const Request& head) const { return known_.has(head); }
   // For anybody, signed in or not: ends the key whose token the body holds. 204 whatever it was, so that nothing can be probed.
   Answer revoke_by_possession(const Request& request);
   std::span<const Route> routes() const { return routes_; }
@@ -98,6 +109,7 @@ class Router {
   const std::vector<Route> routes_;
   const base::WallMs started_ms_;
   std::unique_ptr<DenialLog> denials_;
+  KnownCallers known_;
 };
 
 // Patterns whose writes are long work.

@@ -116,7 +116,12 @@ Answer delete_set(Context& context) {
   const std::int64_t version = found->second.meta.version;
   if (auto refusal = check_if_match(context, version)) return std::move(*refusal);
   auto result = context.services.resources.remove(domain::ResourceKind::ScriptSet, id, version, options_of(context));
-  if (!result.ok()) return change_refused(result.error(), version);
+  if (!result.ok()) {
+    // Somebody was quicker: his version is told, and not the one from before.
+    const auto latest = configuration(context);
+    const auto now = latest->script_sets.find(id);
+    return change_refused(result.error(), now == latest->script_sets.end() ? 0 : now->second.meta.version);
+  }
   if (auto problem = problem_of(*result)) return std::move(*problem);
   return no_content();
 }

@@ -20,6 +20,7 @@ namespace funcgate::app {
 namespace {
 
 namespace json = base::json;
+using base::text_of;
 constexpr int kDone = 0, kDifferent = 1, kUsage = 2, kNotFound = 3, kDenied = 4, kConflict = 5, kUnreachable = 6, kInvalid = 7,
               kCannotStart = 78;
 
@@ -53,12 +54,6 @@ std::string worker_binary() {
 base::Result<runtime::ZygoteClient> start_zygote() {
   ::signal(SIGPIPE, SIG_IGN);
   return runtime::ZygoteClient::start(worker_binary());
-}
-
-std::string_view text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
-  return value != nullptr && value->is_string() ? std::string_view(value->get_string().data(), value->get_string().size())
-                                                : std::string_view();
 }
 
 void print_lines(std::FILE* out, const json::object& result, std::string_view list, std::string_view member,

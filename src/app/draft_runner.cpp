@@ -16,12 +16,20 @@ namespace json = base::json;
 constexpr std::int64_t kQueueMs = 10'000;
 constexpr std::int64_t kDraftResultBytesMax = 1 << 20;
 
+// What a run left, copied from the worker's frame.
+struct Outcome {
+  std::string_view outcome;  // a constant
+  bool is_value = false;
+  std::string body, content_type, problem, print;
+  std::int64_t run_ms = 0;
+};
+
 // Lives as long as the run, even if nobody waits for its end any more.
 struct DraftRun {
   domain::GenerationPtr generation;
   service::CatalogPtr catalog;
   std::string kwargs, trace_id, function_id;
-  std::promise<json::object> done;
+  std::promise<Outcome> done;
 };
 
 std::string_view outcome_of(const domain::RunResult& result) {
@@ -51,20 +59,30 @@ json::value json_or_text(std::string_view text) {
   return parsed.ok() ? std::move(*parsed) : json::value(std::string(text));
 }
 
-// What was printed and what went wrong are shown as they would be recorded: without the values of password variables.
-json::object describe(const domain::RunResult& result, const service::Catalog& catalog) {
+Outcome copied(const domain::RunResult& result) {
   const domain::FunctionReply& reply = result.reply;
+  return {.outcome = outcome_of(result),
+          .is_value = reply.outcome == domain::ReplyOutcome::Value,
+          .body = std::string(reply.body),
+          .content_type = std::string(reply.content_type),
+          .problem = std::string(reply.problem),
+          .print = std::string(reply.print_log),
+          .run_ms = reply.run_ns / 1'000'000};
+}
+
+// What was printed and what went wrong are shown as they would be recorded: without the values of password variables. Searching
+// long texts for many values takes its time, and so does reading JSON: not on an io thread.
+json::object describe(Outcome outcome, const service::Catalog& catalog) {
   std::vector<std::string_view> secrets;
   for (const base::SecretString& password : catalog.passwords) secrets.push_back(password.reveal());
-  std::string problem(reply.problem), print(reply.print_log);
-  service::mask_secrets(problem, secrets);
-  service::mask_secrets(print, secrets);
-  return {{"outcome", std::string(outcome_of(result))},
-          {"result", reply.outcome == domain::ReplyOutcome::Value ? json_or_text(reply.body) : json::value()},
-          {"contentType", std::string(reply.content_type)},
-          {"problem", json_or_text(problem)},
-          {"print", std::move(print)},
-          {"runMs", reply.run_ns / 1'000'000}};
+  service::mask_secrets(outcome.problem, secrets);
+  service::mask_secrets(outcome.print, secrets);
+  return {{"outcome", std::string(outcome.outcome)},
+          {"result", outcome.is_value ? json_or_text(outcome.body) : json::value()},
+          {"contentType", std::move(outcome.content_type)},
+          {"problem", json_or_text(outcome.problem)},
+          {"print", std::move(outcome.print)},
+          {"runMs", outcome.run_ms}};
 }
 
 base::Async<void> run(base::IoThread& io, domain::FunctionRunner& runner, std::shared_ptr<DraftRun> draft) {
@@ -83,7 +101,7 @@ base::Async<void> run(base::IoThread& io, domain::FunctionRunner& runner, std::s
   work.trigger_time_ms = io.clock().wall_ms();
   work.result_bytes_max = work.large_result_bytes_max = kDraftResultBytesMax;
   const domain::RunResult result = co_await runner.run(work);
-  draft->done.set_value(describe(result, *draft->catalog));
+  draft->done.set_value(copied(result));
 }
 
 }  // namespace
@@ -104,7 +122,7 @@ base::Result<json::object> run_candidate(base::IoThread& io, domain::FunctionRun
   // The runner ends by itself; this is for a server that goes down meanwhile.
   if (done.wait_for(std::chrono::milliseconds(kQueueMs + kDraftRunMs + 5000)) != std::future_status::ready)
     return base::Error{base::Code::DeadlineExceeded, "The draft did not end in time", {}};
-  return done.get();
+  return describe(done.get(), *draft->catalog);
 }
 
 }  // namespace funcgate::app

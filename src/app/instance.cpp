@@ -136,14 +136,14 @@ base::Status Instance::open_store() {
 base::Status Instance::make_management() {
   TRY(instance_id_, configuration_->instance_id());
   TRY_DONE(open_overlaps());
-  signing_keys_.publish(make_signing_keys());
+  publish_signing_keys();
   plane_ = std::make_unique<Management>(Management::Parts{.config = config_,
                                                           .data_dir = options_.data_dir,
                                                           .instance_id = instance_id_,
                                                           .keystore = *keystore_,
                                                           .database = *database_,
                                                           .directory = directory_,
-                                                          .signing_keys = signing_keys_,
+                                                          .signing_keys = *signing_keys_,
                                                           .throttle = throttle_,
                                                           .clock = clock_,
                                                           .random = random_,
@@ -156,7 +156,10 @@ base::Status Instance::make_management() {
   return base::kDone;
 }
 
+// API keys first, and for everybody who verifies: a leaked signing secret must not live on for as long as somebody's apply takes,
+// behind which the rest waits.
 void Instance::keystore_changed() {
+  publish_signing_keys();
   if (!resources_) return;
   resources_->publish_again([this] {
     make_scheme_factory();
@@ -202,6 +205,11 @@ auth::SigningKeysPtr Instance::make_signing_keys() {
   return std::make_shared<const auth::SigningKeys>(instance_id_, current, retired);
 }
 
+void Instance::publish_signing_keys() {
+  const std::lock_guard lock(signing_keys_mutex_);
+  signing_keys_->publish(make_signing_keys());
+}
+
 // Passwords that were verified need not be verified again because a pepper was rotated: that would be a flood of hashes.
 void Instance::keep_password_cache(const keystore::KeystoreContent& content) {
   const auto pepper = content.usable(keystore::Purpose::PasswordPepper);
@@ -220,7 +228,7 @@ auth::SchemeKeys Instance::scheme_keys(const keystore::KeystoreContent& content)
   // In place of a secret that is missing stands one that nobody knows: make_scheme() refuses what needs the real one.
   const base::SecretString nobody_knows(random_.bytes(32));
   auth::SchemeKeys keys{pepper.ok() ? *pepper : nobody_knows, sealing.ok() ? *sealing : nobody_knows,
-                        base::SecretString(random_.bytes(32)), signing_keys_.current()};
+                        base::SecretString(random_.bytes(32)), signing_keys_};
   for (keystore::PreviousSecret& one : content.previous(keystore::Purpose::PasswordPepper))
     keys.retired_peppers.push_back(std::move(one.value));
   for (keystore::PreviousSecret& one : content.previous(keystore::Purpose::Sealing))
@@ -236,7 +244,6 @@ auth::SchemeKeys Instance::scheme_keys(const keystore::KeystoreContent& content)
 }
 
 void Instance::make_scheme_factory() {
-  signing_keys_.publish(make_signing_keys());
   const auto content = keystore_->content();
   keep_password_cache(*content);
   const auto pepper = content->usable(keystore::Purpose::PasswordPepper), sealing = content->usable(keystore::Purpose::Sealing);
@@ -300,8 +307,8 @@ base::Status Instance::make_services() {
   hashes_ = std::make_unique<auth::HashGate>(
       hash_gate_settings(config_.server.limits),
       [this, places = hash_places_](std::string_view password, std::string_view phc) {
-        const HashPlaces::Hold hold(*places);
-        return verify_under_any_pepper(*keystore_, password, phc);
+        const auto content = keystore_->content();
+        return places->run([&] { return verify_under_any_pepper(*content, password, phc); });
       });
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);
@@ -362,7 +369,7 @@ void Instance::publish(service::ConfigurationPtr configuration, domain::Generati
 }
 
 void Instance::reload() {
-  const bool queued = management_->submit([this] {
+  const bool queued = plane_->keystore_pool().submit([this] {
     const base::json::object request{{"do", "reload"}};
     if (auto reloaded = plane_->keystore_control().run(request, domain::Actor()); !reloaded.ok())
       base::log::error("keystore.reload_failed", {{"error", reloaded.error().message}});
@@ -373,7 +380,7 @@ void Instance::reload() {
       base::log::info("tls.reloaded");
     }
   });
-  if (!queued) base::log::error("reload.refused", {{"error", "the management queue is full"}});
+  if (!queued) base::log::error("reload.refused", {{"error", "too many changes of the keystore wait"}});
 }
 
 }  // namespace funcgate::app

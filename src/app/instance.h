@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -103,6 +104,7 @@ class Instance {
   void make_scheme_factory();
   auth::SchemePtr make_scheme(const domain::ApiAuthentication& authentication, domain::Reason& broken) const;
   auth::SigningKeysPtr make_signing_keys();
+  void publish_signing_keys();
   void publish(service::ConfigurationPtr configuration, domain::GenerationPtr generation);
   base::Status open_listeners(const std::string& listen);
   void register_authentication_gauges();
@@ -132,7 +134,9 @@ class Instance {
   base::Snapshot<service::Catalog> catalog_{std::make_shared<const service::Catalog>()};
   base::Snapshot<domain::Directory> directory_{std::make_shared<const domain::Directory>()};
   std::string instance_id_;
-  base::Snapshot<auth::SigningKeys> signing_keys_{auth::SigningKeys::none("the keystore is not open")};
+  std::mutex signing_keys_mutex_;  // held while the keystore is read and published below: the last one has read the newest
+  const std::shared_ptr<auth::LiveSigningKeys> signing_keys_ =
+      std::make_shared<auth::LiveSigningKeys>(auth::SigningKeys::none("the keystore is not open"));
   std::unique_ptr<auth::SchemeFactory> schemes_;  // management plane only
   bool schemes_changed_ = false, pepper_usable_ = false, sealing_usable_ = false;
   base::SecretString password_cache_key_;            // the same as long as the pepper below is current or retired

@@ -17,15 +17,11 @@ using base::Error;
 using base::Result;
 using base::SecretString;
 using base::Status;
+using base::text_of;
 using keystore::Purpose;
 
 constexpr std::size_t kValueBytesMax = 64 * 1024;
 constexpr std::int64_t kMsPerHour = 3'600'000;
-
-std::string text_of(const json::object& request, std::string_view name) {
-  const json::value* value = request.if_contains(json::string_view(name.data(), name.size()));
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
 
 // A secret travels as Base64, because it may be any octets.
 Result<SecretString> secret_of(const json::object& request, std::string_view name) {

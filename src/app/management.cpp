@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <future>
 
 #include "admin/idempotency.h"
 #include "app/audit_verification.h"
@@ -33,7 +35,13 @@ using keystore::Purpose;
 constexpr std::size_t kThreads = 4, kQueueMax = 256;
 // Whole bundles, trial runs, exports, verifications: up to minutes, and only for those who may.
 constexpr std::size_t kLongWorkThreads = 4, kLongWorkQueueMax = 64;
+// A change of the keystore waits at its end for an apply that runs: with these, the next ones are made meanwhile.
+constexpr std::size_t kKeystoreThreads = 4, kKeystoreQueueMax = 64;
+constexpr std::size_t kStrangerThreads = 2, kStrangerQueueMax = 256;
 constexpr std::size_t kSignInThreads = 2, kSignInQueueMax = 64;
+// How long one who asks for a checkpoint waits for it, and how many may wait.
+constexpr std::chrono::seconds kCheckpointWait{10};
+constexpr std::size_t kCheckpointQueueMax = 16;
 constexpr base::WallMs kHousekeepingMs = 30'000, kHourMs = 3'600'000;
 constexpr std::size_t kAuditKeyBytesMin = 32;
 constexpr std::string_view kStarted = "server.started", kStopped = "server.stopped";
@@ -91,7 +99,7 @@ std::string Management::key_id_of(const SecretString& token) const {
   return verified.reason == domain::Reason::None ? verified.key.id : std::string();
 }
 
-Result<std::string> Management::checkpoint(audit::Journal& journal, const domain::Actor& actor) {
+Result<std::string> Management::write_checkpoint(audit::Journal& journal, const domain::Actor& actor) {
   if (!audit_key_) {
     return Error{Code::Unavailable,
                  fmt::format("The keystore has no usable secret \"{}\". Create it with: funcgate keystore set {} --generate",
@@ -101,8 +109,6 @@ Result<std::string> Management::checkpoint(audit::Journal& journal, const domain
   const auto head = journal.head();
   std::vector<audit::StreamHead> calls;
   if (head.sequence > 0) calls.push_back({std::string(audit::kCallsStream), std::string(kNodeName), head.sequence, head.hash});
-  // One after the other: the lines of the file are in the order of the heads.
-  const std::lock_guard lock(checkpoint_mutex_);
   TRY(std::string line,
       audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor));
   // Who relies on the file must hear that the line is not in it.
@@ -111,6 +117,24 @@ Result<std::string> Management::checkpoint(audit::Journal& journal, const domain
   if (const Status written = audit::append_checkpoint(file, line); !written.ok())
     return Error{Code::Unavailable, written.error().message, {}};
   return line;
+}
+
+bool Management::begin_checkpoint(audit::Journal& journal, const domain::Actor& actor, CheckpointTold told) {
+  return checkpoint_pool_->submit([this, &journal, actor, told = std::move(told)] {
+    try {
+      told(write_checkpoint(journal, actor));
+    } catch (const std::exception& problem) {
+      told(Error{Code::Internal, "The checkpoint could not be made", problem.what()});
+    }
+  });
+}
+
+Result<std::string> Management::checkpoint(audit::Journal& journal, const domain::Actor& actor) {
+  const auto made = std::make_shared<std::promise<Result<std::string>>>();
+  auto line = made->get_future();
+  const bool begun = begin_checkpoint(journal, actor, [made](const Result<std::string>& result) { made->set_value(result); });
+  if (begun && line.wait_for(kCheckpointWait) == std::future_status::ready) return line.get();
+  return Error{Code::Unavailable, "The checkpoint file does not answer. Look at what audit.checkpoint_file lies on", {}};
 }
 
 service::AuditTools Management::audit_tools(ApiParts& parts) {
@@ -187,11 +211,13 @@ Status Management::open_api(ApiParts parts) {
                                       .setup_done = [this] { remove_setup_file(); }});
   router_ = std::make_unique<admin::Router>(*services_);
   pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
-  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax,
-                                                      base::BlockingPool::Priority::Background);
+  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax);
+  checkpoint_pool_ = std::make_unique<base::BlockingPool>("checkpoint", 1, kCheckpointQueueMax);
   long_work_pool_ = std::make_unique<base::BlockingPool>("admin-long", kLongWorkThreads, kLongWorkQueueMax);
-  edge_ = std::make_unique<http::AdminEdge>(*router_, http::AdminEdge::Pools{*pool_, *long_work_pool_, *sign_in_pool_},
-                                            parts_.config.server);
+  keystore_pool_ = std::make_unique<base::BlockingPool>("keystore", kKeystoreThreads, kKeystoreQueueMax);
+  strangers_pool_ = std::make_unique<base::BlockingPool>("strangers", kStrangerThreads, kStrangerQueueMax);
+  const http::AdminEdge::Pools pools{*pool_, *long_work_pool_, *keystore_pool_, *sign_in_pool_, *strangers_pool_};
+  edge_ = std::make_unique<http::AdminEdge>(*router_, pools, parts_.config.server);
   return base::kDone;
 }
 
@@ -235,19 +261,28 @@ void Management::record_server(std::string name, std::string summary) {
     base::log::error("audit.not_written", {{"event", event.event}, {"problem", status.error().message}});
 }
 
-bool Management::last_run_ended() {
-  const auto newest = [&](std::string_view event) -> std::int64_t {
+Result<bool> Management::last_run_ended() {
+  const auto newest = [&](std::string_view event) -> Result<std::int64_t> {
     domain::AuditQuery query;
     query.event = event;
     query.limit = 1;
-    const auto found = identity_store_.audit(query);
-    return found.ok() && !found->empty() ? found->front().sequence : 0;
+    TRY(const auto found, identity_store_.audit(query));
+    return found.empty() ? 0 : found.front().sequence;
   };
-  return newest(kStarted) <= newest(kStopped);
+  TRY(const std::int64_t started, newest(kStarted));
+  TRY(const std::int64_t stopped, newest(kStopped));
+  return started <= stopped;
 }
 
 void Management::record_start(std::string_view version) {
-  const std::string_view before = last_run_ended() ? "" : "; the run before was cut off: it has no server.stopped";
+  std::string_view before;
+  if (const Result<bool> ended = last_run_ended(); !ended.ok()) {
+    const Error& problem = ended.error();
+    base::log::error("audit.not_read", {{"what", kStarted}, {"problem", problem.message}, {"detail", problem.detail}});
+    before = "; how the run before ended could not be read";
+  } else if (!*ended) {
+    before = "; the run before was cut off: it has no server.stopped";
+  }
   record_server(std::string(kStarted), fmt::format("Version {} serves{}", version, before));
 }
 
@@ -304,12 +339,32 @@ void Management::write_key_uses() {
   if (report.dropped > 0) base::log::warning("key.uses_dropped", {{"count", report.dropped}});
 }
 
+// On its own thread: whatever the file lies on, the rest of the housekeeping goes on.
+void Management::keep_checkpoints(base::WallMs now_ms) {
+  if (checkpoint_runs_) {
+    if (!checkpoint_hangs_ && now_ms - checkpoint_ms_ >= kHousekeepingMs) {
+      checkpoint_hangs_ = true;
+      constexpr std::string_view kProblem = "the checkpoint file does not answer; no other is begun until it does";
+      note("checkpoint", Status(Error{Code::Unavailable, std::string(kProblem), {}}));
+    }
+    return;
+  }
+  if (now_ms - checkpoint_ms_ < kHourMs) return;
+  checkpoint_ms_ = now_ms;
+  checkpoint_hangs_ = false;
+  checkpoint_runs_ = true;
+  const bool begun = begin_checkpoint(*journal_, domain::Actor(), [this](const Result<std::string>& line) {
+    note("checkpoint", line);
+    checkpoint_runs_ = false;
+  });
+  if (begun) return;
+  checkpoint_runs_ = false;
+  note("checkpoint", Status(Error{Code::Unavailable, "the checkpoint file does not answer, and too many wait for it", {}}));
+}
+
 void Management::keep_audit(base::WallMs now_ms) {
   if (journal_ == nullptr) return;
-  if (now_ms - checkpoint_ms_ >= kHourMs) {
-    checkpoint_ms_ = now_ms;
-    note("checkpoint", checkpoint(*journal_, domain::Actor()));
-  }
+  keep_checkpoints(now_ms);
   if (now_ms - pruned_ms_ < 24 * kHourMs) return;
   auto removed = audit::prune_trail(identity_store_, changes_, now_ms);
   note("retention of the audit trail", removed);

@@ -5,9 +5,9 @@
 // thread; housekeep() on any thread, one at a time.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
 #include "admin/router.h"
@@ -83,6 +83,9 @@ class Management {
   };
   base::Status open_api(ApiParts parts);
   http::AdminEdge& edge() { return *edge_; }
+  // For everything that changes the keystore, from wherever it is asked. Nothing else runs there: a leaked secret is replaced at
+  // once, however long somebody's apply takes. After open_api().
+  base::BlockingPool& keystore_pool() { return *keystore_pool_; }
   service::Explanations& explanations() { return explanations_; }
 
   // First start: a set-up token in DATA/setup-token, and on a terminal what to do with it. `url`: where the management API
@@ -102,8 +105,15 @@ class Management {
   service::AuditTools audit_tools(ApiParts& parts);
   base::Result<service::SealedCounts> sealed_counts();
   void record_server(std::string event, std::string summary);
-  bool last_run_ended();
+  base::Result<bool> last_run_ended();
+  using CheckpointTold = std::function<void(const base::Result<std::string>&)>;
+  // A checkpoint, in the file if one is configured; the line. Its file may lie on another machine and not answer: Unavailable
+  // after a while, though the line may still be written later.
   base::Result<std::string> checkpoint(audit::Journal& journal, const domain::Actor& actor);
+  // The same without waiting; `told` is called on the thread of checkpoints. False: too many wait already.
+  bool begin_checkpoint(audit::Journal& journal, const domain::Actor& actor, CheckpointTold told);
+  base::Result<std::string> write_checkpoint(audit::Journal& journal, const domain::Actor& actor);
+  void keep_checkpoints(base::WallMs now_ms);
   void write_key_uses();
   // Every hour a checkpoint, every day the retention of the management stream.
   void keep_audit(base::WallMs now_ms);
@@ -125,15 +135,18 @@ class Management {
   std::unique_ptr<service::AuditService> audit_;
   std::unique_ptr<service::Scripts> scripts_;
   std::unique_ptr<service::SecretKeys> secret_keys_;
-  std::mutex checkpoint_mutex_;                    // held while a checkpoint is taken and written
   std::unique_ptr<crypto::SigningKey> audit_key_;  // null: the keystore has none; no checkpoint can be taken
   std::unique_ptr<admin::Services> services_;
   std::unique_ptr<admin::Router> router_;
   auth::KeyUsage* key_usage_ = nullptr;
   audit::Journal* journal_ = nullptr;
-  std::unique_ptr<base::BlockingPool> pool_, long_work_pool_, sign_in_pool_;
+  std::atomic<bool> checkpoint_runs_{false};  // the hourly one
+  // One thread: the lines of the file are in the order of the heads. Those of the pools below wait for it.
+  std::unique_ptr<base::BlockingPool> checkpoint_pool_;
+  std::unique_ptr<base::BlockingPool> pool_, long_work_pool_, keystore_pool_, sign_in_pool_, strangers_pool_;
   std::unique_ptr<http::AdminEdge> edge_;
   base::WallMs kept_house_ms_ = 0, checkpoint_ms_ = 0, pruned_ms_ = 0;
+  bool checkpoint_hangs_ = false;  // the operator was told
 };
 
 }  // namespace funcgate::app

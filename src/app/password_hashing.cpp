@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <tuple>
 
 #include "crypto/seal.h"
@@ -24,16 +25,19 @@ auth::HashGateSettings hash_gate_settings(const domain::Limits& limits) {
   return gate;
 }
 
-auth::PasswordVerdict verify_under_any_pepper(const keystore::Keystore& keystore, std::string_view password,
+auth::PasswordVerdict verify_under_any_pepper(const keystore::KeystoreContent& content, std::string_view password,
                                               std::string_view phc) {
-  const auto content = keystore.content();
-  const auto current = content->usable(Purpose::PasswordPepper);
+  const auto current = content.usable(Purpose::PasswordPepper);
   if (current.ok() && crypto::verify_password(*current, password, phc)) return true;
-  const auto retired = content->previous(Purpose::PasswordPepper);
+  const auto retired = content.previous(Purpose::PasswordPepper);
   const bool right = std::any_of(retired.begin(), retired.end(), [&](const keystore::PreviousSecret& pepper) {
     return crypto::verify_password(pepper.value, password, phc);
   });
   return {right, right};
+}
+
+base::Error no_memory_to_verify() {
+  return {base::Code::Unavailable, "There is not enough memory to verify a password; try again later.", {}};
 }
 
 Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
@@ -41,37 +45,42 @@ Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
     const std::lock_guard lock(mutex_);
     if (!dummy_phc_.empty()) return dummy_phc_;
   }
-  TRY(std::string made, crypto::dummy_phc(pepper, cost_));
+  TRY(std::string made, places_->run([&] { return crypto::dummy_phc(pepper, cost_); }));
   const std::lock_guard lock(mutex_);
   if (dummy_phc_.empty()) dummy_phc_ = std::move(made);
   return dummy_phc_;
+}
+
+bool KeystorePasswordHashing::compare(const keystore::KeystoreContent& content, const SecretString& current,
+                                      std::string_view password, std::string_view phc, std::string_view pepper_kid,
+                                      std::string_view nobody) {
+  if (!phc.empty()) {
+    if (pepper_kid.empty()) return verify_under_any_pepper(content, password, phc).right;
+    if (pepper_kid == crypto::key_id(current)) return crypto::verify_password(current, password, phc);
+    for (const keystore::PreviousSecret& retired : content.previous(Purpose::PasswordPepper)) {
+      if (retired.kid == pepper_kid) return crypto::verify_password(retired.value, password, phc);
+    }
+    // Made under a pepper that is gone: nobody can know the password any more.
+  }
+  std::ignore = crypto::verify_password(current, password, nobody);  // for the time it takes
+  return false;
 }
 
 Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
                                              const domain::Address&) {
   const auto content = keystore_.content();
   TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
-  const HashPlaces::Hold hold(*places_);
-  if (phc.empty()) {
-    TRY(const std::string nobody, dummy(current));
-    std::ignore = crypto::verify_password(current, password, nobody);  // for the time it takes
-    return false;
-  }
-  if (pepper_kid.empty()) return verify_under_any_pepper(keystore_, password, phc).right;
-  if (pepper_kid == crypto::key_id(current)) return crypto::verify_password(current, password, phc);
-  for (const keystore::PreviousSecret& retired : content->previous(Purpose::PasswordPepper)) {
-    if (retired.kid == pepper_kid) return crypto::verify_password(retired.value, password, phc);
-  }
-  // Made under a pepper that is gone: nobody can know the password any more.
   TRY(const std::string nobody, dummy(current));
-  std::ignore = crypto::verify_password(current, password, nobody);  // as above
-  return false;
+  try {
+    return places_->run([&] { return compare(*content, current, password, phc, pepper_kid, nobody); });
+  } catch (const std::bad_alloc&) {
+    return no_memory_to_verify();
+  }
 }
 
 Result<service::PasswordHashing::Hashed> KeystorePasswordHashing::hash(std::string_view password) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
-  const HashPlaces::Hold hold(*places_);
-  TRY(std::string phc, crypto::hash_password(pepper, password, cost_));
+  TRY(std::string phc, places_->run([&] { return crypto::hash_password(pepper, password, cost_); }));
   return Hashed{std::move(phc), crypto::key_id(pepper)};
 }
 

@@ -21,23 +21,29 @@ namespace funcgate::app {
 auth::HashGateSettings hash_gate_settings(const domain::Limits& limits);
 
 // Whether `password` is the one of `phc` under the current or a retired pepper: for hashes that do not say under which they were
-// made. Any thread.
-auth::PasswordVerdict verify_under_any_pepper(const keystore::Keystore& keystore, std::string_view password,
+// made. Throws std::bad_alloc if the hash could not be computed. Any thread.
+auth::PasswordVerdict verify_under_any_pepper(const keystore::KeystoreContent& content, std::string_view password,
                                               std::string_view phc);
+
+// What a verification says that could not be computed for want of memory: Unavailable.
+base::Error no_memory_to_verify();
 
 class KeystorePasswordHashing final : public service::PasswordHashing {
  public:
-  // Each hash takes one of `places`. How many wait for one is bounded by the threads that ask (see AdminEdge::Pools).
+  // Hashes are computed by `places`. How many wait for one is bounded by the threads that ask (see AdminEdge::Pools).
   KeystorePasswordHashing(const keystore::Keystore& keystore, crypto::PasswordCost cost, std::shared_ptr<HashPlaces> places)
       : keystore_(keystore), cost_(cost), places_(std::move(places)) {}
 
-  // `pepper_kid` empty: every pepper is tried, the current one first.
+  // `pepper_kid` empty: every pepper is tried, the current one first. Unavailable also when there is no memory for the hash.
   base::Result<bool> verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
                             const domain::Address& address) override;
   base::Result<Hashed> hash(std::string_view password) override;
   bool is_outdated(std::string_view phc, std::string_view pepper_kid) override;
 
  private:
+  // Without waiting for a place. Throws std::bad_alloc as crypto::verify_password.
+  static bool compare(const keystore::KeystoreContent& content, const base::SecretString& current, std::string_view password,
+                      std::string_view phc, std::string_view pepper_kid, std::string_view nobody);
   base::Result<std::string> dummy(const base::SecretString& pepper);
 
   // constant after construction

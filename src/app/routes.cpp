@@ -143,7 +143,8 @@ base::Async<Answer> ServerRoutes::keystore(const domain::Call& call) {
     TRY(const json::object answer, parts_.plane.keystore_control().run(*request, domain::local_actor()));
     return base::to_json(answer);
   };
-  base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);
+  // Not behind an apply: see Management::keystore_pool().
+  base::Result<std::string> result = co_await base::offload<std::string>(parts_.plane.keystore_pool(), io_, work);
   base::wipe(body);
   if (!result.ok()) co_return error_answer(result.error());
   co_return text_answer(200, "application/json", std::move(*result));

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <new>
+
 #include "app/password_hashing.h"
 #include "auth/fixed_field.h"
 #include "base/text.h"
@@ -25,15 +27,18 @@ Result<std::string> KeystoreSecretCodec::field_hash(std::string_view config_id, 
 
 Result<std::string> KeystoreSecretCodec::hash_password(std::string_view password) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
-  const HashPlaces::Hold hold(*places_);
-  return crypto::hash_password(pepper, password, cost_);
+  return places_->run([&] { return crypto::hash_password(pepper, password, cost_); });
 }
 
 Result<bool> KeystoreSecretCodec::verify_password(std::string_view password, std::string_view phc) {
-  TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
+  const auto content = keystore_.content();
+  TRY(const SecretString pepper, content->usable(Purpose::PasswordPepper));
   std::ignore = pepper;  // without a usable pepper nobody can tell
-  const HashPlaces::Hold hold(*places_);
-  return verify_under_any_pepper(keystore_, password, phc).right;
+  try {
+    return places_->run([&] { return verify_under_any_pepper(*content, password, phc).right; });
+  } catch (const std::bad_alloc&) {
+    return no_memory_to_verify();
+  }
 }
 
 SecretString KeystoreSecretCodec::digest_ha1(domain::DigestAlgorithm algorithm, std::string_view username, std::string_view realm,

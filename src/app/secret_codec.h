@@ -17,7 +17,7 @@ namespace funcgate::app {
 
 class KeystoreSecretCodec final : public domain::SecretCodec {
  public:
-  // Password hashes take one of `places` each.
+  // Password hashes are computed by `places`.
   KeystoreSecretCodec(const keystore::Keystore& keystore, std::shared_ptr<HashPlaces> places,
                       const crypto::PasswordCost& cost = crypto::kPasswordCostLeast)
       : keystore_(keystore), places_(std::move(places)), cost_(cost) {}

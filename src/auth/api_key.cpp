@@ -31,7 +31,7 @@ Outcome no_secret() {
 }  // namespace
 
 ApiKeyScheme::ApiKeyScheme(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config,
-                           SigningKeysPtr keys, const crypto::KeyedHash& process)
+                           LiveSigningKeysPtr keys, const crypto::KeyedHash& process)
     : keys_(std::move(keys)), process_(process), allowed_groups_(config.allowed_groups), allowed_roles_(config.allowed_roles) {
   identify(authentication, "apiKey");
   if (authentication.realm.empty() && authentication.id == kBuiltinKeyId) realm = "funcgate";
@@ -56,14 +56,18 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   }
   const base::WallMs now_ms = thread.clock.wall_ms();
   const crypto::Digest128 place = process_.digest128({mark_, call.application, presented.token});
+  // Before the secrets: if they change in between, the signature is verified once more and not once less.
+  const std::uint64_t secrets = keys_->sequence();
   if (thread.keys != nullptr) {
-    if (RememberedKey* known = thread.keys->find(place)) return judged(*known, call, thread, now_ms);
+    RememberedKey* known = thread.keys->find(place);
+    if (known != nullptr && known->secrets == secrets) return judged(*known, call, thread, now_ms);
   }
-  KeyVerification verification = keys_->verify(presented.token, now_ms);
+  KeyVerification verification = keys_->current()->verify(presented.token, now_ms);
   if (verification.reason == Reason::KeyNoSecret) return no_secret();
   if (verification.reason != Reason::None) return rejected(verification.reason);
   RememberedKey fresh;
   fresh.key = std::move(verification.key);
+  fresh.secrets = secrets;
   if (thread.keys == nullptr) return judged(fresh, call, thread, now_ms);
   return judged(thread.keys->remember(place, std::move(fresh)), call, thread, now_ms);
 }

@@ -1,8 +1,8 @@
 // Scheme `apiKey`: keys that this server signed. A call runs as the owner of its key.
 //
 // Every server has one such entry, `api-key`; anonymous APIs judge an Authorization header by it. The signature is verified once
-// per thread and remembered; everything else (revoked, expired, owner, privilege, restrictions) is judged on every call, against
-// the directory the call pinned. Thread-safety: immutable.
+// per thread and remembered until the signing secrets change; everything else (revoked, expired, owner, privilege, restrictions)
+// is judged on every call, against the directory the call pinned. Thread-safety: immutable.
 #pragma once
 
 #include <string>
@@ -22,7 +22,7 @@ inline constexpr std::string_view kBuiltinKeyId = "api-key";
 class ApiKeyScheme final : public Scheme {
  public:
   // `process`: keyed hash of this process for the places of VerifiedKeys.
-  ApiKeyScheme(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config, SigningKeysPtr keys,
+  ApiKeyScheme(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config, LiveSigningKeysPtr keys,
                const crypto::KeyedHash& process);
 
   Outcome try_now(const AuthCall& call, AuthThread& thread) const override;
@@ -37,7 +37,7 @@ class ApiKeyScheme final : public Scheme {
   domain::PrincipalPtr principal(const KeyJudgement& judgement, const domain::Directory& directory) const;
 
   // constant after construction
-  const SigningKeysPtr keys_;
+  const LiveSigningKeysPtr keys_;
   const crypto::KeyedHash process_;
   // Names; all empty: everyone. Logins in lower case.
   std::vector<std::string> allowed_users_, allowed_groups_, allowed_roles_;

@@ -35,8 +35,8 @@ PasswordVerifier argon2_verifier(base::SecretString pepper) {
 HashGate::HashGate(HashGateSettings settings, PasswordVerifier verify)
     : settings_(settings),
       verify_(std::move(verify)),
-      pool_(std::make_unique<base::BlockingPool>("funcgate-hash", settings.concurrency, settings.concurrency,
-                                                 base::BlockingPool::Priority::Background)) {
+      // At the priority of those who ask: io threads need the lock that these threads take between two hashes.
+      pool_(std::make_unique<base::BlockingPool>("hash-gate", settings.concurrency, settings.concurrency)) {
   CHECK(settings_.concurrency > 0);
 }
 

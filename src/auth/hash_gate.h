@@ -37,8 +37,8 @@ struct PasswordVerdict {
   bool right = false, retired_pepper = false;
   PasswordVerdict(bool is_right, bool is_retired = false) : right(is_right), retired_pepper(is_retired) {}  // NOLINT: from a bool
 };
-// Whether `password` belongs to the PHC string `phc`. Runs on the gate's threads, takes tens of milliseconds; what it throws
-// becomes HashAnswer::Fault.
+// Whether `password` belongs to the PHC string `phc`. Called on the gate's threads, takes tens of milliseconds; what it throws
+// becomes HashAnswer::Fault. It is what decides at which priority the processor's part of the work is done.
 using PasswordVerifier = std::function<PasswordVerdict(std::string_view password, std::string_view phc)>;
 PasswordVerifier argon2_verifier(base::SecretString pepper);
 

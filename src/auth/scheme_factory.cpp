@@ -44,7 +44,8 @@ SchemeFactory::SchemeFactory(const SchemeKeys& keys, base::Random& random, const
       nonces_(crypto::derive_key(keys.sealing, "funcgate digest nonce v1", 32), nonce_keys(keys)),
       random_(random),
       settings_(settings),
-      signing_(keys.signing ? keys.signing : SigningKeys::none("there is no API key signing secret")) {
+      signing_(keys.signing ? keys.signing
+                            : std::make_shared<const LiveSigningKeys>(SigningKeys::none("there is no API key signing secret"))) {
   for (const base::SecretString& pepper : keys.retired_peppers) retired_peppers_.emplace_back(pepper);
   sealing_.emplace_back(keys.sealing, random);
   for (const base::SecretString& secret : keys.retired_sealing) sealing_.emplace_back(secret, random);

@@ -21,7 +21,7 @@ struct SchemeKeys {
   base::SecretString pepper;   // of keyed hashes and password hashes; keystore
   base::SecretString sealing;  // of sealed HA1s; keystore. The key of Digest nonces is derived from it
   base::SecretString process;  // 32 random bytes of this process: keys of caches and single flights
-  SigningKeysPtr signing = nullptr;  // of API keys; null: there are none, and presented keys cannot be decided
+  LiveSigningKeysPtr signing = nullptr;  // of API keys; null: there are none, and presented keys cannot be decided
   // Retired secrets that stored hashes and sealed texts may still need; newest first.
   std::vector<base::SecretString> retired_peppers = {}, retired_sealing = {};
   // Sealing secrets whose nonces callers may still hold, besides the retired ones.
@@ -53,7 +53,7 @@ class SchemeFactory {
   const NonceSigner nonces_;
   base::Random& random_;
   const SchemeSettings settings_;
-  const SigningKeysPtr signing_;  // never null
+  const LiveSigningKeysPtr signing_;  // never null
   std::string dummy_phc_;  // empty: it could not be made; Basic denies
 };
 

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "base/snapshot.h"
 #include "crypto/hmac.h"
 #include "domain/identity.h"
 #include "domain/reason.h"
@@ -77,5 +78,9 @@ class SigningKeys {
   std::vector<Secret> secrets_;  // the current one first
 };
 using SigningKeysPtr = std::shared_ptr<const SigningKeys>;
+// The signing keys of every moment. Whoever verifies asks for each signature: a secret that must verify no more ends at once, and
+// not only when what was compiled with it has been compiled anew.
+using LiveSigningKeys = base::Snapshot<SigningKeys>;
+using LiveSigningKeysPtr = std::shared_ptr<const LiveSigningKeys>;
 
 }  // namespace funcgate::auth

@@ -139,11 +139,12 @@ bool Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std:
 bool Throttle::failed(std::string_view config_id, std::string_view name, const domain::Address& address) {
   if (exempt(address)) return false;
   const std::int64_t now = now_ms();
-  any_address_.store(true, std::memory_order_relaxed);
+  // Each flag after its counter: whoever sees it set finds the counter, and where no memory was left for one it says nothing.
   bool began = fail_in_window(key("address", config_id, {}, &address), &address, now);
+  any_address_.store(true, std::memory_order_release);
   if (name.empty()) return began;
-  any_account_.store(true, std::memory_order_relaxed);
   began = fail_in_a_row(key("account", config_id, name, &address), address, now) || began;
+  any_account_.store(true, std::memory_order_release);
   fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
   return began;
 }

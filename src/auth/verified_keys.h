@@ -17,6 +17,7 @@ namespace funcgate::auth {
 
 struct RememberedKey {
   VerifiedKey key;
+  std::uint64_t secrets = 0;  // LiveSigningKeys::sequence() by which the signature was right; by another it must be verified anew
   // What follows was made from this picture (VerifiedKeys::picture); 0: from none.
   std::uint64_t picture = 0;
   bool owner_allowed = false;  // by allowedUsers, allowedGroups, allowedRoles

@@ -16,6 +16,9 @@ struct Kept {
 };
 
 struct Store {
+  // All that it will ever hold: giving memory back cannot fail.
+  Store() { kept.reserve(kHashMemoriesKept); }
+
   std::mutex mutex;
   std::vector<Kept> kept;  // guarded by mutex; the one that was used last is at the end
 };
@@ -55,7 +58,6 @@ HashMemory::~HashMemory() {
   {
     const std::lock_guard lock(store().mutex);
     auto& kept = store().kept;
-    kept.reserve(kHashMemoriesKept);  // once; no hash fails here later
     if (kept.size() == kHashMemoriesKept) {
       const auto other = std::find_if(kept.begin(), kept.end(), [&](const Kept& entry) { return entry.bytes != bytes_; });
       const auto oldest = other == kept.end() ? kept.begin() : other;

@@ -14,6 +14,7 @@ namespace funcgate::crypto {
 // than asked for go first.
 class HashMemory {
  public:
+  // Throws std::bad_alloc if the first of all has no memory for the list of those that are kept.
   explicit HashMemory(std::size_t bytes);
   ~HashMemory();
   HashMemory(const HashMemory&) = delete;

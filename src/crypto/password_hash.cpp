@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "base/check.h"
 #include "base/text.h"
@@ -161,7 +162,8 @@ bool verify_password(const SecretString& pepper, std::string_view password, std:
   Hash stored{}, hash{};
   if (!decode(before.substr(before.rfind('$') + 1), salt) || !decode(phc.substr(hash_begins), stored)) return false;
   Peppered input(pepper, password);
-  return compute(input, salt, *cost, hash) && base::constant_time_equal(bytes_of(hash), bytes_of(stored));
+  if (!compute(input, salt, *cost, hash)) throw std::bad_alloc();
+  return base::constant_time_equal(bytes_of(hash), bytes_of(stored));
 }
 
 bool needs_rehash(std::string_view phc, const PasswordCost& cost) {

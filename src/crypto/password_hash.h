@@ -36,7 +36,8 @@ base::Result<std::string> hash_password(const base::SecretString& pepper, std::s
                                         const PasswordCost& cost = kPasswordCostLeast);
 
 // True only if `phc` is such a string, within kPasswordCostMost, and was made from this pepper and password. Everything else
-// (other pepper, other format, too long a password, no memory) is false.
+// (other pepper, other format, too long a password) is false. Throws std::bad_alloc if there is no memory for the hash: nobody
+// knows then whether the password is right, and it must not count as a wrong one.
 bool verify_password(const base::SecretString& pepper, std::string_view password, std::string_view phc);
 
 // True if `phc` was made with less memory or fewer passes than `cost`, or cannot be read. To be asked after a success.

@@ -110,9 +110,13 @@ std::string size_text(std::size_t bytes) {
   return bytes >= 1 << 20 ? fmt::format("{} MiB", bytes >> 20) : fmt::format("{} KiB", bytes >> 10);
 }
 
-admin::Answer busy() {
-  return admin::refused(Fault::LimitReached, Reason::CapacityQueue, "The server is busy with other management requests");
+admin::Answer busy(std::string message = "The server is busy with other management requests") {
+  admin::Answer answer = admin::refused(Fault::LimitReached, Reason::CapacityQueue, std::move(message));
+  answer.refusal->retry_after_s = 1;
+  return answer;
 }
+
+admin::Answer crowded() { return busy("Too many requests from this network wait whose sender is not known yet"); }
 
 std::string envelope_members(const admin::Answer& answer) {
   std::string out;
@@ -161,27 +165,29 @@ Answer to_answer(admin::Answer from) {
 
 bool is_admin_path(std::string_view path) { return path == "/admin" || path.starts_with("/admin/"); }
 
-// A place among the sign-ins of one network, for as long as the object lives.
-class AdminEdge::SignInPlace {
+// One of the places of a network, for as long as the object lives.
+class AdminEdge::Place {
  public:
-  SignInPlace(AdminEdge& edge, const domain::Address& address) : edge_(edge), network_(address.network()) {
-    const std::lock_guard lock(edge_.mutex_);
-    std::size_t& taken = edge_.sign_ins_[network_];
-    got_ = taken < kSignInsPerNetworkMax;
+  Place(std::mutex& mutex, Places& places, const domain::Address& address, std::size_t places_max)
+      : mutex_(mutex), places_(places), network_(address.network()) {
+    const std::lock_guard lock(mutex_);
+    std::size_t& taken = places_[network_];
+    got_ = taken < places_max;
     if (got_) ++taken;
   }
-  ~SignInPlace() {
+  ~Place() {
     if (!got_) return;
-    const std::lock_guard lock(edge_.mutex_);
-    const auto found = edge_.sign_ins_.find(network_);
-    if (found != edge_.sign_ins_.end() && --found->second == 0) edge_.sign_ins_.erase(found);
+    const std::lock_guard lock(mutex_);
+    const auto found = places_.find(network_);
+    if (found != places_.end() && --found->second == 0) places_.erase(found);
   }
-  SignInPlace(const SignInPlace&) = delete;
-  SignInPlace& operator=(const SignInPlace&) = delete;
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
   bool got() const { return got_; }
 
  private:
-  AdminEdge& edge_;
+  std::mutex& mutex_;
+  Places& places_;
   const domain::Address network_;
   bool got_ = false;
 };
@@ -199,17 +205,31 @@ base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& re
   co_return answer.ok() ? std::move(*answer) : busy();
 }
 
-base::Async<admin::Admission> AdminEdge::admit(base::IoThread& io, const admin::Request& request) {
+base::Async<admin::Admission> AdminEdge::admit(base::IoThread& io, const admin::Request& request, base::BlockingPool& pool) {
   std::function<base::Result<admin::Admission>()> work = [this, &request]() -> base::Result<admin::Admission> {
     admin::Admission admission = router_.admit(request);
     base::wipe_stack();
     return admission;
   };
-  base::Result<admin::Admission> admission = co_await base::offload<admin::Admission>(pools_.management, io, work);
+  base::Result<admin::Admission> admission = co_await base::offload<admin::Admission>(pool, io, work);
   if (admission.ok()) co_return std::move(*admission);
   admin::Admission none;
   none.refusal = busy();
   co_return none;
+}
+
+base::Async<admin::Admission> AdminEdge::admit_stranger(base::IoThread& io, const admin::Request& request) {
+  const Place place(mutex_, strangers_, request.address, kStrangersPerNetworkMax);
+  if (place.got()) co_return co_await admit(io, request, pools_.strangers);
+  admin::Admission none;
+  none.refusal = crowded();
+  co_return none;
+}
+
+base::Async<admin::Answer> AdminEdge::ask_as_stranger(base::IoThread& io, admin::Request& request) {
+  const Place place(mutex_, strangers_, request.address, kStrangersPerNetworkMax);
+  if (!place.got()) co_return crowded();
+  co_return co_await ask(io, request, pools_.strangers);
 }
 
 base::Async<std::optional<Answer>> AdminEdge::read_body(domain::Call& call, service::BodySource& body, admin::Request& request,
@@ -243,12 +263,21 @@ base::Async<Answer> AdminEdge::let_in(base::IoThread& io, domain::Call& call, se
     problem->management = true;
     co_return std::move(*problem);
   }
-  const SignInPlace place(*this, request.address);
+  const Place place(mutex_, sign_ins_, request.address, kSignInsPerNetworkMax);
   if (!place.got()) {
     base::wipe(request.body);
-    co_return to_answer(admin::refused(Fault::LimitReached, Reason::CapacityQueue, "Too many sign-ins from this network wait"));
+    co_return to_answer(busy("Too many sign-ins from this network wait"));
   }
   co_return to_answer(co_await ask(io, request, pools_.sign_in));
+}
+
+base::BlockingPool& AdminEdge::pool_of(admin::Work work) const {
+  switch (work) {
+    case admin::Work::Quick: break;
+    case admin::Work::Long: return pools_.long_work;
+    case admin::Work::Keystore: return pools_.keystore;
+  }
+  return pools_.management;
 }
 
 base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, service::BodySource& body, Entrance entrance) {
@@ -259,11 +288,17 @@ base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, ser
   if (signs_in(request)) co_return co_await let_in(io, call, body, request);
   // Nobody can be known: the router refuses from the head alone, and the body is never asked for.
   const bool credential = request.local || request.authorization_count > 0 || !request.session_cookie.empty();
-  if (!credential) co_return to_answer(co_await ask(io, request, pools_.management));
-  const bool long_work = router_.is_long_work(request);
+  if (!credential) co_return to_answer(co_await ask_as_stranger(io, request));
+  const admin::Work work = router_.work_of(request);
   std::size_t bytes_max = kStrangerBodyBytesMax;
-  if (long_work || has_large_body(call)) {
-    admin::Admission admission = co_await admit(io, request);
+  const bool known = router_.knows(request);
+  if (!known || work != admin::Work::Quick || has_large_body(call)) {
+    admin::Admission admission;
+    if (known) {
+      admission = co_await admit(io, request, pools_.management);
+    } else {
+      admission = co_await admit_stranger(io, request);
+    }
     if (admission.refusal) co_return to_answer(std::move(*admission.refusal));
     bytes_max = admission.body_bytes_max;
   }
@@ -271,15 +306,19 @@ base::Async<Answer> AdminEdge::serve(base::IoThread& io, domain::Call& call, ser
     problem->management = true;
     co_return std::move(*problem);
   }
-  base::BlockingPool& pool = long_work ? pools_.long_work : pools_.management;
-  co_return to_answer(co_await ask(io, request, pool));
+  co_return to_answer(co_await ask(io, request, pool_of(work)));
 }
 
 base::Async<std::optional<Answer>> AdminEdge::refuse_stranger(base::IoThread& io, const domain::Call& call) {
   admin::Request request = make_request(call, Entrance::Public, settings_);
   request.method = Method::Get;
   request.path = "/me";
-  admin::Answer answer = co_await ask(io, request, pools_.management);
+  admin::Answer answer;
+  if (router_.knows(request)) {
+    answer = co_await ask(io, request, pools_.management);
+  } else {
+    answer = co_await ask_as_stranger(io, request);
+  }
   if (!answer.refusal) co_return std::nullopt;
   co_return to_answer(std::move(answer));
 }
@@ -292,23 +331,24 @@ base::Async<Answer> AdminEdge::revoke_key(base::IoThread& io, domain::Call& call
     co_return refused(std::move(refusal));
   }
   admin::Request request = make_request(call, Entrance::Public, settings_);
-  if (call.has_body) {
-    const service::BodyResult got = co_await body.read(kRevokeBodyBytesMax, false);
-    if (got != service::BodyResult::Complete) {
-      co_return refused(
-          {.fault = Fault::BodyTooLarge, .reason = Reason::BodyTooLarge, .message = "The body cannot be read", .close = true});
-    }
-    request.body = call.body;
+  // 204 would say that the key has ended: what cannot be read is refused.
+  if (auto problem = co_await read_body(call, body, request, kRevokeBodyBytesMax)) {
+    problem->management = true;
+    co_return std::move(*problem);
+  }
+  const Place place(mutex_, strangers_, request.address, kStrangersPerNetworkMax);
+  if (!place.got()) {
+    base::wipe(request.body);
+    co_return to_answer(crowded());
   }
   std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
-    return router_.revoke_by_possession(request);
+    admin::Answer answer = router_.revoke_by_possession(request);
+    base::wipe_stack();
+    return answer;
   };
-  base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pools_.management, io, work);
+  base::Result<admin::Answer> answer = co_await base::offload<admin::Answer>(pools_.strangers, io, work);
   base::wipe(request.body);
-  if (!answer.ok())
-    co_return refused(
-        {.fault = Fault::LimitReached, .reason = Reason::CapacityQueue, .message = "The server is busy", .retry_after_s = 1});
-  co_return to_answer(std::move(*answer));
+  co_return to_answer(answer.ok() ? std::move(*answer) : busy());
 }
 
 }  // namespace funcgate::http

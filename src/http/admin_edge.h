@@ -1,10 +1,13 @@
 // AdminEdge: the management API at the HTTP edge: from a Call to an admin::Request that outlives the connection, to a thread of
 // a bounded pool, and from the admin::Answer back to bytes.
 //
-// Who sends more than a little is judged by the head of his request, before the body is read; on the way in (/setup and
-// /session) nobody may send more. Sign-ins wait in a pool of their own with a few places for each client network, so that
-// guessing delays nobody who is signed in; what takes seconds has a pool of its own, so that revoking a key, disabling a user and
-// signing out never wait for it.
+// Who is not known yet is judged in a pool of strangers, with a few places for each client network, and comes to the threads of
+// the known only when somebody was found behind his credentials; so a crowd that presents nothing, or rubbish, keeps no
+// administrator out. Who sends more than a little is judged by the head of his request, before the body is read; on the way in
+// (/setup and /session) nobody may send more. Sign-ins wait in a pool of their own with a few places for each client network, so
+// that guessing delays nobody who is signed in; what takes seconds has a pool of its own, so that revoking a key, disabling a
+// user and signing out never wait for it; and so have changes of the keystore, whose end waits for it.
+//
 // Thread-safety: one for all io threads; serve() runs on the connection's thread.
 #pragma once
 
@@ -35,7 +38,9 @@ class AdminEdge {
   struct Pools {
     base::BlockingPool& management;
     base::BlockingPool& long_work;
+    base::BlockingPool& keystore;
     base::BlockingPool& sign_in;
+    base::BlockingPool& strangers;
   };
   AdminEdge(admin::Router& router, Pools pools, const service::ServerSettings& settings)
       : router_(router), pools_(pools), settings_(settings) {}
@@ -47,25 +52,31 @@ class AdminEdge {
   base::Async<service::Answer> revoke_key(base::IoThread& io, domain::Call& call, service::BodySource& body);
 
   static constexpr std::size_t kSignInsPerNetworkMax = 8;
+  static constexpr std::size_t kStrangersPerNetworkMax = 32;
   // What is read of a body before anybody has looked at who sends it.
   static constexpr std::size_t kStrangerBodyBytesMax = 16 << 10;
 
  private:
-  class SignInPlace;
+  class Place;
   struct AddressHash {
     std::size_t operator()(const domain::Address& address) const { return address.hash(); }
   };
+  using Places = std::unordered_map<domain::Address, std::size_t, AddressHash>;  // running and waiting, by network
   base::Async<std::optional<service::Answer>> read_body(domain::Call& call, service::BodySource& body, admin::Request& request,
                                                         std::size_t bytes_max);
-  base::Async<admin::Admission> admit(base::IoThread& io, const admin::Request& request);
+  base::Async<admin::Admission> admit(base::IoThread& io, const admin::Request& request, base::BlockingPool& pool);
+  base::Async<admin::Admission> admit_stranger(base::IoThread& io, const admin::Request& request);
+  base::Async<admin::Answer> ask_as_stranger(base::IoThread& io, admin::Request& request);
   base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool);
+  base::BlockingPool& pool_of(admin::Work work) const;
   base::Async<service::Answer> let_in(base::IoThread& io, domain::Call& call, service::BodySource& body, admin::Request& request);
 
   admin::Router& router_;
   const Pools pools_;
   const service::ServerSettings& settings_;
   std::mutex mutex_;
-  std::unordered_map<domain::Address, std::size_t, AddressHash> sign_ins_;  // running and waiting, by network; guarded by mutex_
+  // guarded by mutex_
+  Places sign_ins_, strangers_;
 };
 
 }  // namespace funcgate::http

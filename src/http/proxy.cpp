@@ -184,11 +184,15 @@ std::optional<Chain> by_forwarded(const domain::Call& call, const Address& peer,
 
 bool is_https(std::string_view scheme) { return base::equals_ignore_case(scheme, "https"); }
 
-// Of what only one of them says the other says nothing else.
-bool contradict(const Chain& a, const Chain& b) {
-  if (a.told && b.told && (a.client != b.client || a.sure != b.sure)) return true;
-  if (!a.last.scheme.empty() && !b.last.scheme.empty() && is_https(a.last.scheme) != is_https(b.last.scheme)) return true;
-  return !a.last.host.empty() && !b.last.host.empty() && !base::equals_ignore_case(a.last.host, b.last.host);
+// Where both are there, a proxy that writes one of them has passed the other on as its client wrote it. So they must say the
+// same, and neither may say what the other does not: that would be the client's word.
+bool contradict(const domain::Call& call, const Chain& plain, const Chain& standard) {
+  const auto has = [&](std::string_view name) { return call.header_count(name) > 0; };
+  if (!has("forwarded") || !(has("x-forwarded-for") || has("x-forwarded-proto") || has("x-forwarded-host"))) return false;
+  if (plain.told != standard.told || plain.client != standard.client || plain.sure != standard.sure) return true;
+  if (plain.last.scheme.empty() != standard.last.scheme.empty()) return true;
+  if (is_https(plain.last.scheme) != is_https(standard.last.scheme)) return true;
+  return !base::equals_ignore_case(plain.last.host, standard.last.host);
 }
 
 domain::Refusal refusal(std::string message) {
@@ -206,7 +210,8 @@ std::optional<domain::Refusal> apply_forwarding(domain::Call& call, const Server
   Chain plain = by_x_forwarded(call, call.peer, settings);
   auto standard = by_forwarded(call, call.peer, settings);
   if (!standard) return refusal("The Forwarded header is malformed");
-  if (contradict(plain, *standard)) return refusal("Forwarded and X-Forwarded-* tell different things");
+  if (contradict(call, plain, *standard))
+    return refusal("Forwarded and X-Forwarded-* do not tell the same; the proxy must set both or remove the one it does not set");
   const std::string_view scheme = !standard->last.scheme.empty() ? standard->last.scheme : plain.last.scheme;
   const std::string_view host = !standard->last.host.empty() ? standard->last.host : plain.last.host;
   Chain& chain = standard->told ? *standard : plain;
@@ -227,7 +232,7 @@ bool is_client_sure(const domain::Call& call, const ServerSettings& settings) {
   if (is_loopback(call.peer) && !std::all_of(call.proxies.begin(), call.proxies.end(), is_loopback)) return false;
   const Chain plain = by_x_forwarded(call, peer, settings);
   const auto standard = by_forwarded(call, peer, settings);
-  return standard && (plain.told || standard->told) && plain.sure && standard->sure && !contradict(plain, *standard);
+  return standard && (plain.told || standard->told) && plain.sure && standard->sure && !contradict(call, plain, *standard);
 }
 
 bool is_on_this_machine(const domain::Call& call, const ServerSettings& settings) {

@@ -17,7 +17,8 @@
 namespace funcgate::http {
 
 // Sets call.peer, proxies, tls and host if the peer is a trusted proxy; else does nothing. The refusal (400) if its Forwarded
-// cannot be read, or says something else than its X-Forwarded-*: one of them came from the client, and nobody knows which.
+// cannot be read, or if both it and an X-Forwarded-* are there and do not say the same of client, scheme and host, or one of them
+// something of which the other is silent: one of them came from the client, and nobody knows which.
 std::optional<domain::Refusal> apply_forwarding(domain::Call& call, const service::ServerSettings& settings);
 
 // After apply_forwarding(): whether call.peer is the client. It is not where a header tells of a client behind the peer that no

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/json_scan.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "service/fault_text.h"
 
@@ -26,6 +27,19 @@ Answer refused(Fault fault, Reason reason, std::string message) {
 
 // The same for ids that never were, are outdated, or belong to somebody else.
 Answer unknown() { return refused(Fault::NotFound, Reason::TaskUnknown, "No such task"); }
+
+// Why a task could not be read or cancelled; `what`: "read", "cancelled".
+Answer failed(const base::Error& error, std::string_view what) {
+  if (error.code == base::Code::NotFound) return unknown();
+  if (error.code == base::Code::Conflict) return refused(Fault::Conflict, Reason::TaskFinished, "The task has already ended");
+  if (error.code == base::Code::Unavailable) {
+    Answer answer = refused(Fault::LimitReached, Reason::CapacityTasks, error.message);
+    answer.refusal->retry_after_s = 1;
+    return answer;
+  }
+  base::log::error("task.store_failed", {{"what", what}, {"error", error.message}, {"detail", error.detail}});
+  return refused(Fault::System, Reason::Internal, fmt::format("The task could not be {}", what));
+}
 
 bool is_task_id(std::string_view id) {
   return id.size() == 27 && id.starts_with("task-") && std::all_of(id.begin() + 5, id.end(), [](char c) {
@@ -145,10 +159,7 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
   }
   service::Tasks& tasks = gateway.shared().tasks;
   base::Result<domain::Task> task = co_await tasks.get(gateway.io(), id);
-  if (!task.ok() && task.error().code != base::Code::NotFound) {
-    co_return refused(Fault::LimitReached, Reason::CapacityTasks, "The task cannot be read now");
-  }
-  if (!task.ok()) co_return unknown();
+  if (!task.ok()) co_return failed(task.error(), "read");
   std::string query;
   auto stranger = co_await check_caller(gateway, call, body, *task, query);
   if (stranger) co_return std::move(*stranger);
@@ -161,12 +172,7 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
   }
   if (is_delete) {
     base::Status cancelled = co_await tasks.cancel(gateway.io(), id);
-    if (!cancelled.ok() && cancelled.error().code == base::Code::Unavailable) {
-      Answer answer = refused(Fault::LimitReached, Reason::CapacityTasks, cancelled.error().message);
-      answer.refusal->retry_after_s = 1;
-      co_return answer;
-    }
-    if (!cancelled.ok()) co_return refused(Fault::Conflict, Reason::TaskFinished, "The task has already ended");
+    if (!cancelled.ok()) co_return failed(cancelled.error(), "cancelled");
   } else {
     bool valid = true;
     const auto wait_s = wait_seconds(query, valid);
@@ -176,7 +182,7 @@ base::Async<Answer> serve_task(service::Gateway& gateway, domain::Call& call, se
     }
   }
   base::Result<domain::Task> now = co_await tasks.get(gateway.io(), id);
-  if (!now.ok()) co_return unknown();
+  if (!now.ok()) co_return failed(now.error(), "read");
   if (wants_result) co_return result_answer(*now);
   Answer answer;
   answer.envelope = true;

@@ -40,13 +40,13 @@ void Bench::watch_caller(PendingCall& call) {
 
 void Bench::drop_abandoned() {
   std::vector<PendingCall*> dropped;
-  for (auto& [number, crew] : crews_) {
-    std::erase_if(crew.waiting, [&](PendingCall* call) {
-      const bool gone = call->abandoned.load(std::memory_order_relaxed);
-      if (gone) dropped.push_back(call);
-      return gone;
-    });
-  }
+  const auto drop = [&](PendingCall* call) {
+    const bool gone = call->abandoned.load(std::memory_order_relaxed);
+    if (gone) dropped.push_back(call);
+    return gone;
+  };
+  for (auto& [number, crew] : crews_) std::erase_if(crew.waiting, drop);
+  std::erase_if(held_, drop);
   for (const auto& slot : starting_) {
     if (*slot != nullptr && (*slot)->abandoned.load(std::memory_order_relaxed)) dropped.push_back(std::exchange(*slot, nullptr));
   }

@@ -6,12 +6,7 @@ namespace funcgate::runtime {
 namespace {
 
 namespace json = base::json;
-
-std::string text_of(const json::object& object, std::string_view name) {
-  const auto* value = object.if_contains(json::string_view(name.data(), name.size()));
-  const json::string* text = value == nullptr ? nullptr : value->if_string();
-  return text == nullptr ? std::string() : std::string(text->data(), text->size());
-}
+using base::text_of;
 
 bool flag_of(const json::object& object, std::string_view name) {
   const auto* value = object.if_contains(json::string_view(name.data(), name.size()));

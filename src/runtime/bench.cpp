@@ -6,15 +6,10 @@
 #include "runtime/python_host.h"
 
 namespace funcgate::runtime {
-namespace {
 
-constexpr std::size_t kSingleSlot = ~std::size_t{0};
-
-std::shared_ptr<const RuntimeGeneration> runtime_generation(const PendingCall& call) {
+std::shared_ptr<const RuntimeGeneration> Bench::runtime_generation(const PendingCall& call) {
   return std::static_pointer_cast<const RuntimeGeneration>(call.invocation->generation);
 }
-
-}  // namespace
 
 Bench::Bench(Pool& pool, base::IoThread& io, bool has_slots, domain::ScriptServices* services)
     : pool_(pool), io_(io), has_slots_(has_slots), services_(services), watch_timer_([this] { watch(); }) {}
@@ -50,7 +45,7 @@ void Bench::submit(PendingCall& call) {
   for (std::size_t i = 0; i < pool_.threads(); ++i) {
     Bench& other = pool_.bench(i);
     if (&other == this || !other.has_slots()) continue;
-    if (other.idle_generation() == generation_of(call)) {
+    if (other.has_idle(generation_of(call))) {
       target = &other;
       break;
     }
@@ -58,7 +53,7 @@ void Bench::submit(PendingCall& call) {
       target = &other;
   }
   if (target == nullptr || target == this) {
-    if (enqueue(crew_of(call), call, false)) offer_waiting();
+    wait_here(crew_of(call), call);
   } else {
     target->io().post([target, &call] { target->accept(call); });
   }
@@ -66,7 +61,15 @@ void Bench::submit(PendingCall& call) {
 
 void Bench::accept(PendingCall& call) {
   Crew& crew = crew_of(call);
-  if (!try_send(crew, call)) enqueue(crew, call, false);
+  if (!try_send(crew, call)) wait_here(crew, call);
+}
+
+void Bench::wait_here(Crew& crew, PendingCall& call) {
+  const bool shares = !call.invocation->share_key.empty();
+  if (!enqueue(crew, call, false)) return;
+  // Its share may have come back before anybody could see that it waits here.
+  if (shares) dispatch(crew);
+  offer_waiting();
 }
 
 bool Bench::try_send(Crew& crew, PendingCall& call) {
@@ -155,6 +158,8 @@ void Bench::dispatch(Crew& crew) {
 
 void Bench::dispatch_all() {
   for (auto& [number, crew] : crews_) dispatch(crew);
+  start_held();
+  offer_waiting();
 }
 
 void Bench::cancel(const std::string& task_id) {
@@ -171,13 +176,7 @@ void Bench::cancel(const std::string& task_id) {
     }
     all.insert(all.end(), crew.workers.begin(), crew.workers.end());
   }
-  for (const auto& starting : starting_) {
-    if (*starting == nullptr || (*starting)->invocation->task_id != task_id) continue;
-    domain::RunResult cancelled;
-    cancelled.status = domain::RunStatus::Cancelled;
-    finish(*std::exchange(*starting, nullptr), std::move(cancelled));
-    return;
-  }
+  if (cancel_alone(task_id)) return;
   for (const auto& worker : all) {
     PendingCall* call = worker->find(task_id);
     if (call == nullptr) continue;
@@ -295,7 +294,6 @@ void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out,
     finish(*call, std::move(result));
   }
   dispatch_all();
-  offer_waiting();
 }
 
 void Bench::adopt(const std::weak_ptr<const RuntimeGeneration>& generation, StartedWorker started, std::size_t slot) {
@@ -339,37 +337,43 @@ void Bench::retire(std::uint64_t generation) {
   count();
 }
 
-void Bench::give_to(Bench& sibling) {
-  // What no worker there could take would only come back, again and again.
-  const auto found = crews_.find(sibling.idle_generation());
-  if (found == crews_.end()) return;
-  auto& waiting = found->second.waiting;
-  const auto place = std::find_if(waiting.begin(), waiting.end(), [this](PendingCall* call) { return may_run(*call); });
-  if (place == waiting.end()) return;
-  PendingCall* call = *place;
-  waiting.erase(place);
-  call->queue_timer.cancel();
-  count();
-  sibling.io().post([&sibling, call] { sibling.accept(*call); });
+bool Bench::give_to(Bench& sibling) {
+  for (auto& [number, crew] : crews_) {
+    // What no worker there could take would only come back, again and again.
+    if (!sibling.has_idle(number)) continue;
+    auto& waiting = crew.waiting;
+    const auto place = std::find_if(waiting.begin(), waiting.end(), [this](PendingCall* call) { return may_run(*call); });
+    if (place == waiting.end()) continue;
+    PendingCall* call = *place;
+    waiting.erase(place);
+    call->queue_timer.cancel();
+    count();
+    sibling.io().post([&sibling, call] { sibling.accept(*call); });
+    return true;
+  }
+  return false;
 }
 
 // A sibling may have become idle between the look of whoever enqueued and our count: it looks at our count, we look at its.
 void Bench::offer_waiting() {
-  if (waiting() == 0) return;
-  for (std::size_t i = 0; i < pool_.threads(); ++i) {
+  for (std::size_t i = 0; i < pool_.threads() && waiting() > 0; ++i) {
     Bench& other = pool_.bench(i);
-    if (&other == this || other.idle() == 0) continue;
-    give_to(other);
-    return;
+    if (&other == this) continue;
+    for (std::int64_t workers = other.idle(); workers > 0 && give_to(other); --workers) {
+    }
   }
 }
 
-void Bench::help_siblings() {
+void Bench::help_siblings(std::size_t first) {
   if (idle() == 0) return;
-  for (std::size_t i = 0; i < pool_.threads(); ++i) {
+  for (std::size_t i = first; i < pool_.threads(); ++i) {
     Bench& other = pool_.bench(i);
     if (&other == this || other.waiting() == 0) continue;
-    other.io().post([this, &other] { other.give_to(*this); });
+    other.io().post([this, &other, i] {
+      if (other.give_to(*this)) return;
+      // Nothing that a worker here could take: the next one may have something.
+      io_.post([this, i] { help_siblings(i + 1); });
+    });
     return;
   }
 }
@@ -394,8 +398,8 @@ void Bench::watch() {
 }
 
 void Bench::count() {
-  std::int64_t idle = 0, waiting = 0, busy = 0, alive = 0;
-  std::uint64_t idle_generation = 0;
+  std::int64_t idle = 0, waiting = static_cast<std::int64_t>(held_.size()), busy = 0, alive = 0;
+  std::uint64_t oldest_idle = 0, newest_idle = 0;
   for (const auto& [number, crew] : crews_) {
     waiting += static_cast<std::int64_t>(crew.waiting.size());
     for (const auto& worker : crew.workers) {
@@ -403,62 +407,16 @@ void Bench::count() {
       busy += static_cast<std::int64_t>(worker->in_flight());
       if (worker->in_flight() > 0 || worker->closed) continue;
       ++idle;
-      idle_generation = number;
+      newest_idle = number;
+      if (oldest_idle == 0) oldest_idle = number;
     }
   }
-  idle_generation_.store(idle_generation);
+  oldest_idle_.store(oldest_idle);
+  newest_idle_.store(newest_idle);
   idle_.store(idle);
   waiting_.store(waiting);
   busy_.store(busy);
   alive_.store(alive);
-}
-
-void Bench::run_alone(PendingCall& call) {
-  const auto limit = static_cast<std::int64_t>(pool_.settings().workers * 4);
-  domain::RunResult full;
-  full.status = domain::RunStatus::QueueFull;
-  if (pool_.singles.fetch_add(1) >= limit) {
-    pool_.singles.fetch_sub(1);
-    finish(call, std::move(full));
-    return;
-  }
-  // Starting a process takes its time; the call waits no longer than in any other queue. Whoever comes second finds null.
-  auto waiting = std::make_shared<PendingCall*>(&call);
-  std::erase_if(starting_, [](const auto& taken) { return *taken == nullptr; });
-  starting_.push_back(waiting);
-  watch_caller(call);
-  call.queue_timer.set_callback([this, waiting] {
-    Bench* bench = this;
-    PendingCall* expired_call = std::exchange(*waiting, nullptr);
-    domain::RunResult expired;
-    expired.status = domain::RunStatus::QueueExpired;
-    bench->finish(*expired_call, std::move(expired));
-  });
-  io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
-  const bool started = pool_.start_single(runtime_generation(call), io_, [this, waiting](base::Result<StartedWorker> result) {
-    PendingCall* still = std::exchange(*waiting, nullptr);
-    if (still == nullptr || !result.ok()) {
-      pool_.singles.fetch_sub(1);
-      if (result.ok()) kill_worker(result->process.pidfd);
-      if (still == nullptr) return;
-      base::log::error("worker.start_failed", {{"pool", pool_.settings().name}, {"error", result.error().message}});
-      domain::RunResult lost;
-      lost.status = domain::RunStatus::WorkerLost;
-      finish(*still, std::move(lost));
-      return;
-    }
-    still->queue_timer.cancel();
-    still->queued.store(false, std::memory_order_relaxed);
-    auto worker = std::make_shared<Worker>(*this, io_, std::move(*result), kSingleSlot);
-    singles_.push_back(worker);
-    worker->start();
-    worker->send(*still);
-  });
-  if (!started) {
-    *waiting = nullptr;
-    pool_.singles.fetch_sub(1);
-    finish(call, std::move(full));
-  }
 }
 
 void Bench::asked(Worker& worker, PendingCall& call, const wire::Ask& ask) {

@@ -40,8 +40,9 @@ class Bench final : public WorkerOwner {
   // Starting a slot failed: tried again after kRestartDelayMs.
   void start_failed(const std::weak_ptr<const RuntimeGeneration>& generation, std::size_t slot);
   void retire(std::uint64_t generation);
-  // A sibling has an idle worker: hand it the oldest waiting call that this worker may take.
-  void give_to(Bench& sibling);
+  // A sibling has an idle worker: hands it the oldest waiting call that this worker may take. False: there is none.
+  bool give_to(Bench& sibling);
+  // Sends what can be sent now; what is left is offered to siblings.
   void dispatch_all();
   // Drops the waiting call of this task, or kills the worker that runs it.
   void cancel(const std::string& task_id);
@@ -52,8 +53,9 @@ class Bench final : public WorkerOwner {
   base::IoThread& io() { return io_; }
   bool has_slots() const { return has_slots_; }
   std::int64_t idle() const { return idle_.load(); }
-  // The newest generation with an idle worker here; 0 if there is none.
-  std::uint64_t idle_generation() const { return idle_generation_.load(); }
+  // Whether a worker of this generation is idle here. Only the oldest and the newest generation with idle workers are told: while
+  // one is published that is all there are, and it is enough for the calls of each to find theirs.
+  bool has_idle(std::uint64_t generation) const { return newest_idle_.load() == generation || oldest_idle_.load() == generation; }
   std::int64_t waiting() const { return waiting_.load(); }
   std::int64_t busy() const { return busy_.load(std::memory_order_relaxed); }
   std::int64_t alive() const { return alive_.load(std::memory_order_relaxed); }
@@ -71,21 +73,32 @@ class Bench final : public WorkerOwner {
     std::vector<std::unique_ptr<base::Timer>> restarts;
     bool ensured = false;  // the pool was told that this generation is called
   };
+  static constexpr std::size_t kSingleSlot = ~std::size_t{0};
+  static std::shared_ptr<const RuntimeGeneration> runtime_generation(const PendingCall& call);
   static std::uint64_t generation_of(const PendingCall& call);
   Crew& crew_of(const PendingCall& call);
   Crew* crew_with(const Worker& worker);
   bool try_send(Crew& crew, PendingCall& call);
   // By the time since when they wait; `front`: before those of the same moment. False: the queue was full, the call is finished.
   bool enqueue(Crew& crew, PendingCall& call, bool front);
+  // Enqueued, and offered to siblings.
+  void wait_here(Crew& crew, PendingCall& call);
   // False: the share of its key is used up, so that no worker may take it now.
   bool may_run(PendingCall& call);
   void dispatch(Crew& crew);
   void finish(PendingCall& call, domain::RunResult result);
+  // In a process of its own, as soon as its key has a share.
   void run_alone(PendingCall& call);
+  void hold(PendingCall& call);
+  void start_held();
+  void start_alone(PendingCall& call);
+  // True: it was the call of this task, and is finished.
+  bool cancel_alone(const std::string& task_id);
   void watch_caller(PendingCall& call);
   void retire_worker(Crew& crew, Worker& worker);
-  void help_siblings();
-  // Hands the oldest waiting call to a thread with an idle worker, if there is one.
+  // Asks the siblings, one after the other from number `first` on, for a call that an idle worker here may take.
+  void help_siblings(std::size_t first = 0);
+  // Hands the oldest waiting calls to threads with idle workers, one for each of them.
   void offer_waiting();
   void watch();
   void count();
@@ -99,8 +112,9 @@ class Bench final : public WorkerOwner {
   std::map<std::uint64_t, Crew> crews_;
   std::vector<std::shared_ptr<Worker>> singles_;
   std::vector<std::shared_ptr<PendingCall*>> starting_;  // calls whose own process is being started; null inside: taken
+  std::deque<PendingCall*> held_;  // calls for processes of their own whose key has no share now
   base::Timer watch_timer_;
-  std::atomic<std::uint64_t> idle_generation_{0};
+  std::atomic<std::uint64_t> oldest_idle_{0}, newest_idle_{0};
   std::atomic<std::int64_t> idle_{0}, waiting_{0}, busy_{0}, alive_{0};
 };
 

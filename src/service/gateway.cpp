@@ -21,7 +21,6 @@ using domain::Refusal;
 
 // The whole of authentication, waiting included: longer than any single scheme may take.
 constexpr std::int64_t kAuthenticationMs = 15'000;
-constexpr std::int64_t kRecordWaitMs = 10'000;  // for a record to reach the disk, where answers wait for it
 
 domain::ArgumentForm form_of(domain::Method method, bool simplified) {
   if (domain::takes_body(method)) return simplified ? domain::ArgumentForm::PostSimplified : domain::ArgumentForm::PostStandard;

@@ -113,7 +113,6 @@ class Gateway {
   Refused check_rate(const Passage& passage);
   base::Async<Refused> ask_chain(Passage& passage, auth::AuthCall& auth_call);
   void begin_deadline(auth::AuthCall& auth_call);
-  void observe(const Passage& passage, const Refused& refused);
   base::Async<Refused> read_body(Passage& passage);
   base::Async<Refused> read_multipart(Passage& passage);
   Refused check_body(Passage& passage);

@@ -9,6 +9,9 @@
 
 namespace funcgate::service {
 
+// For a record to reach the disk, where answers wait for it.
+inline constexpr std::int64_t kRecordWaitMs = 10'000;
+
 struct ServerSettings {
   domain::Limits limits;
   std::string public_url;                     // "https://fn.example.net"; empty: scheme + Host

@@ -192,9 +192,9 @@ base::Async<base::Status> Tasks::cancel(base::IoThread& io, std::string id) {
   while (io.clock().steady_ns() < deadline) {
     if (runner_ != nullptr) runner_->cancel(id);
     co_await wait_for_end(io, id, std::min(deadline, io.clock().steady_ns() + kCancelAgainMs * base::kNsPerMs));
-    // It may have been put back instead; if it has ended there is nothing left to cancel.
+    // It may have been put back instead.
     base::Result<bool> put_back = co_await base::offload<bool>(pool_, io, work);
-    if (!put_back.ok() && put_back.error().code == base::Code::Conflict) co_return base::kDone;
+    if (!put_back.ok() && put_back.error().code == base::Code::Conflict) co_return co_await stopped(io, id);
     if (!put_back.ok()) co_return std::move(put_back).error();
     if (!*put_back) continue;
     ended(id);
@@ -202,6 +202,22 @@ base::Async<base::Status> Tasks::cancel(base::IoThread& io, std::string id) {
   }
   co_return base::Error{
       base::Code::Unavailable, "The task could not be stopped in time; ask for its status, or cancel again", {}};
+}
+
+base::Async<base::Status> Tasks::stopped(base::IoThread& io, std::string id) {
+  base::Result<domain::Task> ended = co_await get(io, std::move(id));
+  if (!ended.ok()) co_return std::move(ended).error();
+  if (ended->status == domain::TaskStatus::Cancelled) co_return base::kDone;
+  co_return base::Error{base::Code::Conflict, "The task ended by itself before it could be stopped", {}};
+}
+
+void Tasks::stop() {
+  stopping_ = true;
+  if (io_ == nullptr) return;
+  io_->post([this] {
+    // Each ends here and takes itself out of the list.
+    while (!write_pauses_.empty()) write_pauses_.front()->complete(true);
+  });
 }
 
 base::Async<void> Tasks::pump() {
@@ -303,7 +319,18 @@ base::Async<Answer> Tasks::perform(domain::Task& task, const CatalogPtr& catalog
   if (not_begun(result.status)) {
     recorder_->release();
   } else {
-    record(task, answer, result, request.call, *catalog);
+    recorder_->record(record_of(task, answer, result, request.call, *catalog));
+    if (settings_.record_before_reply) {
+      const base::SteadyNs deadline = io_->clock().steady_ns() + kRecordWaitMs * base::kNsPerMs;
+      if (!co_await recorder_->durable(*io_, deadline)) {
+        // As with the answer to a call: who asked for evidence first gets no result without it, and a second record says so.
+        answer = Answer();
+        answer.refusal = domain::Refusal{.fault = domain::Fault::LimitReached,
+                                         .reason = domain::Reason::CapacityRecord,
+                                         .message = "The task was run, but its record could not be written in time"};
+        recorder_->record_refusal(record_of(task, answer, result, request.call, *catalog));
+      }
+    }
   }
   co_return answer;
 }
@@ -342,8 +369,8 @@ base::Async<Answer> Tasks::execute(domain::Task& task, const CatalogPtr& catalog
   co_return answer;
 }
 
-void Tasks::record(const domain::Task& task, const Answer& answer, const domain::RunResult& result, const domain::Call& call,
-                   const Catalog& catalog) {
+domain::CallRecord Tasks::record_of(const domain::Task& task, const Answer& answer, const domain::RunResult& result,
+                                    const domain::Call& call, const Catalog& catalog) const {
   const auto found = catalog.endpoints.find(task.api_id);
   const Endpoint* endpoint = found == catalog.endpoints.end() ? nullptr : found->second.get();
   domain::CallRecord record;
@@ -375,7 +402,7 @@ void Tasks::record(const domain::Task& task, const Answer& answer, const domain:
     record.func_id = std::make_shared<const std::string>(task.func_id);
   }
   fill_record_texts(record, answer, endpoint, call, catalog.passwords);
-  recorder_->record(std::move(record));
+  return record;
 }
 
 void Tasks::keep_answer(domain::Task& task, Answer& answer, const Catalog& catalog) const {
@@ -429,10 +456,12 @@ base::Async<bool> Tasks::write_surely(std::string id, std::function<base::Result
     if (written.ok() || written.error().code == base::Code::Conflict) co_return true;
     base::log::error("task.finish_failed", {{"task", id}, {"error", written.error().message}});
     if (stopping_) co_return false;
-    base::OneShot<bool> waited;
-    base::Timer timer([&waited] { waited.complete(true); });
+    base::OneShot<bool> pause;
+    base::Timer timer([&pause] { pause.complete(true); });
     io_->timers().arm(timer, io_->clock().steady_ns() + pause_ms * base::kNsPerMs);
-    co_await waited.wait();
+    const auto place = write_pauses_.insert(write_pauses_.end(), &pause);
+    co_await pause.wait();
+    write_pauses_.erase(place);
   }
 }
 

@@ -169,7 +169,7 @@ def test_a_declared_proxy_is_believed_in_both_ways_of_speaking(make_server):
     client = server.client.pinned("127.0.0.9")
     sign_in = {"login": LOGIN, "password": PASSWORD}
     for headers in ({"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}, {"Forwarded": "for=203.0.113.9;proto=https"},
-                    {"Forwarded": 'for="[2001:db8::7]:4711";proto=https'}, {"Forwarded": "for=203.0.113.9;proto=https", "X-Forwarded-For": "203.0.113.9"}):
+                    {"Forwarded": 'for="[2001:db8::7]:4711";proto=https'}, {"Forwarded": "for=203.0.113.9;proto=https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}):
         answer = api(client, "POST", "/session", headers.items(), json=sign_in).expect(200)
         assert answer.header("Set-Cookie").startswith("__Host-funcgate="), headers
     seen = {record["address"] for record in admin.data("/audit?event=login.ok")}
@@ -177,7 +177,8 @@ def test_a_declared_proxy_is_believed_in_both_ways_of_speaking(make_server):
     api(client, "POST", "/session", [("Forwarded", "for=203.0.113.9;proto=http")], json=sign_in).refused("403.44")
 
 
-@pytest.mark.parametrize("headers", [{"Forwarded": "for=203.0.113.8", "X-Forwarded-For": "203.0.113.9"}, {"Forwarded": 'for="203.0.113.8'}], ids=["contradiction", "malformed"])
+@pytest.mark.parametrize("headers", [{"Forwarded": "for=203.0.113.8", "X-Forwarded-For": "203.0.113.9"}, {"Forwarded": 'for="203.0.113.8'},
+                                     {"Forwarded": "for=203.0.113.9;proto=https", "X-Forwarded-For": "203.0.113.9"}], ids=["contradiction", "malformed", "one is silent"])
 def test_a_declared_proxy_that_contradicts_itself_is_refused(make_server, headers):
     server = make_server(resources(), '[server]\ntrusted_proxies = ["127.0.0.9/32"]\n')
     assert server.client.pinned("127.0.0.9").get("/api/v1/al/open/s", headers).status == 400

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 import sqlite3
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.management import Management
-from support.server import Server, command
+from support.server import Server, command, wait_until
 
 
 @pytest.fixture
@@ -83,3 +87,30 @@ def test_a_checkpoint_that_cannot_be_written_is_no_success(kept):
     file.parent.mkdir()
     admin.post("/audit/checkpoints").expect(201)
     assert len(file.read_text().splitlines()) == 1
+
+
+def test_a_file_that_does_not_answer_holds_up_nobody_else(kept):
+    """As on a mount whose server has gone: whoever opens the file waits. A lease on it does the same here."""
+    server, admin, file = kept
+    admin.post("/audit/checkpoints").expect(201)
+    before, taken = file.read_text(), len(admin.data("/audit?event=audit.checkpoint"))
+    ignored = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's "somebody waits" to the holder of a lease
+    holder = os.open(file, os.O_RDWR)
+    try:
+        fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with ThreadPoolExecutor(6) as pool:
+            # More than there are threads for such requests.
+            asked = [pool.submit(admin.post, "/audit/checkpoints") for _ in range(6)]
+            wait_until(lambda: len(admin.data("/audit?event=audit.checkpoint")) == taken + 1, "the next one has been taken")
+            for number in range(5):
+                admin.create("/users", login=f"meanwhile-{number}")
+            assert not any(future.done() for future in asked)
+            for future in asked:
+                refused = future.result().expect(503)
+                assert "checkpoint file" in refused.json["message"], refused.text
+    finally:
+        os.close(holder)
+        signal.signal(signal.SIGIO, ignored)
+    wait_until(lambda: admin.post("/audit/checkpoints").status == 201, "the file answers again")
+    assert file.read_text().startswith(before) and len(file.read_text().splitlines()) == before.count("\n") + 7
+    verify(server, file, expect=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 import subprocess
@@ -344,6 +345,27 @@ def test_audit_is_listed_exported_and_signed(funcgate, tmp_path):
     assert funcgate.data("audit", "checkpoint")["signature"]
     tail = funcgate("audit", "tail", "--for", "1s", "-o", "json").stdout.splitlines()
     assert 1 <= len(tail) and all(json.loads(line)["seq"] for line in tail)
+
+
+@pytest.mark.parametrize("words", [["audit", "export"], ["audit", "export", "--format", "csv"], ["audit", "tail", "--for", "1h"], ["audit", "list"], ["user", "list", "-o", "json"],
+                                   ["export", "-o", "FOLDER"], ["commands"], ["version"]], ids=" ".join)
+def test_success_is_told_only_when_the_output_has_arrived(local, tmp_path, words):
+    """A full disk behind standard output: no half an export that looks like a whole one."""
+    arguments = [str(tmp_path / "out") if word == "FOLDER" else word for word in words] + (local.connection if words[0] not in ("commands", "version") else [])
+    with open("/dev/full", "wb", buffering=0) as full:
+        done = subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=environment())
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stderr or "did not arrive" in done.stderr, done.stderr
+
+
+def test_an_export_that_nobody_reads_to_its_end_is_told(local):
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run([BINARY, "audit", "export", *local.connection], stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, env=environment())
+    finally:
+        os.close(write)
+    assert done.returncode == 1 and "standard output" in done.stderr and "Broken pipe" in done.stderr, (done.returncode, done.stderr)
 
 
 def test_tasks_are_listed_and_cancelled(server, funcgate):

@@ -341,6 +341,30 @@ def test_slow_configuration_leaves_the_others_half(client):
             assert future.result().status in (200, 503)
 
 
+def test_slow_configuration_with_processes_of_its_own_leaves_the_others_half(make_server):
+    """authentication 57: the bound holds for isolation="call" too; calls over it wait for their turn, as in the pool."""
+    door = DOOR.replace("@DFF.API('Slow')", "@DFF.API('Slow', isolation='call')").replace("@DFF.API('Verdict by header')", "@DFF.API('Verdict by header', isolation='call')")
+    made = Resources().scripts("shop", door=door, probe=PROBE)
+    for name in ("verdict", "slow"):
+        made.func_auth(name, f"shop__door.{name}", timeoutMs=8000).api(name, "shop__probe.see", name)
+    server = make_server(made)
+    idle = set(server.workers())
+    with ThreadPoolExecutor(12) as pool:
+        flood = [pool.submit(call, server.client, "slow", X_Seconds="0.4") for _ in range(12)]
+        most = 0
+        while not all(future.done() for future in flood):
+            most = max(most, len(set(server.workers()) - idle))
+        # The pool has two workers: one configuration may use one of them, here one process. A second may be about to end or begin.
+        assert 1 <= most <= 2, f"{most} processes of one configuration"
+        assert [future.result().status for future in flood] == [200] * 12
+    with ThreadPoolExecutor(12) as pool:
+        flood = [pool.submit(call, server.client, "slow", X_Seconds="0.4") for _ in range(12)]
+        wait_until(lambda: set(server.workers()) - idle, "the flood has begun")
+        for _ in range(5):
+            call(server.client, "verdict", "false").refused("401.99")
+        assert not all(future.done() for future in flood)
+
+
 def test_function_with_parameters_is_refused(server):
     """§10: an authentication function takes no parameters and is not async."""
     takes = Resources().scripts("bad", door='''

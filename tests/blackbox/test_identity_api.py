@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 
 from support.management import PASSWORD, Management, call_on, quoted
@@ -359,6 +362,20 @@ def test_a_token_is_ended_without_signing_in(server, admin):
     row = admin.data(f"/api-keys/{key_id}")
     assert (row["status"], row["revokedReason"]) == ("REVOKED", "by possession")
     server.client.get(address).refused("405.44")
+
+
+def test_no_key_is_said_to_have_ended_whose_token_was_not_read(server, admin):
+    """A body that is compressed, too large or cut off is refused as such: 204 would let a leaked key live on unseen."""
+    key_id, token = admin.key(admin.key_owner("passer-by-2")["user"], "Found")
+    address, body = "/api/v1/keys/revoke", json.dumps({"token": token}).encode()
+    server.client.call("POST", address, [("Content-Encoding", "gzip")], body=gzip.compress(body)).refused("415.44")
+    server.client.call("POST", address, [("Content-Encoding", "identity")], body=body).refused("415.44")
+    server.client.call("POST", address, body=body + b" " * 9000).refused("413.43")
+    answer = server.client.call("POST", address, [("Transfer-Encoding", "chunked")], body=b"nonsense\r\n")
+    assert answer.status == 400, answer.text
+    assert admin.data(f"/api-keys/{key_id}")["status"] == "ACTIVE"
+    server.client.call("POST", address, body=body).expect(204)
+    assert admin.data(f"/api-keys/{key_id}")["status"] == "REVOKED"
 
 
 def test_own_keys_need_both_privileges(server, admin):

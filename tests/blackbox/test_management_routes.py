@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, field
 
 import pytest
 
 from support.management import PASSWORD, Management, quoted
+from support.parallel import in_parallel
 from support.resources import PROBE, Resources
 from support.server import wait_until
 from support.wire import Answer
@@ -98,21 +98,6 @@ def make(admin: Management, kind: Kind, number: int) -> tuple[str, Answer]:
 
 def findings(answer: Answer) -> list[str]:
     return [error["path"] for error in answer.refused("400.43").json["detail"]["errors"]]
-
-
-def in_parallel(*tasks) -> list:
-    barrier, results = threading.Barrier(len(tasks)), [None] * len(tasks)
-
-    def work(number: int, task) -> None:
-        barrier.wait(30)
-        results[number] = task()
-
-    threads = [threading.Thread(target=work, args=(number, task)) for number, task in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return results
 
 
 # --- what objects have in common

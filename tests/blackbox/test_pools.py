@@ -5,8 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from support.resources import Resources
 from support.server import wait_until
+from support.wire import request_bytes
 
 SCRIPT = '''
 @DFF.API('Where', queue={queue})
@@ -76,6 +79,57 @@ def test_calls_that_wait_for_busy_workers_of_an_older_generation_cost_nothing(ma
         spent = processor_seconds(server.process.pid) - before
         assert spent < 0.5, "the server was busy while it had nothing to do"
         assert {call.result().expect(200).json for call in calls} == {1}
+
+
+WAITING = """
+import os, time
+@DFF.API('Process')
+def process():
+    return os.getpid()
+@DFF.API('Slow')
+def slow():
+    time.sleep(0.5)
+    return {answer}
+"""
+
+
+def waiting_resources(answer: int) -> Resources:
+    made = Resources().scripts("pools", main=WAITING.replace("{answer}", str(answer)))
+    return made.api("process", "pools__main.process").api("slow", "pools__main.slow")
+
+
+def connections_of_one_thread(server, count: int) -> list:
+    """An idle server answers each connection with the first worker of its own io thread: equal processes, equal threads."""
+    groups: dict[int, list] = {}
+    while True:
+        connection = server.client.connect()
+        connection.send(request_bytes("GET", "/api/v1/al/process/s"))
+        group = groups.setdefault(connection.read().expect(200).json, [])
+        group.append(connection)
+        if len(group) == count:
+            for other in groups.values():
+                for unused in other if other is not group else ():
+                    unused.close()
+            return group
+
+
+@pytest.mark.parametrize("threads", [2, 3])
+def test_calls_of_an_older_generation_find_its_idle_workers_on_other_threads(make_server, threads):
+    """Every call came in on one io thread. After a publish the others have idle workers of both generations: the old ones help."""
+    server = make_server(config=f"[server]\nthreads = {threads}\n\n[limits]\npool_workers = {threads}\n")
+    server.apply(waiting_resources(1))
+    rounds = 5
+    connections = connections_of_one_thread(server, threads * rounds)
+    begin = time.monotonic()
+    for connection in connections:
+        connection.send(request_bytes("GET", "/api/v1/al/slow/s"))
+    server.apply(waiting_resources(2))
+    assert {connection.read().expect(200).json for connection in connections} == {1}
+    spent = time.monotonic() - begin
+    # Were only the thread of the connections to work, there would be nearly `threads` times as many rounds.
+    assert spent < (rounds + 2) * 0.5, "calls waited beside idle workers"
+    for connection in connections:
+        connection.close()
 
 
 def pool_of(line: str) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.management import Management, api, call_on
+from support.parallel import in_parallel
 from support.resources import Resources
 from support.server import BINARY, ROOT, wait_until
 from support.wire import Answer
@@ -88,22 +89,6 @@ def used_cpu_s(pid: int) -> float:
     except (FileNotFoundError, ProcessLookupError):
         return 0
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def in_parallel(*tasks) -> list:
-    """What the tasks return that begin at the same moment."""
-    barrier, results = threading.Barrier(len(tasks)), [None] * len(tasks)
-
-    def work(number: int, task) -> None:
-        barrier.wait(30)
-        results[number] = task()
-
-    threads = [threading.Thread(target=work, args=(number, task)) for number, task in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    return results
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from support.credentials import basic
+from support.database import execute
 from support.digest import DigestClient
 from support.resources import PROBE, Resources
 from support.server import wait_until
@@ -223,6 +224,19 @@ def test_cancel_waiting(client):
     while time.monotonic() < until:
         assert client.get("/api/v1/func-api/marked/s?mark=cancelled").expect(200).json == 0
         time.sleep(0.5)  # between looks; that its time passes and nothing happens is what is tested
+
+
+def test_cancel_that_cannot_be_written(server, client):
+    """§11: 409.25 says that the task has ended; when nobody knows, the answer is another."""
+    url = client.post("/api/v1/func-api/open-work", json={"kwargs": {"mark": "kept"}, "options": {"delay": 600}}).expect(202).json["data"]["url"]
+    execute(server.data, "CREATE TRIGGER broken BEFORE UPDATE ON tasks BEGIN SELECT * FROM missing; END")
+    try:
+        client.call("DELETE", url).refused("500.5")
+    finally:
+        execute(server.data, "DROP TRIGGER broken")
+    assert client.get(url).expect(200).json["data"]["status"] == "waiting"
+    client.call("DELETE", url).expect(200)
+    client.call("DELETE", url[:-22] + "A" * 22).refused("404.41")
 
 
 def test_cancel_running(client):

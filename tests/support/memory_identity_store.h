@@ -8,9 +8,11 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "domain/ports/change_store.h"
 #include "domain/ports/identity_store.h"
@@ -46,6 +48,11 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     const std::lock_guard lock(mutex_);
     return last_author_;
   }
+  // Objects of the largest commit so far; begins anew with each look.
+  std::size_t take_largest_commit() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(largest_commit_, 0);
+  }
   // How often a user was read, and how often by login.
   std::size_t users_read() const {
     const std::lock_guard lock(mutex_);
@@ -70,6 +77,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   base::Result<std::int64_t> commit(const domain::ChangeSet& changes) override {
     const std::lock_guard lock(mutex_);
     if (const auto code = std::exchange(fail_next_, std::nullopt)) return base::Error{*code, "the database is not available", ""};
+    largest_commit_ = std::max(largest_commit_, changes.identity.size());
     State next = state_;
     for (const domain::IdentityChange& change : changes.identity) {
       if (auto status = apply(next, change); !status.ok()) return std::move(status).error();
@@ -435,6 +443,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     out.actor_login = event.actor.login;
     out.object_kind = event.object_kind;
     out.object_id = event.object_id;
+    out.document = base::to_json(base::json::object{{"seq", out.sequence}, {"event", out.event}, {"summary", event.summary}});
     return out;
   }
 
@@ -445,7 +454,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   std::map<std::pair<std::string, std::string>, domain::IdempotencyRecord> idempotent_;
   std::optional<domain::StoredSetupToken> setup_token_;
   std::vector<domain::AuditEvent> events_;
-  std::size_t seen_ = 0, commits_ = 0, users_by_login_ = 0, users_read_ = 0;
+  std::size_t seen_ = 0, commits_ = 0, users_by_login_ = 0, users_read_ = 0, largest_commit_ = 0;
   std::string last_author_;
   bool users_fail_ = false;
   std::int64_t sequence_ = 0;

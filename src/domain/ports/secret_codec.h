@@ -22,6 +22,7 @@ class SecretCodec {
                                                std::string_view value) = 0;
   // BasicUser::password_hash: another PHC string each time.
   virtual base::Result<std::string> hash_password(std::string_view password) = 0;
+  // Unavailable: nobody can tell now.
   virtual base::Result<bool> verify_password(std::string_view password, std::string_view phc) = 0;
   // H(user:realm:password) in lower-case hex (RFC 7616, 3.4.2).
   virtual base::SecretString digest_ha1(DigestAlgorithm algorithm, std::string_view username, std::string_view realm,

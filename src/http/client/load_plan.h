@@ -13,9 +13,9 @@
 #include <string>
 
 #include "base/clock.h"
-#include "base/latency_histogram.h"
 #include "base/result.h"
 #include "http/client/client_stream.h"
+#include "http/client/latency_histogram.h"
 #include "http/client/request_source.h"
 
 namespace funcgate::http {
@@ -43,7 +43,7 @@ struct LoadResult {
 
   // From the moment each counted request was due to its whole answer. Requests that timed out count with the time until they
   // were given up: leaving the slowest out would flatter.
-  base::LatencyHistogram latency;
+  LatencyHistogram latency;
   std::array<std::uint64_t, kStatuses> statuses{};  // answers by status
   std::uint64_t requests = 0;                       // that ended, in whatever way
   std::uint64_t succeeded = 0;                      // with the expected status

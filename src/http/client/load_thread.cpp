@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cmath>
 
 #include "base/check.h"
+#include "base/files.h"
 #include "http/client/target_url.h"
 
 namespace funcgate::http {
@@ -89,9 +91,9 @@ void LoadThread::wait(SteadyNs now_ns) {
     if (is_open_loop() && free_count_ > 0) until_ns = std::min(until_ns, due_at(begun_));
   }
   const SteadyNs left_ns = again_.empty() ? std::max<SteadyNs>(0, until_ns - now_ns) : 0;
-  const timespec pause{.tv_sec = left_ns / kNsPerSecond, .tv_nsec = left_ns % kNsPerSecond};
   std::array<epoll_event, kEventsMax> events;
-  const int count = ::epoll_pwait2(poll_.get(), events.data(), kEventsMax, &pause, nullptr);
+  const int count = wait_for_events(events, left_ns);
+  if (count < 0) return;
   // Those that had more to read than their turn allows, from before this turn only.
   const std::size_t leftover = again_.size();
   for (int i = 0; i < count; ++i) {
@@ -103,6 +105,23 @@ void LoadThread::wait(SteadyNs now_ns) {
     handle(again_[i], true);
   }
   again_.erase(again_.begin(), again_.begin() + static_cast<std::ptrdiff_t>(leftover));
+}
+
+// How many events there are; below 0: the load is broken off.
+int LoadThread::wait_for_events(std::span<epoll_event> events, SteadyNs at_most_ns) {
+  int count = -1;
+  const int room = static_cast<int>(events.size());
+  if (waits_in_ns_) {
+    const timespec pause{.tv_sec = at_most_ns / kNsPerSecond, .tv_nsec = at_most_ns % kNsPerSecond};
+    count = ::epoll_pwait2(poll_.get(), events.data(), room, &pause, nullptr);
+    // Before Linux 5.11, and where a sandbox does not know it.
+    if (count < 0 && (errno == ENOSYS || errno == EPERM)) waits_in_ns_ = false;
+  }
+  // Too short rather than too long: what is due within a millisecond is then waited for by asking again and again.
+  if (!waits_in_ns_) count = ::epoll_wait(poll_.get(), events.data(), room, static_cast<int>(at_most_ns / kNsPerMs));
+  if (count >= 0 || errno == EINTR) return std::max(count, 0);
+  break_off(Code::Internal, "cannot wait for the connections: " + base::errno_text(errno));
+  return count;
 }
 
 void LoadThread::tick(SteadyNs now_ns) {

@@ -5,10 +5,13 @@
 // progress().
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +75,7 @@ class LoadThread {
 
   // Loop
   void wait(base::SteadyNs now_ns);
+  int wait_for_events(std::span<epoll_event> events, base::SteadyNs at_most_ns);
   void tick(base::SteadyNs now_ns);
   void look_at_deadlines(base::SteadyNs now_ns);
   void connect_waiting(base::SteadyNs now_ns);
@@ -129,6 +133,7 @@ class LoadThread {
   std::uint64_t begun_ = 0;
   base::SteadyNs opening_until_ns_ = 0, ends_ns_ = 0, next_tick_ns_ = 0, next_look_ns_ = 0, last_alive_ns_ = 0;
   bool connect_failed_since_alive_ = false;
+  bool waits_in_ns_ = true;  // until the kernel says that it cannot
   std::string newest_problem_;
   LoadResult result_;
   // any thread

@@ -49,7 +49,10 @@ Result<AuditPage> AuditService::admin(const domain::AuditQuery& query) {
     entries.resize(query.limit);
     page.next_before = entries.back().sequence;
   }
-  for (const domain::AuditEntry& entry : entries) page.records.push_back(entry_json(entry));
+  for (const domain::AuditEntry& entry : entries) {
+    page.records.push_back(entry_json(entry));
+    page.sequences.push_back(entry.sequence);
+  }
   return page;
 }
 
@@ -62,7 +65,10 @@ Result<AuditPage> AuditService::calls(const domain::CallQuery& query) {
     records.resize(query.count);
     page.next_before = records.back().sequence;
   }
-  for (const domain::StoredCallRecord& record : records) page.records.push_back(call_record_json(record));
+  for (const domain::StoredCallRecord& record : records) {
+    page.records.push_back(call_record_json(record));
+    page.sequences.push_back(record.sequence);
+  }
   return page;
 }
 

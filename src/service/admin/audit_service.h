@@ -17,6 +17,7 @@ namespace funcgate::service {
 // One page of entries as public JSON; the cursor is opaque to callers.
 struct AuditPage {
   std::vector<base::json::object> records;
+  std::vector<std::int64_t> sequences;  // of the records, one each
   std::int64_t next_before = 0;  // 0: the last page
 };
 

@@ -12,6 +12,7 @@
 #include "service/apply/export_identity.h"
 #include "service/apply/identity_draft.h"
 #include "service/apply/plan.h"
+#include "service/apply/plan_memory.h"
 
 namespace funcgate::service {
 namespace {
@@ -70,21 +71,20 @@ Status check_version(const Configuration& configuration, ResourceKind kind, cons
 
 }  // namespace
 
-ConfigurationPtr ResourceService::configuration() const {
+ResourceService::State ResourceService::state() const {
   std::lock_guard lock(state_mutex_);
-  return configuration_;
+  return state_;
 }
 
-domain::GenerationPtr ResourceService::generation() const {
+void ResourceService::set_state(ConfigurationPtr configuration, domain::GenerationPtr generation) {
+  State dropped{std::move(configuration), std::move(generation)};
   std::lock_guard lock(state_mutex_);
-  return generation_;
+  std::swap(state_, dropped);
 }
 
 void ResourceService::publish(ConfigurationPtr configuration, domain::GenerationPtr generation) {
   publish_(configuration, generation);
-  std::lock_guard lock(state_mutex_);
-  configuration_ = std::move(configuration);
-  generation_ = std::move(generation);
+  set_state(std::move(configuration), std::move(generation));
 }
 
 domain::GenerationPtr ResourceService::stage_what_loads(const Configuration& configuration) {
@@ -129,47 +129,62 @@ Status ResourceService::read_anew() {
 
 // What the store holds is what is served: a row that was removed or damaged behind our back closes what it belongs to with the
 // next change, and not only at the next start.
-ConfigurationPtr ResourceService::stored_or(Configuration computed) {
+ConfigurationPtr ResourceService::stored_or(ConfigurationPtr computed) {
   auto loaded = parts_.store.load();
   if (loaded.ok()) return std::make_shared<const Configuration>(std::move(*loaded));
   base::log::error("configuration.not_read", {{"problem", loaded.error().message}});
-  return std::make_shared<const Configuration>(std::move(computed));
+  return computed;
 }
 
 Result<std::optional<std::int64_t>> ResourceService::commit(domain::ChangeSet changes, const domain::DirectoryPtr& planned,
                                                             Configuration* next, domain::GenerationPtr generation) {
+  ConfigurationPtr computed;
+  // Only this happens while nobody can sign in or change an identity: from here on references to them are found in `next`.
   const auto settle = [&](const Result<std::int64_t>& sequence) {
-    if (sequence.ok()) {
-      if (next == nullptr) return;
-      next->sequence = *sequence;
-      publish(stored_or(std::move(*next)), std::move(generation));
-    } else if (const Status read = read_anew(); !read.ok()) {
-      // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
-      base::log::error("configuration.not_read", {{"problem", read.error().message}});
-    }
+    if (!sequence.ok() || next == nullptr) return;
+    next->sequence = *sequence;
+    computed = std::make_shared<const Configuration>(std::move(*next));
+    set_state(computed, generation);
   };
-  if (parts_.identity != nullptr) return parts_.identity->commit_with(changes, planned, settle);
-  const auto committed = parts_.store.commit(changes.resources, changes.expected_sequence, changes.author, changes.note);
-  settle(committed);
-  if (!committed.ok()) return committed.error();
-  return std::optional(*committed);
+  const auto write = [&]() -> Result<std::optional<std::int64_t>> {
+    if (parts_.identity != nullptr) return parts_.identity->commit_with(changes, planned, settle);
+    const auto committed = parts_.store.commit(changes.resources, changes.expected_sequence, changes.author, changes.note);
+    settle(committed);
+    if (!committed.ok()) return committed.error();
+    return std::optional(*committed);
+  };
+  auto written = write();
+  if (computed != nullptr) {
+    publish(stored_or(std::move(computed)), std::move(generation));
+  } else if (!written.ok()) {
+    // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
+    if (const Status read = read_anew(); !read.ok())
+      base::log::error("configuration.not_read", {{"problem", read.error().message}});
+  }
+  return written;
 }
 
 Result<std::optional<ApplyResult>> ResourceService::try_change(const Bundle& bundle, const std::vector<Removal>& removals,
-                                                               const ApplyOptions& options) {
-  const ConfigurationPtr current = configuration();
+                                                               const ApplyOptions& options, PlanMemory* memory) {
+  // A dry run is made beside changes: scripts and configuration must be of the same moment.
+  const auto [current, generation] = state();
   CHECK(current != nullptr);
   PlanTools tools{&parts_.codec, &parts_.vault, &parts_.host, parts_.clock.wall_ms(), {}};
+  if (memory != nullptr) {
+    memory->begin_round();
+    tools.codec = memory;
+    tools.host = memory;
+  }
   std::optional<IdentityTools> people;
   domain::DirectoryPtr planned;
   if (parts_.identity != nullptr) {
     planned = parts_.identity->directory();
-    people.emplace(IdentityTools{planned, *parts_.identity_store, *parts_.hashing, *parts_.random, parts_.is_instance_api_key});
+    people.emplace(IdentityTools{planned, *parts_.identity_store, *memory, *parts_.random, parts_.is_instance_api_key});
     tools.people = &*people;
   } else if (parts_.directory != nullptr) {
     tools.identity = lookup_in(parts_.directory->current());
   }
-  Plan plan = make_plan(*current, generation(), bundle, removals, options, tools);
+  Plan plan = make_plan(*current, generation, bundle, removals, options, tools);
   if (options.permit) TRY_DONE(options.permit(plan.result));
   if (!plan.result.problems.empty() || !plan.result.would_change() || options.dry_run) {
     plan.result.staged = nullptr;
@@ -184,7 +199,7 @@ Result<std::optional<ApplyResult>> ResourceService::try_change(const Bundle& bun
   changes.note = options.note;
   // Where only identities change, the directory is live already.
   const bool publishes = !plan.result.changes.empty();
-  const domain::GenerationPtr live = plan.result.staged != nullptr ? plan.result.staged : generation();
+  const domain::GenerationPtr live = plan.result.staged != nullptr ? plan.result.staged : generation;
   TRY(const auto sequence, commit(std::move(changes), planned, publishes ? &plan.next : nullptr, live));
   if (!sequence) return std::optional<ApplyResult>();
   if (publishes) {
@@ -196,8 +211,11 @@ Result<std::optional<ApplyResult>> ResourceService::try_change(const Bundle& bun
 
 Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vector<Removal>& removals,
                                             const ApplyOptions& options) {
+  // Without identities there is one round.
+  std::optional<PlanMemory> memory;
+  if (parts_.identity != nullptr) memory.emplace(PlanMemory::Parts{parts_.codec, parts_.host, parts_.hashing, *parts_.random});
   for (int round = 1; round <= kPlanRoundsMax; ++round) {
-    TRY(std::optional<ApplyResult> result, try_change(bundle, removals, options));
+    TRY(std::optional<ApplyResult> result, try_change(bundle, removals, options, memory ? &*memory : nullptr));
     if (result) return std::move(*result);
   }
   return Error{Code::Conflict, "users, groups or roles keep changing while the change is computed; repeat it", {}};
@@ -313,7 +331,7 @@ Result<std::size_t> ResourceService::reseal(std::size_t count_max, ToldUnopenabl
 void ResourceService::publish_again(const std::function<void()>& before) {
   std::lock_guard changing(change_mutex_);
   before();
-  if (const ConfigurationPtr current = configuration()) publish(current, generation());
+  if (const auto [current, generation] = state(); current != nullptr) publish(current, generation);
 }
 
 Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds,

@@ -29,6 +29,7 @@ namespace funcgate::service {
 
 class IdentityService;
 class PasswordHashing;
+class PlanMemory;
 class ToldUnopenable;
 struct Plan;
 struct Removal;
@@ -93,25 +94,33 @@ class ResourceService {
   // Users, groups and roles too, if they are kept here. An Error is the store's.
   base::Result<std::vector<ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds,
                                                            ExportForm form = ExportForm::Folder) const;
-  // What is live. Null before start().
-  ConfigurationPtr configuration() const;
-  domain::GenerationPtr generation() const;
+  // What is committed, and what references are looked up in: live, but for the moment in which the catalog is built of it. Null
+  // before start().
+  ConfigurationPtr configuration() const { return state().configuration; }
+  domain::GenerationPtr generation() const { return state().generation; }
+  // Both of the same moment.
+  struct State {
+    ConfigurationPtr configuration;
+    domain::GenerationPtr generation;
+  };
+  State state() const;
 
  private:
   base::Result<ApplyResult> change(const Bundle& bundle, const std::vector<Removal>& removals, const ApplyOptions& options);
   // One round of it; nullopt: users, groups or roles changed while it was planned, and nothing was written.
   base::Result<std::optional<ApplyResult>> try_change(const Bundle& bundle, const std::vector<Removal>& removals,
-                                                      const ApplyOptions& options);
-  // Writes, and makes `next` live with `generation` before identities can change again; null: the configuration stays as it is.
-  // `planned` and nullopt: as IdentityService::commit_with().
+                                                      const ApplyOptions& options, PlanMemory* memory);
+  // Writes and makes `next` live with `generation`; null: the configuration stays as it is. Before identities can change again
+  // references are looked up in `next`. `planned` and nullopt: as IdentityService::commit_with().
   base::Result<std::optional<std::int64_t>> commit(domain::ChangeSet changes, const domain::DirectoryPtr& planned,
                                                    domain::Configuration* next, domain::GenerationPtr generation);
-  ConfigurationPtr stored_or(domain::Configuration computed);
+  ConfigurationPtr stored_or(ConfigurationPtr computed);
   base::Status read_anew();
   base::Status write_quietly(domain::Configuration next, const std::set<std::string>& authentications,
                              const std::set<std::string>& variables, std::string note);
   domain::GenerationPtr stage_what_loads(const domain::Configuration& configuration);
   void publish(ConfigurationPtr configuration, domain::GenerationPtr generation);
+  void set_state(ConfigurationPtr configuration, domain::GenerationPtr generation);
 
   // constant after construction
   const Parts parts_;
@@ -120,8 +129,7 @@ class ResourceService {
   std::mutex change_mutex_;
   // guarded by state_mutex_
   mutable std::mutex state_mutex_;
-  ConfigurationPtr configuration_;
-  domain::GenerationPtr generation_;
+  State state_;
 };
 
 }  // namespace funcgate::service

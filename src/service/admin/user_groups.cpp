@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 #include "service/admin/identity_events.h"
@@ -33,9 +34,10 @@ void put(ChangeSet& changes, UserGroup group, std::int64_t expected_version) {
 }
 
 // Whoever is in the group becomes another user by its end: with a new version, so that no edit made from the old one is taken.
-Status add_end_of_memberships(domain::IdentityStore& store, std::int64_t now_ms, const Directory& current, const UserGroup& group,
+Status add_end_of_memberships(domain::IdentityStore& store, std::int64_t now_ms,
+                              std::span<const domain::UserEntry* const> members, const UserGroup& group,
                               const domain::Actor& actor, ChangeSet& changes) {
-  for (const domain::UserEntry* entry : current.members(group.id)) {
+  for (const domain::UserEntry* entry : members) {
     TRY(domain::User user, store.user(std::string(entry->id())));
     std::erase(user.groups, group.id);
     const std::int64_t version = user.meta.version;
@@ -116,24 +118,45 @@ Result<UserGroup> UserGroups::replace(const std::string& id, std::int64_t expect
 
 Status UserGroups::remove(const std::string& id, std::int64_t expected_version, const domain::Actor& actor,
                           ChangeProblem& problem) {
+  for (std::size_t portion = 0; portion < kPortionsMax; ++portion) {
+    TRY(const bool gone, remove_portion(id, expected_version, actor, problem));
+    if (gone) return base::kDone;
+  }
+  return base::Error{base::Code::Conflict, "users keep coming into the group while it is deleted; repeat it", {}};
+}
+
+Result<bool> UserGroups::remove_portion(const std::string& id, std::int64_t expected_version, const domain::Actor& actor,
+                                        ChangeProblem& problem) {
+  bool gone = false;
   auto made = parts_.identity.change([&](const Directory& current, ChangeSet& changes) -> Status {
     TRY(const UserGroup group, find(current, id));
     if (group.built_in) return read_only_object(kNoun, group.name);
     if (group.meta.version != expected_version) return stale_change(problem, group.meta.version);
     auto used_by = parts_.references(IdentityKind::UserGroup, id, group.name);
     if (!used_by.empty()) return in_use(problem, kNoun, group.name, std::move(used_by));
+    changes.author = author_name(actor);
+    const domain::IdentityChange deletion{
+        .kind = IdentityKind::UserGroup, .id = id, .deleted = true, .expected_version = group.meta.version, .value = {}};
+    std::vector<const domain::UserEntry*> members = current.members(id, kMembersPerChange + 1);
+    gone = members.size() <= kMembersPerChange;
+    if (!gone) {
+      members.pop_back();
+      // What the last portion would be refused for must not begin.
+      const domain::IdentityChange all[] = {deletion};
+      if (current.has_administrator() && !current.with(all)->has_administrator())
+        return base::Error{base::Code::FailedPrecondition, std::string(kNoAdministratorLeft), {}};
+    }
+    TRY_DONE(add_end_of_memberships(parts_.store, parts_.clock.wall_ms(), members, group, actor, changes));
+    if (!gone) return base::kDone;
     auto event = object_event("group.deleted", actor, kKind, id, group.name, group.meta.version,
                               fmt::format("User group \"{}\" deleted", group.name));
     event.changes = changes_between(audited_fields(group, current), {});
-    changes.author = author_name(actor);
-    TRY_DONE(add_end_of_memberships(parts_.store, parts_.clock.wall_ms(), current, group, actor, changes));
     changes.events.push_back(std::move(event));
-    changes.identity.push_back(
-        {.kind = IdentityKind::UserGroup, .id = id, .deleted = true, .expected_version = group.meta.version, .value = {}});
+    changes.identity.push_back(deletion);
     return base::kDone;
   });
   if (!made.ok()) return std::move(made).error();
-  return base::kDone;
+  return gone;
 }
 
 Status UserGroups::set_role(const std::string& group_id, const std::string& role_id, bool given, const domain::Actor& actor) {

@@ -97,7 +97,11 @@ class AdminWorld : public ::testing::Test {
         .verify_key = [this](const base::SecretString& presented, const domain::Address&) { return verify_key(presented); },
         .verify_token = [this](const base::SecretString& token) { return verify_token ? verify_token(token) : no_verdict(); },
         .cancel_task = [](const std::string&) { return base::Status(base::kDone); },
-        .clear_throttle = [](const std::optional<domain::Address>&) { return std::size_t{0}; },
+        .clear_throttle =
+            [this](const std::optional<domain::Address>& address) {
+              cleared_throttles.push_back(address ? address->text() : "all");
+              return std::size_t{1};
+            },
         .settings_document = {},
         .instance_id = "instance-1",
         .node_name = "main",
@@ -121,6 +125,7 @@ class AdminWorld : public ::testing::Test {
   std::function<auth::KeyVerification(const base::SecretString&)> verify_token;
 
   // A user with the password kPassword in these groups.
+  std::vector<std::string> cleared_throttles;  // an address, or "all"
   std::string add_user(const std::string& login, std::vector<std::string> groups) {
     domain::User user;
     user.id = domain::make_id(domain::IdPrefix::User, random.bytes(10));

@@ -232,7 +232,52 @@ TEST_F(HandlersTest, UnlockingIsRecordedOrDoesNotHappen) {
   EXPECT_EQ(event.changes.front().field, "lockedUntil");
 }
 
+TEST_F(HandlersTest, CountersOfWrongCredentialsAreClearedOnlyAsAskedAndOnRecord) {
+  const auto clear = [&](std::vector<std::pair<std::string, std::string>> query) {
+    return call(Method::Delete, "/throttle", "", [&](admin::Request& made) { made.query = std::move(query); });
+  };
+  EXPECT_THAT(clear({{"address", ""}}), IsRefused(Fault::BadRequest)) << "not everything";
+  EXPECT_THAT(clear({{"address", "somewhere"}}), IsRefused(Fault::BadRequest));
+  identities.fail_next_commit();
+  EXPECT_TRUE(clear({}).refusal);
+  EXPECT_TRUE(cleared_throttles.empty()) << "what cannot be recorded is not done";
+  EXPECT_THAT(clear({{"address", "192.0.2.7"}}), Answers(200));
+  EXPECT_THAT(clear({}), Answers(200));
+  EXPECT_THAT(cleared_throttles, testing::ElementsAre("192.0.2.7", "all"));
+  EXPECT_EQ(identities.events().back().event, "auth.throttle_cleared");
+}
+
 // --- the audit trail
+
+TEST_F(HandlersTest, AnExportOfLargeRecordsEndsInTimeAndTellsWhereItGoesOn) {
+  constexpr std::size_t kRecords = 70, kRecordBytes = 1 << 20, kExportBytesMax = 32 << 20;
+  std::vector<domain::AuditEvent> events(kRecords);
+  for (domain::AuditEvent& event : events) {
+    event.event = "user.changed";
+    event.object_kind = "Large";
+    event.summary = std::string(kRecordBytes, 'x');
+  }
+  ASSERT_TRUE(identity.record(std::move(events)).ok());
+  for (const char* accept : {"application/x-ndjson", "text/csv"}) {
+    std::vector<std::size_t> sizes;
+    std::size_t records = 0;
+    std::string cursor;
+    do {
+      const Answer part = call(Method::Get, "/audit", "", [&](admin::Request& made) {
+        made.accept = accept;
+        made.query = {{"event", "user.changed"}};
+        if (!cursor.empty()) made.query.emplace_back("cursor", cursor);
+      });
+      ASSERT_THAT(part, Answers(200));
+      sizes.push_back(part.raw_body.size());
+      for (std::size_t at = 0; (at = part.raw_body.find("xxxxxxxx", at)) != std::string::npos; at += kRecordBytes) ++records;
+      cursor = part.headers.empty() ? "" : part.headers.front().second;
+    } while (!cursor.empty() && sizes.size() < 10);
+    EXPECT_EQ(sizes.size(), 3U) << accept;
+    for (const std::size_t size : sizes) EXPECT_LE(size, kExportBytesMax + 2 * kRecordBytes) << accept;
+    EXPECT_EQ(records, kRecords) << accept << ": each once";
+  }
+}
 
 TEST_F(HandlersTest, AnExportThatIsTooLongTellsWhereItGoesOn) {
   std::vector<domain::AuditEvent> events(100'300);

@@ -461,7 +461,7 @@ TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
   const auto is_long = [&](Method method, const char* path, const char* accept = "application/json") {
     admin::Request head = request(method, path);
     head.accept = accept;
-    return router->is_long_work(head);
+    return router->work_of(head) == admin::Work::Long;
   };
   EXPECT_TRUE(is_long(Method::Post, "/resources/apply"));
   EXPECT_TRUE(is_long(Method::Post, "/scripts/shop__prices/draft/run"));
@@ -478,6 +478,10 @@ TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
   EXPECT_FALSE(is_long(Method::Delete, "/session"));
   EXPECT_FALSE(is_long(Method::Post, "/tasks/task-1/cancel"));
   EXPECT_FALSE(is_long(Method::Post, "/nowhere"));
+  // A leaked secret is replaced while others apply.
+  for (const char* path : {"/keystore/rotate", "/keystore/reload"})
+    EXPECT_EQ(router->work_of(request(Method::Post, path)), admin::Work::Keystore) << path;
+  EXPECT_EQ(router->work_of(request(Method::Get, "/keystore")), admin::Work::Quick);
 }
 
 // Whatever somebody tried, the trail names what he tried and nothing else.

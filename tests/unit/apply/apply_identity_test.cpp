@@ -18,8 +18,10 @@ namespace funcgate::service {
 namespace {
 
 using base::Code;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kKeysOfCrew =
     "{kind: ApiAuthentication, metadata: {name: keys}, spec: {title: T, type: apiKey, allowedGroups: [Crew]}}";
@@ -104,18 +106,54 @@ TEST_F(ApplyIdentityTest, ANewKeyDisturbsNoPlan) {
   EXPECT_THAT(report(*result), ElementsAre("ApiAuthentication keys: created"));
 }
 
-TEST_F(ApplyIdentityTest, WhatItRefersToCannotGoBeforeItIsLive) {
-  std::future<base::Status> removal;
+// Building the catalog may take long: nobody who changes identities waits for it, and references are looked up in what is written.
+TEST_F(ApplyIdentityTest, WhatItRefersToCannotGoBeforeItIsLiveAndNobodyWaitsForThat) {
+  base::Status removed = base::kDone, created = base::kDone;
+  ChangeProblem problem;
+  std::future<void> beside;
   while_publishing_ = [&] {
-    removal = std::async(std::launch::async, [&] { return remove_crew(); });
-    // Written, and not yet live: whoever looks for references now finds none. A removal has to wait until it would.
-    EXPECT_EQ(removal.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+    beside = std::async(std::launch::async, [&] {
+      removed = remove_crew();
+      created = groups_.create({.name = "Other"}, actor_, problem).ok() ? base::Status(base::kDone)
+                                                                       : base::Error{Code::Internal, "not created", {}};
+    });
+    EXPECT_EQ(beside.wait_for(std::chrono::seconds(20)), std::future_status::ready) << "it waits for the catalog";
   };
   EXPECT_THAT(applied(kKeysOfCrew, options_), ElementsAre("ApiAuthentication keys: created"));
-  const base::Status removed = removal.get();
+  beside.get();
   ASSERT_FALSE(removed.ok());
   EXPECT_THAT(removed.error().message, HasSubstr("is in use"));
   EXPECT_NE(directory_.current()->group(crew_), nullptr);
+  EXPECT_TRUE(created.ok());
+}
+
+// Argon2id of a thousand users takes minutes: who changes his password meanwhile must not make all of it begin again.
+TEST_F(ApplyIdentityTest, WhatIsPlannedAnewHashesNoPasswordAndLoadsNoScriptAgain) {
+  const std::string yaml = std::string(kScripts) + R"(
+---
+kind: ApiAuthentication
+metadata: {name: staff}
+spec: {type: httpBasic, users: [{username: a, password: the same long pass}, {username: b, password: the same long pass}]}
+---
+{kind: User, metadata: {name: mia}, spec: {password: Correct-Horse-22!}}
+---
+{kind: User, metadata: {name: joe}, spec: {password: Correct-Horse-22!}}
+)";
+  base::Result<ApplyResult> result = ApplyResult();
+  ChangeProblem problem;
+  const auto change = [&](int round) {
+    if (round < 3) ASSERT_TRUE(groups_.create({.name = fmt::format("G{}", round)}, actor_, problem).ok());
+  };
+  const int staged_before = host_.staged;
+  EXPECT_EQ(planned_while(change, yaml, result), 3);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_THAT(report(*result), Not(Contains(HasSubstr("password"))));
+  EXPECT_EQ(host_.staged - staged_before, 1);
+  EXPECT_EQ(codec_.passwords_hashed, 2);
+  EXPECT_EQ(hashing_.hashes, 2);
+  const auto& users = std::get<domain::BasicConfig>(live_->api_authentications.at("staff").value.config).users;
+  ASSERT_EQ(users.size(), 2u);
+  EXPECT_NE(users[0].password_hash, users[1].password_hash) << "equal passwords must not be told from their hashes";
 }
 
 TEST_F(ApplyIdentityTest, AFailedCommitLeavesIdentitiesAndConfigurationAlone) {

@@ -57,6 +57,27 @@ TEST_F(ApiKey, CallRunsAsTheOwnerOfItsKey) {
   EXPECT_EQ(keys.size(), 1u) << "bare and Bearer are the same key";
 }
 
+// A secret that was rotated because it leaked: what was compiled with it, and what was verified by it, know of the change at once.
+TEST_F(ApiKey, OfASecretThatIsGoneIsRefusedByWhatWasCompiledBefore) {
+  const auto secrets = std::make_shared<auth::LiveSigningKeys>(the_signing_keys());
+  auth::SchemeKeys made_of = the_keys();
+  made_of.signing = secrets;
+  Reason broken = Reason::None;
+  const auth::SchemePtr compiled =
+      auth::SchemeFactory(made_of, random).make(configuration("keys", domain::ApiKeyConfig{}), broken);
+  const std::string old_token = token();
+  EXPECT_EQ(present(*compiled, old_token).verdict, Verdict::Accepted);
+  EXPECT_EQ(present(*compiled, old_token).verdict, Verdict::Accepted) << "remembered";
+
+  const auto rotated = std::make_shared<const auth::SigningKeys>("i1", base::SecretString("another-another-another-another1"),
+                                                                 std::vector<auth::RetiredSecret>{});
+  secrets->publish(rotated);
+  const auth::Outcome refused = present(*compiled, old_token);
+  EXPECT_EQ(refused.verdict, Verdict::Rejected);
+  EXPECT_EQ(refused.reason, Reason::KeyKid);
+  EXPECT_EQ(present(*compiled, std::string(rotated->issue(world.key)->reveal())).verdict, Verdict::Accepted);
+}
+
 // authentication must-hold 64
 TEST_F(ApiKey, StandsInNoOtherPlace) {
   const std::string key = token();

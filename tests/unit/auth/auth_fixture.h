@@ -66,10 +66,13 @@ class AuthFixture : public ::testing::Test {
         "i1", base::SecretString("signing-signing-signing-signing1"),
         std::vector<auth::RetiredSecret>{{base::SecretString("retired-retired-retired-retired1"), kStartMs + 3'600'000}});
   }
+  static auth::LiveSigningKeysPtr live(auth::SigningKeysPtr keys) {
+    return std::make_shared<const auth::LiveSigningKeys>(std::move(keys));
+  }
   static const auth::SchemeKeys& the_keys() {
     static const auth::SchemeKeys keys{base::SecretString("pepper-pepper-pepper-pepper-0001"),
                                        base::SecretString("sealing-sealing-sealing-sealing1"),
-                                       base::SecretString("process-process-process-process1"), the_signing_keys()};
+                                       base::SecretString("process-process-process-process1"), live(the_signing_keys())};
     return keys;
   }
   // Immutable and slow to make (the hash for unknown users): one for all tests.

@@ -12,7 +12,7 @@ struct SecretRotation : AuthFixture {
   // The keys after pepper and sealing key were rotated.
   static auth::SchemeKeys rotated(bool keeps_the_old) {
     auth::SchemeKeys keys{SecretString("pepper-pepper-pepper-pepper-0002"), SecretString("sealing-sealing-sealing-sealing2"),
-                          the_keys().process, the_signing_keys()};
+                          the_keys().process, live(the_signing_keys())};
     if (keeps_the_old) {
       keys.retired_peppers = {the_keys().pepper};
       keys.retired_sealing = {the_keys().sealing};

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <new>
+
+#include "support/counting_allocator.h"
 #include "support/fake_clock.h"
 
 namespace funcgate::test {
@@ -30,6 +33,26 @@ TEST_F(Throttle, BlocksAnAddressAfterTenFailuresInAMinute) {
   EXPECT_EQ(throttle.address_blocked_s("staff", home), 1);
   clock.advance_ms(999);
   EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+}
+
+TEST_F(Throttle, DoesNotSayThatAnAccountHasFailedForWhoseCounterNoMemoryWasLeft) {
+  if (!can_count_allocations()) GTEST_SKIP() << "a sanitizer has its own operator new";
+  for (std::size_t n = 1; n < 200; ++n) {
+    throttle.clear();
+    const AllocationFault fault(n);
+    try {
+      throttle.failed("staff", "mia", home);
+    } catch (const std::bad_alloc&) {
+    }
+    const bool says_so = throttle.counts_accounts();
+    const std::size_t counters = throttle.clear();
+    EXPECT_TRUE(!says_so || counters >= 2) << n << ": of the address only";
+    if (!fault.happened()) {
+      EXPECT_TRUE(says_so);
+      return;
+    }
+  }
+  FAIL() << "it never had enough memory";
 }
 
 TEST_F(Throttle, CountsOnlyTheLastMinute) {

@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 #include <sodium.h>
 
+#include <new>
+
+#include "crypto/hash_memory.h"
 #include "crypto/hmac.h"
+#include "support/no_memory.h"
 
 namespace funcgate::crypto {
 namespace {
@@ -50,6 +54,19 @@ TEST(PasswordHash, IsArgon2idOverTheHmacWithTheSpecifiedCost) {
                           reinterpret_cast<const unsigned char*>(salt.data()), 2, 19456 * 1024, crypto_pwhash_ALG_ARGON2ID13),
             0);
   EXPECT_EQ(hash, expected);
+}
+
+TEST(PasswordHash, WithoutMemoryNobodyKnowsWhetherAPasswordIsRight) {
+  const std::string phc = hash_of("correct horse");
+  release_unused_hash_memory();
+  release_unused_hash_memory();
+  {
+    const test::NoMemory none(8 << 20);  // less than one hash takes
+    for (const std::string_view password : {"correct horse", "wrong horse"})
+      EXPECT_THROW(std::ignore = verify_password(pepper(), password, phc), std::bad_alloc) << password;
+    EXPECT_EQ(hash_password(pepper(), "correct horse").error().code, Code::Unavailable);
+  }
+  EXPECT_TRUE(verify_password(pepper(), "correct horse", phc));
 }
 
 TEST(PasswordHash, OnlyTheSamePepperAndPasswordVerify) {

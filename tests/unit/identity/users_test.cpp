@@ -199,6 +199,49 @@ TEST_F(UserGroupsTest, DeletingOneTakesItsPrivilegesFromItsMembers) {
   EXPECT_TRUE(users.replace(id, version_of_user(id), {.login = "apiagent", .surname = "A"}, actor, problem).ok());
 }
 
+// `count` users of whom each is in these groups.
+base::Status add_crowd(service::IdentityService& identity, std::size_t count, const std::vector<std::string>& groups) {
+  const auto made = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
+    for (std::size_t i = 0; i < count; ++i) {
+      domain::User user;
+      user.id = fmt::format("usr-{:016}", i);
+      user.login = fmt::format("crowd-{}", i);
+      user.groups = groups;
+      user.enabled = true;
+      changes.identity.push_back({.kind = domain::IdentityKind::User, .id = user.id, .value = user});
+    }
+    return base::kDone;
+  });
+  return made.ok() ? base::Status(base::kDone) : base::Status(made.error());
+}
+
+// Whoever signs in or revokes a key meanwhile waits for one portion, not for all of it.
+TEST_F(UserGroupsTest, DeletingALargeOneEndsItsMembershipsAPortionAtATime) {
+  constexpr std::size_t kMembers = 2 * service::UserGroups::kMembersPerChange + 100;
+  const std::string crew = group("Crew");
+  ASSERT_TRUE(add_crowd(identity, kMembers, {crew}).ok());
+  store.take_event_names();
+  store.take_largest_commit();
+  ASSERT_TRUE(groups.remove(crew, 1, actor, problem).ok());
+  EXPECT_LE(store.take_largest_commit(), service::UserGroups::kMembersPerChange + 1);
+  const std::vector<std::string> events = store.take_event_names();
+  EXPECT_EQ(std::count(events.begin(), events.end(), "membership.removed"), static_cast<std::ptrdiff_t>(kMembers));
+  EXPECT_EQ(events.back(), "group.deleted");
+  EXPECT_EQ(directory()->group(crew), nullptr);
+  EXPECT_EQ(directory()->member_count(crew), 0U);
+}
+
+TEST_F(UserGroupsTest, DeletingALargeOneThatWouldLeaveNoAdministratorDoesNotBegin) {
+  const std::string crew = group("Crew");
+  ASSERT_TRUE(groups.set_role(crew, role("Boss", {domain::Privilege::AdministerUsers}), true, actor).ok());
+  constexpr std::size_t kMembers = service::UserGroups::kMembersPerChange + 1;
+  ASSERT_TRUE(add_crowd(identity, kMembers, {crew}).ok());
+  ASSERT_TRUE(directory()->has_administrator());
+  const std::int64_t version = directory()->group(crew)->meta.version;
+  EXPECT_EQ(groups.remove(crew, version, actor, problem).error().code, Code::FailedPrecondition);
+  EXPECT_EQ(directory()->member_count(crew), kMembers);
+}
+
 TEST_F(UserGroupsTest, DeletingOneChangesItsMembersAndTellsIt) {
   const std::string mia = user("mia"), tom = user("tom"), crew = group("Crew");
   ASSERT_TRUE(join(mia, crew).ok() && join(tom, crew).ok());

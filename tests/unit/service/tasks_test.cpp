@@ -35,11 +35,16 @@ struct KeptRecords : domain::Recorder {
     ++places;
     records.push_back(std::move(record));
   }
-  void record_refusal(domain::CallRecord) override {}
-  base::Async<bool> durable(base::IoThread&, base::SteadyNs) override { co_return true; }
+  void record_refusal(domain::CallRecord record) override { refusals.push_back(std::move(record)); }
+  base::Async<bool> durable(base::IoThread&, base::SteadyNs) override {
+    ++waits;
+    co_return reaches_disk;
+  }
 
   std::atomic<int> places{10};
-  std::vector<domain::CallRecord> records;
+  bool reaches_disk = true;  // set before the tasks are started
+  std::atomic<int> waits{0};
+  std::vector<domain::CallRecord> records, refusals;
 };
 
 // The real queue in SQL, a runner that the test plays, and a clock that the test moves.
@@ -89,6 +94,33 @@ struct TasksTest : testing::Test {
       settle();
     }
     return true;
+  }
+  // The answer to cancel(); `meanwhile` is called again and again until it is there.
+  base::Status cancel(const std::string& id, const std::function<void()>& meanwhile = [] {}) {
+    std::promise<base::Status> answer;
+    const auto ask = [&]() -> base::Async<void> {
+      base::Status status = co_await tasks.cancel(io, id);
+      answer.set_value(std::move(status));
+    };
+    io.post([&] { base::spawn(ask()); });
+    auto future = answer.get_future();
+    const auto told = [&] {
+      settle();
+      meanwhile();
+      return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    };
+    EXPECT_TRUE(becomes(told, 50));
+    return future.get();
+  }
+  // Every change of a task fails, and not as a conflict; reading goes on.
+  void break_writes() { execute("CREATE TRIGGER broken BEFORE UPDATE ON tasks BEGIN SELECT * FROM missing; END"); }
+  void mend_writes() { execute("DROP TRIGGER broken"); }
+  void execute(const std::string& statement) {
+    const auto work = [&](soci::session& session) -> base::Status {
+      session << statement;
+      return base::kDone;
+    };
+    EXPECT_TRUE(database->write("change the tables of the test", work).ok());
   }
   // Both threads have done what they had to do: the clock of the test must not run away from real work.
   void settle() {
@@ -172,22 +204,102 @@ TEST_F(TasksTest, WhatCannotBeRecordedDoesNotRunYet) {
   EXPECT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
 }
 
+TEST_F(TasksTest, WithRecordsBeforeRepliesARunWhoseRecordIsNotOnDiskHasNoResult) {
+  settings.record_before_reply = true;
+  recorder.reaches_disk = false;
+  insert("task-1");
+  tasks.start(io, runner, recorder);
+  ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Failure; }, 1));
+  settle();
+  const domain::Task task = *repository->get("task-1");
+  EXPECT_EQ(task.result, "");
+  EXPECT_THAT(task.failure, testing::HasSubstr("503.1"));
+  ASSERT_EQ(recorder.records.size(), 1u);
+  EXPECT_EQ(recorder.records[0].status, 200) << "how the run went";
+  ASSERT_EQ(recorder.refusals.size(), 1u);
+  EXPECT_EQ(recorder.refusals[0].status, 503) << "what is told about it";
+  EXPECT_EQ(recorder.refusals[0].task_id, "task-1");
+}
+
+TEST_F(TasksTest, ATaskWaitsForTheDiskOnlyIfRecordsComeBeforeReplies) {
+  for (const bool before_reply : {false, true}) {
+    settings.record_before_reply = before_reply;
+    const std::string id = before_reply ? "task-2" : "task-1";
+    insert(id);
+    if (!before_reply) tasks.start(io, runner, recorder);
+    ASSERT_TRUE(becomes([&] { return status(id) == TaskStatus::Success; }, 1));
+    EXPECT_EQ(recorder.waits, before_reply ? 1 : 0);
+  }
+  EXPECT_TRUE(recorder.refusals.empty());
+}
+
 TEST_F(TasksTest, ARunningTaskThatDoesNotStopIsNotSaidToBeCancelled) {
   insert("task-1");
   ASSERT_TRUE(repository->claim(clock.wall_ms(), 1, "{}").ok());  // somebody runs it, and hears of no cancelling
   tasks.start(io, runner, recorder);
-  std::promise<base::Status> answer;
-  const auto ask = [&]() -> base::Async<void> {
-    base::Status status = co_await tasks.cancel(io, "task-1");
-    answer.set_value(std::move(status));
-  };
-  io.post([&] { base::spawn(ask()); });
-  auto future = answer.get_future();
-  ASSERT_TRUE(becomes([&] { return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }, 50));
-  const base::Status told = future.get();
+  const base::Status told = cancel("task-1");
   ASSERT_FALSE(told.ok());
   EXPECT_EQ(told.error().code, base::Code::Unavailable);
   EXPECT_EQ(status("task-1"), TaskStatus::Running);
+}
+
+TEST_F(TasksTest, ATaskThatEndedWhileItWasBeingCancelledIsCancelledOnlyIfItsStatusSaysSo) {
+  const std::pair<TaskStatus, bool> ends[] = {
+      {TaskStatus::Cancelled, true}, {TaskStatus::Success, false}, {TaskStatus::Failure, false}, {TaskStatus::Timeout, false}};
+  int number = 0;
+  for (const auto& [end, cancelled] : ends) {
+    const std::string id = "task-" + std::to_string(++number);
+    insert(id);
+    ASSERT_TRUE(repository->claim(clock.wall_ms(), 1, "{}").ok());
+    if (number == 1) tasks.start(io, runner, recorder);
+    const base::Status told = cancel(id, [&] {
+      domain::Task task = *repository->get(id);
+      if (task.end_time_ms) return;
+      task.status = end;
+      task.end_time_ms = clock.wall_ms();
+      EXPECT_TRUE(repository->finish(task).ok());
+    });
+    EXPECT_EQ(told.ok(), cancelled) << domain::task_status_name(end);
+    if (!told.ok()) EXPECT_EQ(told.error().code, base::Code::Conflict) << told.error().message;
+  }
+}
+
+TEST_F(TasksTest, CancellingATaskThatTheStoreCannotChangeIsAnErrorOfTheStore) {
+  insert("task-1", 600'000);
+  break_writes();
+  EXPECT_EQ(cancel("task-1").error().code, base::Code::Internal);
+  mend_writes();
+  EXPECT_EQ(cancel("task-2").error().code, base::Code::NotFound);
+  EXPECT_TRUE(cancel("task-1").ok());
+}
+
+TEST_F(TasksTest, StoppingDoesNotWaitForThePauseBetweenAttemptsToWriteAnEnd) {
+  runner.answer = [this](const domain::Invocation&) {
+    break_writes();
+    return test::value_result("42");
+  };
+  insert("task-1");
+  tasks.start(io, runner, recorder);
+  ASSERT_TRUE(becomes([&] { return tasks.running() == 1; }, 1));
+  for (int round = 0; round < 10; ++round) settle();  // the first attempt has failed
+  tasks.stop();
+  EXPECT_TRUE(becomes([&] { return tasks.running() == 0; }, 0)) << "and no time has passed";
+  EXPECT_EQ(status("task-1"), TaskStatus::Running) << "recover() puts it right";
+}
+
+TEST_F(TasksTest, StoppingWritesAnEndThatCanBeWrittenAgain) {
+  runner.answer = [this](const domain::Invocation&) {
+    break_writes();
+    return test::value_result("42");
+  };
+  insert("task-1");
+  tasks.start(io, runner, recorder);
+  ASSERT_TRUE(becomes([&] { return tasks.running() == 1; }, 1));
+  for (int round = 0; round < 10; ++round) settle();
+  mend_writes();
+  tasks.stop();
+  EXPECT_TRUE(becomes([&] { return tasks.running() == 0; }, 0));
+  EXPECT_EQ(status("task-1"), TaskStatus::Success);
 }
 
 TEST_F(TasksTest, PrunesAlsoWhatItWasGivenAndGoesOnWhileThereIsSomething) {
