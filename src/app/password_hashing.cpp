@@ -37,7 +37,7 @@ auth::PasswordVerdict verify_under_any_pepper(const keystore::KeystoreContent& c
 }
 
 base::Error no_memory_to_verify() {
-  return {base::Code::Unavailable, "There is not enough memory to verify a password; try again later.", {}};
+  return {base::Code::Unavailable, "There is not enough memory to hash a password; try again later.", {}};
 }
 
 Result<std::string> KeystorePasswordHashing::dummy(const SecretString& pepper) {
@@ -70,8 +70,8 @@ Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::str
                                              const domain::Address&) {
   const auto content = keystore_.content();
   TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
-  TRY(const std::string nobody, dummy(current));
   try {
+    TRY(const std::string nobody, dummy(current));
     return places_->run([&] { return compare(*content, current, password, phc, pepper_kid, nobody); });
   } catch (const std::bad_alloc&) {
     return no_memory_to_verify();
@@ -80,8 +80,12 @@ Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::str
 
 Result<service::PasswordHashing::Hashed> KeystorePasswordHashing::hash(std::string_view password) {
   TRY(const SecretString pepper, keystore_.content()->usable(Purpose::PasswordPepper));
-  TRY(std::string phc, places_->run([&] { return crypto::hash_password(pepper, password, cost_); }));
-  return Hashed{std::move(phc), crypto::key_id(pepper)};
+  try {
+    TRY(std::string phc, places_->run([&] { return crypto::hash_password(pepper, password, cost_); }));
+    return Hashed{std::move(phc), crypto::key_id(pepper)};
+  } catch (const std::bad_alloc&) {
+    return no_memory_to_verify();
+  }
 }
 
 bool KeystorePasswordHashing::is_outdated(std::string_view phc, std::string_view pepper_kid) {

@@ -1,6 +1,6 @@
 // BlockingPool: a few threads for what blocks (SQL, files, hashing), behind a bounded queue.
 //
-// Thread-safety: submit() from any thread. A job that throws is a bug: it is logged and the process ends.
+// Thread-safety: submit() from any thread. A job that throws is lost and logged; the thread goes on.
 #pragma once
 
 #include <condition_variable>

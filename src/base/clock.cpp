@@ -34,6 +34,14 @@ Date date_of(std::int64_t days) {
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
+// Every answer carries two times: this is several times as fast as a format string.
+void append_digits(std::string& out, std::int64_t number, std::size_t count, char before = '\0') {
+  char text[8];
+  for (std::size_t i = count; i > 0; number /= 10) text[i--] = static_cast<char>('0' + number % 10);
+  text[0] = before;
+  out.append(before == '\0' ? text + 1 : text, before == '\0' ? count : count + 1);
+}
+
 constexpr std::int64_t kDayMs = 86'400'000;
 
 Error bad_time(std::string_view text) {
@@ -47,8 +55,18 @@ void append_rfc3339(std::string& out, WallMs time) {
   const std::int64_t days = floor_div(time, kDayMs);
   const std::int64_t ms = time - days * kDayMs;
   const Date date = date_of(days);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.year, date.month, date.day,
-                 ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60, ms % 1000);
+  if (date.year < 0 || date.year > 9999) {
+    fmt::format_to(std::back_inserter(out), "{:04}", date.year);
+  } else {
+    append_digits(out, date.year, 4);
+  }
+  append_digits(out, date.month, 2, '-');
+  append_digits(out, date.day, 2, '-');
+  append_digits(out, ms / 3'600'000, 2, 'T');
+  append_digits(out, ms / 60'000 % 60, 2, ':');
+  append_digits(out, ms / 1000 % 60, 2, ':');
+  append_digits(out, ms % 1000, 3, '.');
+  out.push_back('Z');
 }
 
 std::string format_rfc3339(WallMs time) {
@@ -96,13 +114,12 @@ Result<WallMs> parse_rfc3339(std::string_view text) {
 
 std::string format_http_date(WallMs time) {
   static constexpr const char* kDays[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   const std::int64_t days = floor_div(time, kDayMs);
   const std::int64_t ms = time - days * kDayMs;
   const Date date = date_of(days);
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[((days % 7) + 7) % 7], date.day,
-                     kMonths[date.month - 1], date.year, ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[((days % 7) + 7) % 7], date.day, kMonths[date.month - 1],
+                     date.year, ms / 3'600'000, ms / 60'000 % 60, ms / 1000 % 60);
 }
 
 }  // namespace funcgate::base

@@ -16,4 +16,16 @@ void* take_frame(std::size_t bytes);
 // `bytes` as it was taken.
 void give_frame(void* frame, std::size_t bytes) noexcept;
 
+// For containers and operations that live about as long as a frame.
+template <class T>
+struct FrameAllocator {
+  using value_type = T;
+  FrameAllocator() = default;
+  template <class U>
+  FrameAllocator(const FrameAllocator<U>&) {}
+  T* allocate(std::size_t count) { return static_cast<T*>(take_frame(count * sizeof(T))); }
+  void deallocate(T* memory, std::size_t count) noexcept { give_frame(memory, count * sizeof(T)); }
+  friend bool operator==(const FrameAllocator&, const FrameAllocator&) { return true; }
+};
+
 }  // namespace funcgate::base

@@ -11,6 +11,8 @@ namespace funcgate::base {
 namespace {
 // Longest sleep: how late a timer armed from outside the loop's own handlers could be noticed. None is; this is a backstop.
 constexpr std::int64_t kLongestSleepMs = 1000;
+// Whoever makes a handler ready with every one that runs keeps the others' timers and answers waiting no longer than this.
+constexpr std::size_t kHandlersPerTurn = 1000;
 }  // namespace
 
 IoThread::IoThread(std::size_t index, const Clock& clock)
@@ -73,7 +75,8 @@ void IoThread::loop() {
     for (MemoryPeer* peer : peers_) {
       if (peer != nullptr) peer->after_sleep();
     }
-    context_.poll();
+    std::size_t handled = 0;
+    while (handled < kHandlersPerTurn && context_.poll_one() > 0) ++handled;
     took = take_from_peers();
     timers_.advance(turn_steady_ns());
     for (;;) {

@@ -89,10 +89,10 @@ class IoThread {
   const std::size_t index_;
   const Clock& clock_;
   // own thread only
+  std::vector<MemoryPeer*> peers_;  // null: removed during this turn; before the context, whose handlers may own peers
   boost::asio::io_context context_;
   TimerWheel timers_;
   std::vector<std::function<void()>> hooks_, running_hooks_;
-  std::vector<MemoryPeer*> peers_;  // null: removed during this turn
   bool time_is_read_ = false;
   SteadyNs turn_steady_ns_ = 0;
   WallMs turn_wall_ms_ = 0;

@@ -118,7 +118,7 @@ struct FunctionReply {
   std::string_view content_type, body, problem, kwargs, print_log, caller_name, caller_attributes, options;
   std::vector<Header> headers;
   std::int64_t start_time_ms = 0, run_ns = 0;
-  std::unique_ptr<std::string> buffer;
+  std::unique_ptr<char[]> buffer;
 };
 
 struct RunResult {

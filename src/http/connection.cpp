@@ -138,6 +138,7 @@ base::Async<Connection::HeadResult> Connection::read_head() {
     const HeadState state = find_head(buffered, scanned, head_bytes_, edge_.settings.limits, head_refusal_);
     if (state == HeadState::Refused) break;
     if (state == HeadState::Complete) {
+      call_.headers.swap(edge_.spare_headers);
       head_refusal_ = parse_head(in_.data() + in_begin_, head_bytes_, edge_.settings.limits, call_, head_);
       break;
     }
@@ -273,6 +274,7 @@ base::Async<void> Connection::serve_one() {
 
 void Connection::finish_request() {
   call_.headers.clear();
+  if (call_.headers.capacity() > edge_.spare_headers.capacity()) call_.headers.swap(edge_.spare_headers);
   if (!overflow_.empty()) {
     in_.resize(std::max(in_.size(), overflow_.size() + in_end_ - in_begin_));
     std::string rest = overflow_ + in_.substr(in_begin_, in_end_ - in_begin_);

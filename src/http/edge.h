@@ -56,6 +56,8 @@ struct Edge {
   bool admin_elsewhere = false;           // it has an address of its own: not on Entrance::Public
   ResponseWriter writer{io, settings};
   std::list<Connection*> connections{};
+  // Room for header fields, lent to the connection whose request is being read: idle ones keep none.
+  std::vector<domain::Header> spare_headers{};
   bool stopping = false;
 };
 

@@ -11,10 +11,20 @@
 #include <boost/asio/write.hpp>
 #include <cerrno>
 
+#include "base/frame_pool.h"
+
 namespace funcgate::http {
 namespace {
 
 using boost::system::error_code;
+
+// Ends `completion`. What asio needs for the operation comes from the thread's pool of frames: its own keeps two per thread.
+struct Completing {
+  using allocator_type = base::FrameAllocator<char>;
+  allocator_type get_allocator() const noexcept { return {}; }
+  void operator()(error_code error, std::size_t bytes = 0) const { completion->complete(error, bytes); }
+  IoCompletion* completion;
+};
 
 PeerState state_of_peer(int socket) {
   pollfd state{socket, POLLRDHUP, 0};
@@ -31,12 +41,11 @@ class SocketTransport final : public Transport {
   }
 
   void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
-    socket_.async_read_some(buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
+    socket_.async_read_some(buffer, Completing{&completion});
   }
   void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) override { start_read(buffer, completion); }
   void start_write(std::string_view bytes, IoCompletion& completion) override {
-    boost::asio::async_write(socket_, boost::asio::buffer(bytes.data(), bytes.size()),
-                             [&completion](error_code error, std::size_t written) { completion.complete(error, written); });
+    boost::asio::async_write(socket_, boost::asio::buffer(bytes.data(), bytes.size()), Completing{&completion});
   }
   void start_handshake(IoCompletion& completion) override { completion.complete({}, 0); }
   std::size_t try_write(std::string_view bytes) override {
@@ -45,9 +54,7 @@ class SocketTransport final : public Transport {
   }
   bool can_send_file() const override { return true; }
   long send_file(int file, std::size_t bytes) override { return ::sendfile(socket_.native_handle(), file, nullptr, bytes); }
-  void start_wait_writable(IoCompletion& completion) override {
-    socket_.async_wait(Socket::wait_write, [&completion](error_code error) { completion.complete(error, 0); });
-  }
+  void start_wait_writable(IoCompletion& completion) override { socket_.async_wait(Socket::wait_write, Completing{&completion}); }
   PeerState peer_state() const override { return state_of_peer(const_cast<Socket&>(socket_).native_handle()); }
   void cancel() override {
     error_code ignored;
@@ -74,25 +81,21 @@ class TlsTransport final : public Transport {
       : context_(std::move(context)), stream_(std::move(socket), *context_) {}
 
   void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
-    stream_.async_read_some(buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
+    stream_.async_read_some(buffer, Completing{&completion});
   }
   void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) override {
-    stream_.next_layer().async_read_some(
-        buffer, [&completion](error_code error, std::size_t bytes) { completion.complete(error, bytes); });
+    stream_.next_layer().async_read_some(buffer, Completing{&completion});
   }
   void start_write(std::string_view bytes, IoCompletion& completion) override {
-    boost::asio::async_write(stream_, boost::asio::buffer(bytes.data(), bytes.size()),
-                             [&completion](error_code error, std::size_t written) { completion.complete(error, written); });
+    boost::asio::async_write(stream_, boost::asio::buffer(bytes.data(), bytes.size()), Completing{&completion});
   }
   void start_handshake(IoCompletion& completion) override {
-    stream_.async_handshake(boost::asio::ssl::stream_base::server,
-                            [&completion](error_code error) { completion.complete(error, 0); });
+    stream_.async_handshake(boost::asio::ssl::stream_base::server, Completing{&completion});
   }
   std::size_t try_write(std::string_view) override { return 0; }
   long send_file(int, std::size_t) override { return -1; }
   void start_wait_writable(IoCompletion& completion) override {
-    stream_.next_layer().async_wait(boost::asio::ip::tcp::socket::wait_write,
-                                    [&completion](error_code error) { completion.complete(error, 0); });
+    stream_.next_layer().async_wait(boost::asio::ip::tcp::socket::wait_write, Completing{&completion});
   }
   bool is_tls() const override { return true; }
   void cancel() override {

@@ -72,25 +72,42 @@ void Bench::wait_here(Crew& crew, PendingCall& call) {
   offer_waiting();
 }
 
-bool Bench::try_send(Crew& crew, PendingCall& call) {
-  const Speed& speed = crew.speeds[call.invocation->function];
-  const bool fast = speed.fast();
+Worker* Bench::idle_worker(Crew& crew, PendingCall& call) {
+  for (const auto& worker : crew.workers) {
+    if (worker->closed || worker->in_flight() > 0) continue;
+    if (!may_run(call)) return nullptr;
+    // From now on the worker holds the share, for every call of that key it is given until it is idle again.
+    if (call.has_share) worker->share = call.invocation->share_key;
+    call.has_share = false;
+    return worker.get();
+  }
+  return nullptr;
+}
+
+Worker* Bench::worker_with_room(Crew& crew, const PendingCall& call, const Speed& speed) {
+  // Slow calls take a worker for themselves: behind one nothing waits, before one nothing may have been put.
+  if (!speed.fast()) return nullptr;
+  const std::string_view share = call.invocation->share_key;
+  // Behind others of its key it would keep a worker from those who have waited longer for their share.
+  if (!share.empty() && !crew.waiting.empty() && crew.waiting.front()->invocation->share_key != share) return nullptr;
   Worker* best = nullptr;
   for (const auto& worker : crew.workers) {
-    if (worker->closed) continue;
-    if (worker->in_flight() == 0) {
-      best = worker.get();
-      break;
-    }
-    if (fast && worker->in_flight() < Worker::kPipeMax && worker->expected_ns() + speed.expected_ns() <= kPipeWorkNs &&
-        (best == nullptr || worker->in_flight() < best->in_flight())) {
-      best = worker.get();
-    }
+    if (worker->closed || worker->in_flight() == 0 || worker->in_flight() >= Worker::kPipeMax || worker->share != share) continue;
+    if (worker->expected_ns() + speed.expected_ns() > kPipeWorkNs) continue;
+    if (best == nullptr || worker->in_flight() < best->in_flight()) best = worker.get();
   }
-  if (best == nullptr) return false;
-  // Slow calls take a worker for themselves: behind one nothing waits, before one nothing may have been put.
-  if (best->in_flight() > 0 && !crew.speeds[best->front()->invocation->function].fast()) return false;
-  if (!may_run(call)) return false;
+  return best != nullptr && crew.speeds[best->front()->invocation->function].fast() ? best : nullptr;
+}
+
+bool Bench::try_send(Crew& crew, PendingCall& call) {
+  const Speed& speed = crew.speeds[call.invocation->function];
+  Worker* worker = idle_worker(crew, call);
+  if (worker == nullptr) worker = worker_with_room(crew, call, speed);
+  if (worker == nullptr) return false;
+  if (call.has_share) {  // its worker has one
+    call.has_share = false;
+    pool_.give_share_back(call.invocation->share_key);
+  }
   call.queue_timer.cancel();
   call.queued.store(false, std::memory_order_relaxed);
   if (call.waiting) {
@@ -98,10 +115,15 @@ bool Bench::try_send(Crew& crew, PendingCall& call) {
     pool_.leave_queue();
   }
   call.expected_ns = speed.expected_ns();
-  best->send(call);
-  if (best->in_flight() == 2 && !watch_timer_.armed()) io_.timers().arm(watch_timer_, io_.turn_steady_ns() + kRecallAfterNs);
+  worker->send(call);
+  if (worker->in_flight() == 2 && !watch_timer_.armed()) io_.timers().arm(watch_timer_, io_.turn_steady_ns() + kRecallAfterNs);
   count();
   return true;
+}
+
+void Bench::free_share(Worker& worker) {
+  if (worker.share.empty() || worker.in_flight() > 0) return;
+  pool_.give_share_back(std::exchange(worker.share, {}));
 }
 
 bool Bench::may_run(PendingCall& call) {
@@ -149,9 +171,11 @@ void Bench::dispatch(Crew& crew) {
       crew.waiting.erase(crew.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
-    // Only a call whose share is used up may be overtaken.
-    if (call->invocation->share_key.empty() || call->has_share) break;
-    ++i;
+    // Only a call whose share is used up may be overtaken, by those of other keys.
+    const std::string_view share = call->invocation->share_key;
+    if (share.empty() || call->has_share) break;
+    while (++i < crew.waiting.size() && crew.waiting[i]->invocation->share_key == share) {
+    }
   }
   count();
 }
@@ -178,8 +202,10 @@ void Bench::cancel(const std::string& task_id) {
   }
   if (cancel_alone(task_id)) return;
   for (const auto& worker : all) {
+    if (worker->find(task_id) == nullptr) continue;
+    worker->take_replies();
     PendingCall* call = worker->find(task_id);
-    if (call == nullptr) continue;
+    if (call == nullptr) return;  // it had ended
     call->cancelled = true;
     // Behind another call and not begun: taken back. Else there is only one way to stop it.
     if (call != worker->front() && worker->take_back(*call)) {
@@ -216,6 +242,7 @@ void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply rep
   const bool single = worker.slot() == kSingleSlot;
   const bool retires = reply.worker_retires;
   Crew* crew = single ? nullptr : crew_with(worker);
+  free_share(worker);
   if (crew != nullptr) crew->speeds[call.invocation->function].ran(reply.run_ns);
   const auto generation = runtime_generation(call);
   domain::RunResult result;
@@ -252,6 +279,7 @@ void Bench::retire_worker(Crew& crew, Worker& worker) {
   const auto self = worker.shared_from_this();
   worker.closed = true;
   auto back = worker.recall(false);
+  free_share(worker);
   for (auto call = back.rbegin(); call != back.rend(); ++call) enqueue(crew, **call, true);
   offer_waiting();
   if (worker.in_flight() > 0) return;  // it replies or dies; then it goes
@@ -262,6 +290,7 @@ void Bench::retire_worker(Crew& crew, Worker& worker) {
 void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out, std::deque<PendingCall*> unclaimed) {
   const auto self = worker.shared_from_this();
   const bool single = worker.slot() == kSingleSlot;
+  free_share(worker);
   std::weak_ptr<const RuntimeGeneration> generation;
   if (single) {
     std::erase(singles_, self);

@@ -79,6 +79,12 @@ class Bench final : public WorkerOwner {
   Crew& crew_of(const PendingCall& call);
   Crew* crew_with(const Worker& worker);
   bool try_send(Crew& crew, PendingCall& call);
+  // With nothing to do, if the call's key may have one more worker; then the worker holds that share.
+  Worker* idle_worker(Crew& crew, PendingCall& call);
+  // With fast calls to do, of the same key, behind which a fast call may wait.
+  static Worker* worker_with_room(Crew& crew, const PendingCall& call, const Speed& speed);
+  // Gives back the share of a worker that has nothing more to do.
+  void free_share(Worker& worker);
   // By the time since when they wait; `front`: before those of the same moment. False: the queue was full, the call is finished.
   bool enqueue(Crew& crew, PendingCall& call, bool front);
   // Enqueued, and offered to siblings.

@@ -1,5 +1,7 @@
 #include "runtime/call_frames.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -38,9 +40,8 @@ void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, Add
   invoke.method = call.method_text;
   invoke.path = call.path;
   invoke.host = call.host;
-  invoke.hostname = call.host.substr(0, call.host.rfind(':') == std::string_view::npos || call.host.back() == ']'
-                                            ? call.host.size()
-                                            : call.host.rfind(':'));
+  invoke.hostname = call.host.substr(
+      0, call.host.rfind(':') == std::string_view::npos || call.host.back() == ']' ? call.host.size() : call.host.rfind(':'));
   invoke.protocol = call.tls ? "https" : "http";
   texts.ip = call.peer.text();
   texts.ips = call.addresses_json();
@@ -56,9 +57,9 @@ void set_request(wire::Invoke& invoke, const domain::Invocation& invocation, Add
 
 }  // namespace
 
-void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, std::uint16_t slot,
+void append_invoke(std::string& out, InvokeScratch& scratch, std::uint64_t call, std::uint16_t slot,
                    const domain::Invocation& invocation) {
-  wire::Invoke& invoke = scratch;
+  wire::Invoke& invoke = scratch.invoke;
   invoke.headers.clear();
   invoke.parts.clear();
   invoke.function_id = invocation.function->id;
@@ -79,10 +80,11 @@ void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, 
   invoke.root_task_id = invocation.root_task_id;
   invoke.origin = invocation.origin;
   invoke.origin_id = invocation.origin_id;
-  std::string chain;
   if (invocation.function_chain.empty()) {
-    chain = "[" + base::json_string(invocation.function->id) + "]";
-    invoke.function_chain = chain;
+    scratch.chain = "[";
+    base::append_json_string(scratch.chain, invocation.function->id);
+    scratch.chain += "]";
+    invoke.function_chain = scratch.chain;
   } else {
     invoke.function_chain = invocation.function_chain;
   }
@@ -108,8 +110,9 @@ void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, 
 
 std::optional<domain::FunctionReply> read_reply(std::string_view payload) {
   domain::FunctionReply reply;
-  reply.buffer = std::make_unique<std::string>(payload);
-  const auto decoded = wire::decode_reply(*reply.buffer);
+  reply.buffer.reset(new char[payload.size()]);
+  std::copy(payload.begin(), payload.end(), reply.buffer.get());
+  const auto decoded = wire::decode_reply({reply.buffer.get(), payload.size()});
   if (!decoded || base::has_control(decoded->content_type)) return std::nullopt;
   // The worker checks them too, but it runs user code: a line break here would be a second answer.
   for (const wire::HeaderField& field : decoded->headers) {

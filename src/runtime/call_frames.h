@@ -11,8 +11,14 @@
 
 namespace funcgate::runtime {
 
-// Appends the frame to `out`. `scratch` keeps its capacity between calls.
-void append_invoke(std::string& out, wire::Invoke& scratch, std::uint64_t call, std::uint16_t slot,
+// Keeps its capacity between calls.
+struct InvokeScratch {
+  wire::Invoke invoke;
+  std::string chain;
+};
+
+// Appends the frame to `out`.
+void append_invoke(std::string& out, InvokeScratch& scratch, std::uint64_t call, std::uint16_t slot,
                    const domain::Invocation& invocation);
 // nullopt: the worker sent nonsense and is not to be trusted any further. Copies `payload`.
 std::optional<domain::FunctionReply> read_reply(std::string_view payload);

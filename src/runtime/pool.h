@@ -68,7 +68,7 @@ class Pool {
   // Places in the queue of all benches together.
   bool enter_queue();
   void leave_queue() { queued_.fetch_sub(1, std::memory_order_relaxed); }
-  // At most half of the workers (rounded up) run calls of one key.
+  // At most half of the workers (rounded up) run calls of one key: a share is one worker, whatever it has in its pipe.
   bool take_share(std::string_view key);
   void give_share_back(std::string_view key);
 

@@ -32,13 +32,15 @@ base::Result<wire::Frame> read_first_frame(int socket, std::int64_t limit_ms, st
     if (left_ms <= 0 || ::poll(&ready, 1, static_cast<int>(left_ms)) == 0) {
       return base::Error{base::Code::DeadlineExceeded,
                          "the scripts did not load within " + std::to_string(limit_ms / 1000) +
-                             " s: module-level code must end soon (limit worker_load_ms)", {}};
+                             " s: module-level code must end soon (limit worker_load_ms)",
+                         {}};
     }
     char block[65536];
     const ssize_t got = ::recv(socket, block, sizeof block, MSG_DONTWAIT);
     if (got == 0) {
       return base::Error{base::Code::Unavailable,
-                         "a worker ended while loading the scripts (out of memory, or module-level code ended the process)", {}};
+                         "a worker ended while loading the scripts (out of memory, or module-level code ended the process)",
+                         {}};
     }
     if (got < 0 && errno != EAGAIN && errno != EINTR) {
       return base::Error{base::Code::Unavailable, "a worker was lost while loading: " + base::errno_text(errno), {}};

@@ -71,6 +71,7 @@ void Worker::next_front() {
 
 std::deque<PendingCall*> Worker::recall(bool keep_first) {
   std::deque<PendingCall*> back;
+  const PendingCall* const front_before = front();
   for (std::size_t i = keep_first ? 1 : 0; i < calls_.size();) {
     PendingCall* call = calls_[i];
     if (memory_.board.recall(static_cast<std::uint16_t>(call->number % wire::ClaimBoard::kSlots), call->number)) {
@@ -81,6 +82,7 @@ std::deque<PendingCall*> Worker::recall(bool keep_first) {
       ++i;
     }
   }
+  if (front() != front_before) next_front();
   return back;
 }
 
@@ -100,8 +102,8 @@ bool Worker::take_back(PendingCall& call) {
 
 void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
   if (dead_ || calls_.empty() || calls_.front()->number != call) return;
-  asking_ = false;
   wire::encode_answer(out_, call, answer);
+  answer_bytes_ = out_.size();
 }
 
 void Worker::flush() {
@@ -119,6 +121,8 @@ void Worker::flush() {
     std::memmove(out_.data(), out_.data() + sent, left);
     explicit_bzero(out_.data() + left, sent);
     out_.resize(left);
+    if (answer_bytes_ > 0 && answer_bytes_ <= sent) asking_ = false;
+    answer_bytes_ -= std::min(answer_bytes_, sent);
   }
   if (out_.empty()) {
     if (out_.capacity() > 4 * kReadBytes) std::string().swap(out_);
@@ -151,17 +155,17 @@ void Worker::received(std::size_t bytes) {
     wire::Frame frame;
     std::size_t used = 0;
     const auto state = wire::next_frame(std::string_view(in_.data() + at, in_used_ - at), frame, used);
-    if (state == wire::FrameState::NeedMore) {
-      if (used > in_.size()) in_.resize(used + kReadBytes);
-      break;
-    }
+    const bool has_head = state != wire::FrameState::Broken && used > 0;
     // What it put into shared memory before this frame comes before it.
-    if (state == wire::FrameState::Complete) take_replies();
+    if (has_head) take_replies();
     if (dead_) return;
-    if (state == wire::FrameState::Broken || !handle(frame)) {
+    // Before its payload is there: nobody gets memory for a frame that nobody waits for.
+    if (state == wire::FrameState::Broken || (has_head && !expects(frame.head)) ||
+        (state == wire::FrameState::Complete && !handle(frame))) {
       break_off();
       return;
     }
+    if (state == wire::FrameState::NeedMore) break;
     at += used;
   }
   take_replies();
@@ -178,7 +182,7 @@ void Worker::received(std::size_t bytes) {
 }
 
 bool Worker::before_sleep() {
-  // What is held comes before nothing else but a frame in the socket, which wakes us.
+  // What is held waits only for a frame in the socket, which wakes us.
   return calls_.empty() || replies_at_ < replies_.size() || memory_.replies.falls_asleep();
 }
 
@@ -218,21 +222,31 @@ void Worker::break_off() {
   fail();
 }
 
-bool Worker::handle(const wire::Frame& frame) {
-  if (frame.head.type == wire::MessageType::Wake) return frame.payload.empty();
+bool Worker::expects(const wire::FrameHead& head) {
+  // Not more often than there were calls: every one of them costs this thread a look.
+  if (head.type == wire::MessageType::Wake) return head.payload_bytes == 0 && wakes_ + 1 < next_number_;
   // Replies come in the order of the pipe: anything else is a forged frame.
-  if (calls_.empty() || frame.head.call != calls_.front()->number) return false;
+  return (head.type == wire::MessageType::Reply || head.type == wire::MessageType::Ask) && !calls_.empty() &&
+         head.call == calls_.front()->number;
+}
+
+bool Worker::handle(const wire::Frame& frame) {
+  if (!expects(frame.head)) return false;
+  if (frame.head.type == wire::MessageType::Wake) {
+    ++wakes_;
+    return true;
+  }
   PendingCall* call = calls_.front();
   if (frame.head.type == wire::MessageType::Ask) {
     const auto ask = wire::decode_ask(frame.payload);
-    // One question at a time: user code must not fill the server's pool with them.
+    // One question at a time, until its answer has left: user code must fill neither the server's pool nor its memory.
     if (!ask || asking_) return false;
     asking_ = true;
     owner_->asked(*this, *call, *ask);
     return true;
   }
-  if (frame.head.type != wire::MessageType::Reply) return false;
   asking_ = false;
+  answer_bytes_ = 0;
   auto reply = read_reply(frame.payload);
   if (!reply) return false;
   calls_.pop_front();
@@ -245,8 +259,8 @@ bool Worker::handle(const wire::Frame& frame) {
 void Worker::fail() {
   if (dead_) return;
   const auto self = shared_from_this();
-  // What it had done is done, however it ended.
-  if (!broken_) take_replies();
+  // What it had done is done, however it ended. (After a time-out there was a look already.)
+  if (!broken_ && !timed_out_) take_replies();
   if (dead_) return;
   dead_ = true;
   io_.remove(*this);

@@ -13,6 +13,7 @@
 #include "base/async.h"
 #include "base/io_thread.h"
 #include "domain/invocation.h"
+#include "runtime/call_frames.h"
 #include "runtime/zygote_client.h"
 #include "wire/messages.h"
 #include "wire/worker_memory.h"
@@ -30,7 +31,7 @@ struct PendingCall {
   std::int64_t expected_ns = 0;
   bool waiting = false;       // counted in the pool's queue
   bool cancelled = false;     // its worker was killed on purpose
-  bool has_share = false;     // holds a part of its share_key
+  bool has_share = false;     // holds a share of its share_key, which its worker takes over
   bool watched = false;       // presence_timer has been begun
   base::Timer queue_timer;    // armed on the bench's thread while it waits
   // Between the two threads: has no worker yet (written by the bench); its caller has gone (written on `home`).
@@ -76,6 +77,8 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   // True if the call had not begun and now never will.
   bool take_back(PendingCall& call);
   void answer(std::uint64_t call, const wire::Answer& answer);
+  // Handles the replies in shared memory whose turn it is, at once and not only at the end of the turn. False: there were none.
+  bool take_replies();
   // Kills the process; the owner hears of it by gone().
   void fail();
   // Kills the process and forgets the owner: no callback any more. Its calls must have ended.
@@ -92,16 +95,16 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   bool retiring = false;  // a replacement was asked for
   bool closed = false;    // takes no further call
   std::int64_t served = 0;
+  std::string share;      // the key of all calls in flight, for which this worker counts; empty: they have none
 
  private:
   bool take() override { return !calls_.empty() && take_replies(); }
   bool before_sleep() override;
   void after_sleep() override;
-  // Handles the replies in shared memory whose turn it is. False: there were none.
-  bool take_replies();
   void break_off();
   void read();
   void received(std::size_t bytes);
+  bool expects(const wire::FrameHead& head);
   bool handle(const wire::Frame& frame);
   void flush() override;
   void next_front();
@@ -113,7 +116,8 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   wire::WorkerMemory memory_;
   const std::size_t slot_;
   std::deque<PendingCall*> calls_;
-  std::uint64_t next_number_ = 1;
+  std::uint64_t next_number_ = 1, wakes_ = 0;
+  std::size_t answer_bytes_ = 0;  // of out_, up to the end of the answer to a question; 0: there is none in it
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
   bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false;
@@ -122,7 +126,7 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   std::size_t in_used_ = 0;
   std::string replies_;  // copied from shared memory; [replies_at_, end) waits for what is still in the socket
   std::size_t replies_at_ = 0;
-  wire::Invoke scratch_;
+  InvokeScratch scratch_;
 };
 
 }  // namespace funcgate::runtime

@@ -64,8 +64,7 @@ ZygoteClient::~ZygoteClient() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-base::Result<ForkedWorker> ZygoteClient::fork(const base::json::object& request, int worker_socket, int artifact,
-                                              int memory) {
+base::Result<ForkedWorker> ZygoteClient::fork(const base::json::object& request, int worker_socket, int artifact, int memory) {
   std::lock_guard lock(mutex_);
   if (!socket_) return base::Error{base::Code::Unavailable, "the worker starter has gone; restart the server", {}};
   TRY_DONE(wire::send_packet(socket_.get(), base::to_json(request), {worker_socket, artifact, memory}));

@@ -14,15 +14,16 @@ constexpr std::uint64_t kMask = ReplyRing::kBytes - 1;
 // looks whether the server sleeps. At least one of both sees what the other did.
 bool ReplyRing::falls_asleep() {
   memory_->server.store(kAsleep, std::memory_order_seq_cst);
-  if (memory_->written.load(std::memory_order_seq_cst) == position_) return true;
+  seen_ = memory_->written.load(std::memory_order_seq_cst);
+  if (seen_ == position_) return true;
   awake();
   return false;
 }
 
 bool ReplyRing::take(std::string& out) {
-  const std::uint64_t count = memory_->written.load(std::memory_order_acquire) - position_;
+  const std::uint64_t written = memory_->written.load(std::memory_order_acquire), count = written - position_;
+  if (count > kBytes || written < seen_) return false;
   if (count == 0) return true;
-  if (count > kBytes) return false;
   const std::size_t from = position_ & kMask, first = std::min<std::size_t>(count, kBytes - from);
   out.append(memory_->bytes + from, first);
   out.append(memory_->bytes, count - first);

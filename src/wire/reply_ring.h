@@ -49,6 +49,7 @@ class ReplyRing {
   enum State : std::uint32_t { kAbsent = 0, kAwake, kAsleep };
   Memory* memory_;
   std::uint64_t position_ = 0;  // of this side; what the other side wrote is only ever compared with it
+  std::uint64_t seen_ = 0;      // by the server: the worker had written up to here
 };
 
 }  // namespace funcgate::wire

@@ -1,6 +1,8 @@
 // The part of Sessions that judges and changes passwords.
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "domain/password_policy.h"
 #include "service/admin/identity_events.h"
 #include "service/admin/sessions_state.h"
@@ -30,13 +32,16 @@ Result<PasswordHashing::Hashed> Sessions::State::hash_checked(std::string_view l
   const domain::PasswordPolicy& policy = directory->password_policy();
   failed_rules = domain::failed_password_rules(policy, password.reveal(), login);
   if (failed_rules.empty() && user != nullptr) {
-    // Old hashes do not say under which pepper they were made.
+    // Old hashes do not say under which pepper they were made. One that cannot be looked at now may be the same password.
+    std::optional<Error> not_checked;
     const auto same = [&](std::string_view phc) {
       const auto equal =
           hashing.verify(password.reveal(), phc, phc == user->password_hash ? user->pepper_kid : "", domain::Address());
+      if (!equal.ok() && equal.error().code == Code::Unavailable) not_checked = equal.error();
       return equal.ok() && *equal;
     };
     failed_rules = domain::failed_reuse_rules(policy, *user, clock.wall_ms(), same);
+    if (failed_rules.empty() && not_checked) return *std::move(not_checked);
   }
   if (!failed_rules.empty()) return rules_not_kept();
   return hashing.hash(password.reveal());

@@ -87,6 +87,12 @@ TEST(ReplyRing, PositionsThatCannotBeAreABrokenWorker) {
   ring.memory->written = 2;  // back to where the server has been
   std::string out;
   EXPECT_FALSE(ring.server.take(out));
+  Ring busy;
+  busy.server.awake();
+  busy.memory->written = 1;
+  ASSERT_FALSE(busy.server.falls_asleep());
+  busy.memory->written = 0;  // something when the server wants to sleep, nothing when it looks
+  EXPECT_FALSE(busy.server.take(out));
 }
 
 // A lost wake-up would leave the server waiting at its pipe until the deadline.
