@@ -12,18 +12,19 @@ import tempfile
 from pathlib import Path
 
 import report
+import steps
 from measure import Bench
 from processes import BINARY, ROOT, Failure, open_files_max
 from tables import Table, all_tables
-
-RESULTS = ROOT / "bench/results"
 
 
 def read_options(description: str, arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="script/bench", description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", default=[], metavar="NAME",
                         help="measure only this table, or this case of a table (TABLE/CASE); may be repeated")
-    parser.add_argument("--list", action="store_true", help="show tables and cases, measure nothing")
+    parser.add_argument("--list", action="store_true", help="show tables and cases, or with --micro the steps; measure nothing")
+    parser.add_argument("--micro", action="store_true",
+                        help="measure steps of a call alone instead, in a program of Google Benchmark that is built if needed; --only names steps")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of every case; at least 5 for figures that are told to others (default 5)")
     parser.add_argument("--duration", type=float, default=3.0, help="length of a round in seconds, whole ones (default 3)")
     parser.add_argument("--connections", type=int, default=64, help="keep-alive connections of the load (default 64)")
@@ -34,9 +35,12 @@ def read_options(description: str, arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--results", type=Path,
                         help="folder for JSON and pictures; default bench/results, but nothing is kept of a table that is measured in parts")
     parser.add_argument("--write", action="store_true", help="put the whole tables into docs/performance.md")
-    parser.add_argument("--binary", type=Path, default=BINARY, help="the server; default build/release/bin/funcgate, or FUNCGATE_BIN")
+    parser.add_argument("--binary", type=Path,
+                        help="the server; default build/release/bin/funcgate, or FUNCGATE_BIN. With --micro the program; default that of build/micro")
     parser.add_argument("--install", action=argparse.BooleanOptionalAction, default=True, help="install and build what is missing (default)")
     options = parser.parse_args(arguments)
+    if not options.micro:
+        options.binary = options.binary or BINARY
     if options.rounds < 1 or not 1 <= options.duration <= 200 or not 1 <= options.connections <= 10_000:
         parser.error("--rounds is at least 1, --duration lies between 1 and 200, --connections between 1 and 10000")
     cores = os.sched_getaffinity(0)
@@ -68,10 +72,10 @@ def show_list(tables: dict[str, Table]) -> None:
             print(f"  {table.name}/{case}")
 
 
-def install(binary: Path) -> None:
-    """What is missing on a fresh machine. Both scripts change nothing if nothing is missing."""
+def install(binary: Path | None) -> None:
+    """What is missing on a fresh machine. Both scripts change nothing if nothing is missing. None: no server is needed."""
     wanted = [["script/bootstrap", "bench"]]
-    if binary == ROOT / "build/release/bin/funcgate" and not binary.exists():
+    if binary and binary == ROOT / "build/release/bin/funcgate" and not binary.exists():
         wanted.append(["script/build", "release"])
     for command in wanted:
         if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr).returncode:
@@ -89,7 +93,15 @@ def measure(options: argparse.Namespace, table: Table, chosen: dict[str, set[str
     return outcome
 
 
+def run_steps(options: argparse.Namespace) -> None:
+    if options.install and not options.list:
+        install(None)
+    steps.run(options)
+
+
 def run(options: argparse.Namespace) -> None:
+    if options.micro:
+        return run_steps(options)
     tables = all_tables()
     if options.list:
         return show_list(tables)
@@ -108,9 +120,9 @@ def run(options: argparse.Namespace) -> None:
             if not options.json:
                 print(report.printed(outcome), flush=True)
             if options.results or not cases:
-                report.keep(outcome, options.results or RESULTS)
+                report.keep(outcome, options.results or report.RESULTS)
             if options.write and not cases:
-                report.write_page(outcome, options.results or RESULTS)
+                report.write_page(outcome, options.results or report.RESULTS)
     if options.json:
         print(json.dumps(everything, indent=1, ensure_ascii=False))
 

@@ -11,11 +11,16 @@ What guessing costs others, and what it tells the one who guesses. Prints one JS
   names     response times of wrong passwords for names that exist, do not exist, are disabled or have expired, asked in turn, as
             a first guess and again: medians and their distance (wanted: within 5 %). Basic, Digest and sign-in.
 
-Needs build/release (script/build). Server and load share the machine: on two cores the load takes time
-from the server too, so that the ratio is an upper bound. Everything runs on loopback in a temporary folder.
+`parallel` and `keys` take turns between three cases: nobody guesses; the server of the caller is guessed at; a second server of the
+same kind is guessed at, which the caller has nothing to do with (`elsewhere`). Server and load share the machine, so that the ratio
+to idle is an upper bound; the third case says how much of it is the machine's: hashes and guessers take processors from everybody.
+What the guessed-at server itself does to its callers is the distance between the second and the third.
+
+Needs build/release (script/build). Everything runs on loopback in a temporary folder.
 """
 import argparse
 import base64
+import contextlib
 import hashlib
 import http.client
 import json
@@ -79,6 +84,7 @@ def hello():
 # Nobody is blocked: what is measured is the work, not its refusal.
 CONFIG = '[auth.throttle]\nexempt = ["127.0.0.0/8"]\n[identity]\nsign_in_failures_per_hour = 100000\n[limits]\nhash_concurrency = {hashes}\n'
 GUESSERS = 200
+TURNS = 5
 BASIC, DIGEST, KEYED = "/api/v1/func-api/basic/s", "/api/v1/func-api/digest/s", "/api/v1/func-api/keyed/s"
 MANAGEMENT = "/admin/api/v1"
 
@@ -199,28 +205,43 @@ def make_key(port: int) -> str:
     return made["token"]
 
 
-def parallel(server: Product, samples: int, hashes: int, token: str | None = None) -> dict:
-    """With `token`: a caller with this key is measured, and half of the guessers try to sign in."""
-    port = server.port
-    known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
-    cached_times(port, 500, *known)  # warm
-    before_kib = peak_kib(server.pid)
-    idle = cached_times(port, samples, *known)
+def flooded_times(port: int, samples: int, known: tuple[str, dict], guessed_at: int, half_sign_in: bool, counts: dict[int, int]) -> list[float]:
+    """Response times of the known caller at `port` while the server at port `guessed_at` is guessed at. Adds the answers to guesses to `counts`."""
     until, answers = multiprocessing.Event(), multiprocessing.Queue()
-    others = multiprocessing.Process(target=guessers, args=(port, until, answers, token is not None))
+    others = multiprocessing.Process(target=guessers, args=(guessed_at, until, answers, half_sign_in))
     others.start()
     time.sleep(1.0)
-    flooded = cached_times(port, samples, *known)
+    times = cached_times(port, samples, *known)
     until.set()
-    counts: dict[int, int] = {}
     for _ in range(GUESSERS):
         for status, count in answers.get(timeout=60).items():
             counts[status] = counts.get(status, 0) + count
     others.join()
-    idle_again = cached_times(port, samples, *known)
+    return times
+
+
+def parallel(server: Product, samples: int, hashes: int, token: str | None = None, elsewhere: Product | None = None, turns: int = 1) -> dict:
+    """With `token`: a caller with this key is measured, and half of the guessers try to sign in. With `elsewhere`: also the case in which
+    that server is guessed at. `samples` of each case are taken in so many `turns`, so that what else the machine does hits all alike."""
+    port = server.port
+    known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
+    cached_times(port, 500, *known)  # warm
+    before_kib = peak_kib(server.pid)
+    idle, flooded, beside = [], [], []
+    counts: dict[int, int] = {}
+    for _ in range(turns):
+        idle += cached_times(port, samples // turns, *known)
+        flooded += flooded_times(port, samples // turns, known, port, token is not None, counts)
+        if elsewhere is not None:
+            beside += flooded_times(port, samples // turns, known, elsewhere.port, token is not None, {})
+    idle_again = cached_times(port, samples // turns, *known)
+    machine = {}
+    if beside:
+        machine = {"elsewhere": milliseconds(beside), "elsewhere_p99_ratio": round(percentile(beside, 0.99) / percentile(idle + idle_again, 0.99), 2),
+                   "flooded_of_elsewhere_p99_ratio": round(percentile(flooded, 0.99) / percentile(beside, 0.99), 2)}
     return {
         "idle": milliseconds(idle), "flooded": milliseconds(flooded), "idle_again": milliseconds(idle_again),
-        "p99_ratio": round(percentile(flooded, 0.99) / percentile(idle + idle_again, 0.99), 2), "wanted_p99_ratio_below": 2,
+        "p99_ratio": round(percentile(flooded, 0.99) / percentile(idle + idle_again, 0.99), 2), "wanted_p99_ratio_below": 2, **machine,
         "answers_to_guesses": {str(status): count for status, count in sorted(counts.items())},
         # One hash was computed before, when the resources were applied: its memory is not counted again.
         "memory_grown_mib": round((peak_kib(server.pid) - before_kib) / 1024, 1), "hash_limit_mib": hashes * 19, "cores": os.cpu_count(),
@@ -280,15 +301,19 @@ def main() -> int:
         parser.error("--samples must lie between 20 and 100000")
     if not options.binary.exists():
         parser.error(f"{options.binary} is missing: run script/build first")
-    with tempfile.TemporaryDirectory(prefix="funcgate-flood-") as name:
-        server = start(Path(name), options.binary, options.hashes)
-        try:
-            if options.what == "names":
-                figures = names(server.port, options.samples)
-            else:
-                figures = parallel(server, options.samples, options.hashes, make_key(server.port) if options.what == "keys" else None)
-        finally:
-            server.stop()
+    with tempfile.TemporaryDirectory(prefix="funcgate-flood-") as name, contextlib.ExitStack() as started:
+        def started_server(folder: str) -> Product:
+            (Path(name) / folder).mkdir()
+            server = start(Path(name) / folder, options.binary, options.hashes)
+            started.callback(server.stop)
+            return server
+
+        server = started_server("server")
+        if options.what == "names":
+            figures = names(server.port, options.samples)
+        else:
+            token = make_key(server.port) if options.what == "keys" else None
+            figures = parallel(server, options.samples, options.hashes, token, started_server("elsewhere"), TURNS)
     print(json.dumps({options.what: figures}, indent=1))
     return 0
 

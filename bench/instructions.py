@@ -1,16 +1,18 @@
 #!/usr/bin/python3
-"""bench/instructions.py [--write] [--rounds N] [--binary PATH]
+"""bench/instructions.py [--write] [--anyway] [--rounds N] [--binary PATH]
 
 How many instructions the io thread executes for one call, with each kind of authentication: counted by callgrind in the real server,
 so that neither the clock nor other programs of the machine play a part, and compared with bench/instruction_baseline.json. Prints a
 table, and for schemes that changed the functions that did. Exit 1 if a call costs more than the baseline and its tolerance, 77 if
-this machine cannot count. --write makes the baseline anew, which belongs into the change that made calls dearer or cheaper.
+this machine cannot count, or if the baseline was made under other conditions. --write makes the baseline anew, which belongs into the
+change that made calls dearer or cheaper.
 
 One io thread, one worker, one connection that stays open, one call after the other. The server is started and warmed up first, then
 the counters are set to zero: start-up is not in the figures. Of several rounds the one with the fewest instructions counts, because
 disturbances only add; the spread of the rounds is told beside it. Left out is the search for the next timer, whose length depends on
-how much time passes between two calls. The figures belong to one processor family, one C library and the release preset; valgrind
-shows programs no instructions for SHA and counts each byte of a `rep stosb`, so that hashing and wiping weigh more here than in time.
+how much time passes between two calls. The figures belong to one processor family, C library, compiler, valgrind and way to build: where
+one of them differs nothing is compared, unless --anyway says so. Valgrind shows programs no instructions for SHA and counts each byte
+of a `rep stosb`, so that hashing and wiping weigh more here than in time.
 
 Needs valgrind and objcopy (script/bootstrap).
 """
@@ -206,17 +208,49 @@ def measure(binary: Path, rounds: int) -> dict[str, Measured]:
     return made
 
 
-def conditions() -> dict[str, str]:
+def first_line(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL, check=False)
+    return done.stdout.strip().partition("\n")[0]
+
+
+def compiler_of(binary: Path) -> str:
+    """What the compiler wrote into the program."""
+    done = subprocess.run(["objcopy", "-O", "binary", "--only-section=.comment", "--set-section-flags", ".comment=alloc", binary, "/dev/stdout"],
+                          capture_output=True, timeout=COMMAND_S, stdin=subprocess.DEVNULL, check=False)
+    notes = sorted({text for text in done.stdout.decode("utf-8", "replace").split("\0") if "clang" in text or "GCC" in text})
+    # The start files of the C library bring the name of another compiler.
+    return next((text for text in notes if "clang" in text), notes[0] if notes else "unknown")
+
+
+def build_of(binary: Path) -> str:
+    """How CMake was told to build it, as the folder above says."""
+    cache = binary.resolve().parent.parent / "CMakeCache.txt"
+    if not cache.exists():
+        return "unknown"
+    values = dict(re.findall(r"^(\w+):\w+=(.*)$", cache.read_text(encoding="utf-8", errors="replace"), re.MULTILINE))
+    kind = values.get("CMAKE_BUILD_TYPE", "")
+    words = [kind, values.get("CMAKE_CXX_FLAGS", ""), values.get(f"CMAKE_CXX_FLAGS_{kind.upper()}", ""), values.get("FUNCGATE_SANITIZE", "")]
+    return " ".join(word for word in words if word)
+
+
+def conditions(binary: Path) -> dict[str, str]:
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    return {"processor": model.group(1) if model else platform.machine(), "libc": " ".join(platform.libc_ver()), "preset": "release"}
+    return {"processor": model.group(1) if model else platform.machine(), "libc": " ".join(platform.libc_ver()), "compiler": compiler_of(binary),
+            "valgrind": first_line("valgrind", "--version"), "build": build_of(binary)}
 
 
-def write(measured: dict[str, Measured]) -> None:
+def differences(baseline: dict, binary: Path) -> list[str]:
+    """What is not as it was when the baseline was made."""
+    here, there = conditions(binary), baseline["conditions"]
+    return [f"{name} was {there.get(name)!r} and is {here.get(name)!r}" for name in {**there, **here} if there.get(name) != here.get(name)]
+
+
+def write(measured: dict[str, Measured], binary: Path) -> None:
     schemes = {scheme: {"instructions": round(made.instructions),
                         "functions": {name: round(count) for name, count in sorted(made.functions.items(), key=lambda entry: (-entry[1], entry[0]))
                                       if count >= LEAST}}
                for scheme, made in measured.items()}
-    baseline = {"tolerance": TOLERANCE, "conditions": conditions(), "schemes": schemes}
+    baseline = {"tolerance": TOLERANCE, "conditions": conditions(binary), "schemes": schemes}
     BASELINE.write_text(json.dumps(baseline, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written to {BASELINE.relative_to(ROOT)}")
 
@@ -240,14 +274,13 @@ def table(measured: dict[str, Measured], baseline: dict) -> list[str]:
         for name, change in sorted(changes.items(), key=lambda entry: -abs(entry[1]))[:SHOWN]:
             if abs(change) >= LEAST:
                 print(f"  {change:>+8.0f}  {name}{'' if name in before else '  (new, or small before)'}")
-    if told := {name: value for name, value in baseline["conditions"].items() if conditions().get(name) != value}:
-        print(f"\nthe baseline is of another machine: {told}")
     return dearer
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/instructions.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="make the baseline anew")
+    parser.add_argument("--anyway", action="store_true", help="compare with a baseline that was made under other conditions, too")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of every scheme, the best of which counts (default 3)")
     parser.add_argument("--binary", type=Path, default=BINARY, help="the server; default build/release/bin/funcgate, or FUNCGATE_BIN")
     options = parser.parse_args()
@@ -258,13 +291,18 @@ def main() -> int:
     try:
         if missing := [name for name in ("valgrind", "vgdb", "objcopy") if not shutil.which(name)]:
             raise CannotCount(f"not installed: {', '.join(missing)} (script/bootstrap installs valgrind)")
+        told = [] if options.write else differences(json.loads(BASELINE.read_text(encoding="utf-8")), options.binary)
+        if told and not options.anyway:
+            raise CannotCount(f"the baseline was made under other conditions: {'; '.join(told)}. --anyway compares, --write makes one of this machine")
         measured = measure(options.binary, options.rounds)
     except CannotCount as reason:
         print(f"instructions.py: {reason}", file=sys.stderr)
         return CANNOT_COUNT
     if options.write:
-        write(measured)
+        write(measured, options.binary)
     dearer = table(measured, json.loads(BASELINE.read_text(encoding="utf-8")))
+    if told:
+        print(f"\nthe baseline was made under other conditions: {'; '.join(told)}")
     if dearer:
         print(f"\ndearer than the baseline by more than {TOLERANCE:.0%}: {', '.join(dearer)}. Make it cheaper, or say why in the change and "
               "run bench/instructions.py --write")

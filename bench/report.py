@@ -15,6 +15,7 @@ from picture import draw
 from processes import ROOT, Failure
 
 PAGE = ROOT / "docs/performance.md"
+RESULTS = ROOT / "bench/results"
 
 
 def shown(values: list[float], digits: int) -> str:
@@ -47,12 +48,13 @@ def comparison_cells(outcome: Outcome) -> list[list[str]]:
     return [["ratio", "measured", "must", "goal", "reached"], *rows] if rows else []
 
 
-def plain(cells: list[list[str]]) -> str:
-    """Columns of text under each other."""
+def plain(cells: list[list[str]], texts: tuple[int, ...] = (0,)) -> str:
+    """Columns under each other; those of `texts` begin at the same place, the others end there."""
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     lines = []
     for row in cells:
-        lines.append("  ".join([row[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(row[1:], widths[1:]))]).rstrip())
+        lines.append("  ".join(text.ljust(width) if column in texts else text.rjust(width)
+                               for column, (text, width) in enumerate(zip(row, widths))).rstrip())
     return "\n".join(lines)
 
 
@@ -96,18 +98,22 @@ def keep(outcome: Outcome, folder: Path) -> None:
         (folder / name).write_text(draw(outcome, picture), encoding="utf-8")
 
 
-def write_page(outcome: Outcome, folder: Path, page: Path = PAGE) -> None:
-    """Puts table, comparisons and pictures between the marks `<!-- figures: NAME -->` and `<!-- end -->` of the page."""
+def put_on_page(outcome: Outcome, parts: list[str], page: Path = PAGE) -> None:
+    """Puts the parts, conditions and notes between the marks `<!-- figures: NAME -->` and `<!-- end -->` of the page."""
     text = page.read_text(encoding="utf-8")
     mark = f"<!-- figures: {outcome.name} -->\n"
     before, found, rest = text.partition(mark)
     if not found or "<!-- end -->" not in rest:
         raise Failure(f"{page} has no place for {outcome.name}: {mark.strip()} … <!-- end -->")
     _, _, after = rest.partition("<!-- end -->")
+    told = [f"{name}: {value}" for name, value in outcome.conditions.items()] + outcome.notes
+    page.write_text(before + mark + "\n\n".join([*parts, "\n".join(f"* {line}" for line in told)]) + "\n<!-- end -->" + after, encoding="utf-8")
+
+
+def write_page(outcome: Outcome, folder: Path, page: Path = PAGE) -> None:
+    """Puts table, comparisons and pictures onto the page."""
     parts = [f"![{outcome.title}]({os.path.relpath(folder / name, page.parent)})" for name in picture_names(outcome)]
     parts.append(markdown(table_cells(outcome)))
     if cells := comparison_cells(outcome):
         parts.append(markdown(cells))
-    told = [f"{name}: {value}" for name, value in outcome.conditions.items()] + outcome.notes
-    parts.append("\n".join(f"* {line}" for line in told))
-    page.write_text(before + mark + "\n\n".join(parts) + "\n<!-- end -->" + after, encoding="utf-8")
+    put_on_page(outcome, parts, page)
