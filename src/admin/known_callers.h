@@ -5,6 +5,7 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 
 #include "admin/request.h"
 #include "base/lru_cache.h"
@@ -17,15 +18,18 @@ class KnownCallers {
  public:
   explicit KnownCallers(base::Random& random) : hash_(base::SecretString(random.bytes(32))) {}
 
-  // The local caller is known always, who presents nothing never.
+  // The local caller is known always; who presents nothing, or what can be no key, never.
   bool has(const Request& head) const;
   // Somebody was found behind the credentials of `head`, or nobody.
   void note(const Request& head, bool is_known);
 
+  // The cookie of a session that has just begun.
+  void note_session(const base::SecretString& cookie);
+
   static constexpr std::size_t kEntriesMax = 4096;  // beyond it who was not seen the longest is a stranger again, once
 
  private:
-  crypto::Digest128 place_of(const Request& head) const;
+  std::optional<crypto::Digest128> place_of(const Request& head) const;
 
   const crypto::KeyedHash hash_;
   mutable std::mutex mutex_;

@@ -34,6 +34,13 @@ std::optional<std::vector<std::string_view>> segments_of(std::string_view path) 
   return segments;
 }
 
+// "name=value; …": the value; empty where a cookie is taken back.
+std::string cookie_value(std::string_view set_cookie) {
+  const std::string_view pair = set_cookie.substr(0, set_cookie.find(';'));
+  const std::size_t mark = pair.find('=');
+  return mark == std::string_view::npos ? std::string() : std::string(pair.substr(mark + 1));
+}
+
 bool is_parameter(std::string_view segment) { return segment.starts_with('{'); }
 
 // The decoded parameters if the path has the form of the pattern. `literals`: '1' for each segment that is no parameter, so that
@@ -224,8 +231,11 @@ Answer Router::handle(const Request& request) {
 Answer Router::answer(const Request& request) {
   const Match match = find(request);
   Context context = context_of(request, match);
-  if (auto answer = settled_by_head(context, match)) return std::move(*answer);
-  return answer_known(context, match);
+  if (auto refused = settled_by_head(context, match)) return std::move(*refused);
+  Answer answer = answer_known(context, match);
+  // Who has just signed in must not stand among strangers with his next request.
+  if (!answer.refusal && !answer.set_cookie.empty()) known_.note_session(base::SecretString(cookie_value(answer.set_cookie)));
+  return answer;
 }
 
 Context Router::context_of(const Request& request, const Match& match) {

@@ -10,7 +10,6 @@
 #include "admin/router.h"
 #include "admin/services.h"
 #include "base/text.h"
-#include "service/admin/keystore_events.h"
 #include "service/admin/secret_keys.h"
 
 namespace funcgate::admin {
@@ -164,8 +163,8 @@ Answer list_entries(Context& context) { return ok(entries_json(context)); }
 Answer reload(Context& context) {
   if (!context.request.body.empty() && !(context.body.is_object() && context.body.get_object().empty()))
     return invalid("", "value", "this request has no body");
-  if (const auto status = context.services.keystore.reload(); !status.ok()) return keystore_refused(status.error().message);
-  service::record_keystore_event(context.services.identity, "keystore.reloaded", "", "Keystore read again", context.actor());
+  const auto status = context.services.keystore.reload(context.actor());
+  if (!status.ok()) return keystore_refused(status.error().message);
   return ok(entries_json(context));
 }
 
@@ -183,15 +182,12 @@ Answer rotate(Context& context) {
   reader.finish();
   if (!findings.empty()) return invalid(findings);
   const bool chosen = body->get_object().contains("overlapHours");
-  const auto kid = context.services.keystore.rotate(alias, chosen ? overlap_hours * kMsPerHour : -1);
+  const auto kid = context.services.keystore.rotate(alias, chosen ? overlap_hours * kMsPerHour : -1, context.actor());
   if (!kid.ok()) {
     if (kid.error().code == Code::Unavailable) return keystore_refused(kid.error().message);
     return kid.error().code == Code::FailedPrecondition ? invalid("alias", "value", kid.error().message)
                                                         : from_error(kid.error());
   }
-  service::record_keystore_event(context.services.identity, "keystore.rotated", base::to_lower(alias),
-                                 fmt::format("Secret \"{}\" rotated; the new kid is {}", base::to_lower(alias), *kid),
-                                 context.actor());
   return ok(json::object{{"alias", base::to_lower(alias)}, {"kid", *kid}});
 }
 

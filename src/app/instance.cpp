@@ -147,7 +147,13 @@ base::Status Instance::make_management() {
                                                           .throttle = throttle_,
                                                           .clock = clock_,
                                                           .random = random_,
+                                                          .signing_keys_changed = [this] { publish_signing_keys(); },
                                                           .keystore_changed = [this] { keystore_changed(); },
+                                                          .while_no_resource_changes =
+                                                              [this](const std::function<base::Status()>& work) {
+                                                                return resources_ ? resources_->while_nothing_changes(work)
+                                                                                  : work();
+                                                              },
                                                           .overlaps = *overlaps_,
                                                           .hash_places = hash_places_});
   TRY_DONE(plane_->start());
@@ -156,10 +162,9 @@ base::Status Instance::make_management() {
   return base::kDone;
 }
 
-// API keys first, and for everybody who verifies: a leaked signing secret must not live on for as long as somebody's apply takes,
-// behind which the rest waits.
+// API keys are published before this, for everybody who verifies: a leaked signing secret must not live on for as long as
+// somebody's apply takes, behind which the rest waits.
 void Instance::keystore_changed() {
-  publish_signing_keys();
   if (!resources_) return;
   resources_->publish_again([this] {
     make_scheme_factory();
@@ -318,6 +323,8 @@ base::Status Instance::make_services() {
   tasks_->prune_also([this](std::int64_t now_ms) {
     plane_->housekeep(now_ms);
     schedule_resealing();
+    if (const auto live = resources_->publish_what_is_stored(); !live.ok())
+      base::log::error("configuration.not_read", {{"problem", live.error().message}});
     return key_values_->prune(now_ms);
   });
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
@@ -362,8 +369,8 @@ base::Status Instance::make_services() {
 
 void Instance::publish(service::ConfigurationPtr configuration, domain::GenerationPtr generation) {
   const service::CatalogPtr previous = schemes_changed_ ? nullptr : catalog_.current();
-  schemes_changed_ = false;
   catalog_.publish(builder_->build(*configuration, std::move(generation), previous));
+  schemes_changed_ = false;  // not where building it throws: the next one makes them anew
   if (!gateways_ready_) return;
   for (auto& world : worlds_) world->io.post([gateway = world->gateway.get()] { gateway->let_go(); });
 }

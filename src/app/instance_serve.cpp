@@ -113,9 +113,8 @@ base::Status Instance::open_listeners(const std::string& listen) {
                                       results_,
                                       *tasks_,
                                       *uploads_,
-                                      [this](const std::vector<std::string>& parts) {
-                                        const std::vector<std::string_view> views(parts.begin(), parts.end());
-                                        const auto digest = cache_keys_->digest(std::span<const std::string_view>(views));
+                                      [this](std::string_view text) {
+                                        const auto digest = cache_keys_->digest({text});
                                         return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
                                       },
                                       metrics_,

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "app/overlap_ends.h"
 #include "base/files.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -31,39 +31,28 @@ std::string_view degraded_name(Purpose purpose) {
 Result<std::unique_ptr<KeyOverlaps>> KeyOverlaps::open(std::string path, bool kept_before) {
   std::unique_ptr<KeyOverlaps> overlaps(new KeyOverlaps(std::move(path)));
   const Status read = overlaps->read();
-  if (read.ok()) return overlaps;
-  if (read.error().code == base::Code::NotFound && !kept_before) {
+  if (read.ok() && !overlaps->lost_) return overlaps;
+  if (!read.ok() && read.error().code == base::Code::NotFound && !kept_before) {
     const std::lock_guard lock(overlaps->mutex_);
     TRY_DONE(overlaps->save());
     return overlaps;
   }
-  overlaps->until_ms_.clear();
   overlaps->lost_ = true;
   base::log::error("keystore.overlaps_lost", {{"path", overlaps->path_},
-                                              {"problem", read.error().message},
+                                              {"problem", read.ok() ? "a restore found it damaged" : read.error().message},
                                               {"effect", "API keys of retired signing secrets are refused"},
                                               {"remedy", "put the file of a backup back and restart"}});
   return overlaps;
 }
 
 Status KeyOverlaps::read() {
-  constexpr std::size_t kBytesMax = 1 << 20;
-  TRY(const std::string text, base::read_file(path_, kBytesMax));
-  TRY(const base::json::value document, base::parse_json(text));
-  const Error damaged{base::Code::DataLoss, "it is no JSON object of times", {}};
-  if (!document.is_object()) return damaged;
-  for (const auto& member : document.get_object()) {
-    if (!member.value().is_int64()) return damaged;
-    until_ms_[std::string(member.key())] = member.value().get_int64();
-  }
+  TRY(OverlapEnds ends, read_overlap_ends(path_));
+  until_ms_ = std::move(ends.until_ms);
+  lost_ = ends.others_over;
   return base::kDone;
 }
 
-Status KeyOverlaps::save() {
-  base::json::object document;
-  for (const auto& [kid, until_ms] : until_ms_) document[kid] = until_ms;
-  return base::write_file_durably(path_, base::to_json(document), 0600);
-}
+Status KeyOverlaps::save() { return base::write_file_durably(path_, to_json({until_ms_, false}), 0600); }
 
 base::WallMs KeyOverlaps::verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms,
                                          base::WallMs now_ms) {
@@ -124,35 +113,55 @@ std::vector<std::string> KeystoreAccess::degraded() const {
   return out;
 }
 
-Status KeystoreAccess::reload() {
+// The record before the rest: that waits for an apply that runs, and a crash meanwhile must not leave a change nobody knows of.
+void KeystoreAccess::make_live(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor) {
+  effects_.publish_signing_keys();
+  effects_.record(std::move(event), alias, std::move(summary), actor);
+  effects_.publish_all();
+}
+
+bool KeystoreAccess::is_sealing_key(std::string_view alias) const {
+  const std::string sealing = base::to_lower(keystore_.content()->aliases().sealing), wanted = base::to_lower(alias);
+  return wanted == sealing || wanted.starts_with(sealing + ".prev.");
+}
+
+Status KeystoreAccess::change(const std::string& alias, const Change& change, const std::function<Status()>& write) {
+  const auto checked = [&]() -> Status {
+    if (change.allowed) TRY_DONE(change.allowed());
+    return write();
+  };
+  // Whoever changes something now may have sealed it under this key and not written it yet. For no other secret anybody waits.
+  TRY_DONE(is_sealing_key(alias) ? effects_.while_nothing_changes(checked) : checked());
+  make_live("keystore.changed", base::to_lower(alias), change.summary, change.actor);
+  return base::kDone;
+}
+
+Status KeystoreAccess::reload(const domain::Actor& actor) {
   TRY_DONE(keystore_.reload());
-  changed_();
+  make_live("keystore.reloaded", "", "Keystore read again", actor);
   base::log::info("keystore.reloaded");
   return base::kDone;
 }
 
-Status KeystoreAccess::set(const std::string& alias, const base::SecretString& value) {
-  TRY_DONE(keystore_.set(alias, value));
-  changed_();
+Status KeystoreAccess::set(const std::string& alias, const base::SecretString& value, const Change& how) {
+  TRY_DONE(change(alias, how, [&] { return keystore_.set(alias, value); }));
   base::log::info("keystore.changed", {{"alias", alias}});
   return base::kDone;
 }
 
-Status KeystoreAccess::generate(const std::string& alias) {
-  TRY_DONE(keystore_.generate(alias));
-  changed_();
+Status KeystoreAccess::generate(const std::string& alias, const Change& how) {
+  TRY_DONE(change(alias, how, [&] { return keystore_.generate(alias); }));
   base::log::info("keystore.changed", {{"alias", alias}});
   return base::kDone;
 }
 
-Status KeystoreAccess::remove(const std::string& alias) {
-  TRY_DONE(keystore_.remove(alias));
-  changed_();
+Status KeystoreAccess::remove(const std::string& alias, const Change& how) {
+  TRY_DONE(change(alias, how, [&] { return keystore_.remove(alias); }));
   base::log::info("keystore.changed", {{"alias", alias}, {"deleted", true}});
   return base::kDone;
 }
 
-Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_t overlap_ms) {
+Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_t overlap_ms, const domain::Actor& actor) {
   keystore::RotateOptions options;
   if (base::equals_ignore_case(alias, keystore_.content()->aliases().api_key)) {
     const std::int64_t overlap = overlap_ms < 0 ? overlap_.default_ms : overlap_ms;
@@ -163,7 +172,8 @@ Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_
     };
   }
   TRY(const keystore::Rotation rotation, keystore_.rotate(alias, options));
-  changed_();
+  const std::string recorded = base::to_lower(alias);
+  make_live("keystore.rotated", recorded, fmt::format("Secret \"{}\" rotated; the new kid is {}", recorded, rotation.kid), actor);
   base::log::info("keystore.rotated", {{"alias", alias}, {"kid", rotation.kid}, {"previous", rotation.previous_kid}});
   return rotation.kid;
 }

@@ -6,19 +6,21 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
+#include "domain/audit_event.h"
 #include "keystore/keystore.h"
 #include "service/admin/keystore_port.h"
 
 namespace funcgate::app {
 
-// The ends of overlaps, in DATA/key-overlaps.json: {"<kid>": milliseconds since 1970}. Saved before a secret is retired; for one
+// The ends of overlaps, in DATA/key-overlaps.json (app/overlap_ends.h). Saved before a secret is retired; for one
 // that came from elsewhere and does not say when it was retired, at its first sight.
 //
 // Fails closed: if the file cannot be read, is damaged, or is gone although this instance had it, secrets that were retired
-// before verify no more. Any thread; blocks when it writes.
+// before verify no more; if it says that others are over, those that it does not name. Any thread; blocks when it writes.
 class KeyOverlaps {
  public:
   // `kept_before`: this instance has had the file. Otherwise a missing one is made.
@@ -46,32 +48,51 @@ class KeystoreAccess final : public service::KeystorePort {
     KeyOverlaps& ends;
     std::int64_t default_ms;  // unless another is chosen at the rotation
   };
-  // `changed`: called after the content changed, until every later call uses it.
-  KeystoreAccess(keystore::Keystore& keystore, Overlap overlap, const base::Clock& clock, std::function<void()> changed)
-      : keystore_(keystore), overlap_(overlap), clock_(clock), changed_(std::move(changed)) {}
+  // What a change brings about, in this order once the file is written.
+  struct Effects {
+    // API keys of a secret that is gone end; waits for nobody.
+    std::function<void()> publish_signing_keys;
+    // Writes the audit event.
+    std::function<void(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor)> record;
+    // Every later call uses the new content; waits for a change of the configuration that runs.
+    std::function<void()> publish_all;
+    // Runs `work` while nobody seals anything that is written later.
+    std::function<base::Status(const std::function<base::Status()>& work)> while_nothing_changes;
+  };
+  KeystoreAccess(keystore::Keystore& keystore, Overlap overlap, const base::Clock& clock, Effects effects)
+      : keystore_(keystore), overlap_(overlap), clock_(clock), effects_(std::move(effects)) {}
 
   std::vector<service::KeystoreEntry> entries() const override;
   std::vector<std::string> degraded() const override;
-  base::Status reload() override;
+  base::Status reload(const domain::Actor& actor) override;
   // An error: the keystore has not changed, but the end of the overlap may be written down already; the next rotation of the
   // same secret writes another. With an overlap of 0 the old signing secret leaves the keystore at once.
-  base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms) override;
+  base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms, const domain::Actor& actor) override;
   std::string api_key_problem() const override { return problem(keystore::Purpose::ApiKeySigning); }
   std::string pepper_problem() const override { return problem(keystore::Purpose::PasswordPepper); }
   bool has_alias(const std::string& alias) const override { return keystore_.get(alias).has_value(); }
 
-  // As keystore::Keystore, live on return.
-  base::Status set(const std::string& alias, const base::SecretString& value);
-  base::Status generate(const std::string& alias);
-  base::Status remove(const std::string& alias);
+  struct Change {
+    std::string summary;  // of its audit event
+    const domain::Actor& actor;
+    std::function<base::Status()> allowed = {};  // for a sealing key asked while nothing is sealed, until the key is changed
+  };
+  // As keystore::Keystore, recorded and live on return.
+  base::Status set(const std::string& alias, const base::SecretString& value, const Change& how);
+  base::Status generate(const std::string& alias, const Change& how);
+  base::Status remove(const std::string& alias, const Change& how);
+  // The sealing key, or a retired one.
+  bool is_sealing_key(std::string_view alias) const;
 
  private:
+  base::Status change(const std::string& alias, const Change& change, const std::function<base::Status()>& write);
+  void make_live(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor);
   std::string problem(keystore::Purpose purpose) const;
 
   keystore::Keystore& keystore_;
   const Overlap overlap_;
   const base::Clock& clock_;
-  const std::function<void()> changed_;
+  const Effects effects_;
 };
 
 }  // namespace funcgate::app

@@ -122,8 +122,7 @@ Status KeystoreControl::may_replace(const std::string& alias) {
 
 Status KeystoreControl::may_remove(const std::string& alias) {
   const auto content = keystore_.content();
-  const std::string sealing = base::to_lower(content->aliases().sealing), wanted = base::to_lower(alias);
-  if (wanted != sealing && !wanted.starts_with(sealing + ".prev.")) return base::kDone;
+  if (!access_.is_sealing_key(alias)) return base::kDone;
   const auto value = content->get(alias);
   if (!value) return base::kDone;
   TRY(const std::size_t count, sealed_with(crypto::key_id(*value)));
@@ -134,24 +133,21 @@ Status KeystoreControl::may_remove(const std::string& alias) {
 }
 
 Result<json::object> KeystoreControl::set(const json::object& request, const std::string& alias, const domain::Actor& actor) {
-  TRY_DONE(may_replace(alias));
+  const std::string text = fmt::format("Secret \"{}\" set", base::to_lower(alias));
+  const KeystoreAccess::Change change{text, actor, [&] { return may_replace(alias); }};
   const json::value* generate = request.if_contains("generate");
   if (generate != nullptr && *generate == json::value(true)) {
-    TRY_DONE(access_.generate(alias));
+    TRY_DONE(access_.generate(alias, change));
   } else {
     TRY(const SecretString value, secret_of(request, "value"));
-    TRY_DONE(access_.set(alias, value));
+    TRY_DONE(access_.set(alias, value, change));
   }
-  const std::string text = fmt::format("Secret \"{}\" set", base::to_lower(alias));
-  record("keystore.changed", base::to_lower(alias), text, actor);
   return said(text);
 }
 
 Result<json::object> KeystoreControl::remove(const std::string& alias, const domain::Actor& actor) {
-  TRY_DONE(may_remove(alias));
-  TRY_DONE(access_.remove(alias));
   const std::string text = fmt::format("Secret \"{}\" deleted", base::to_lower(alias));
-  record("keystore.changed", base::to_lower(alias), text, actor);
+  TRY_DONE(access_.remove(alias, {text, actor, [&] { return may_remove(alias); }}));
   return said(text);
 }
 
@@ -159,9 +155,8 @@ Result<json::object> KeystoreControl::rotate(const json::object& request, const 
   const json::value* given = request.if_contains("overlapMs");
   const std::int64_t overlap_ms = given != nullptr && given->is_int64() ? given->get_int64() : -1;
   if (overlap_ms > 87'600 * kMsPerHour) return Error{Code::InvalidArgument, "The overlap must be 0 hours to 10 years.", {}};
-  TRY(const std::string kid, access_.rotate(alias, overlap_ms));
+  TRY(const std::string kid, access_.rotate(alias, overlap_ms, actor));
   std::string text = fmt::format("Secret \"{}\" rotated; the new kid is {}", base::to_lower(alias), kid);
-  record("keystore.rotated", base::to_lower(alias), text, actor);
   if (overlap_ms >= 0 && base::equals_ignore_case(alias, keystore_.content()->aliases().api_key))
     text += fmt::format("; keys signed before verify for {} hours more", overlap_ms / kMsPerHour);
   return said(std::move(text));
@@ -180,8 +175,7 @@ Result<json::object> KeystoreControl::run(const json::object& request, const dom
   if (what == "check") return check(actor);
   if (what == "passwd") return change_password(request, actor);
   if (what == "reload") {
-    TRY_DONE(access_.reload());
-    record("keystore.reloaded", "", "Keystore read again", actor);
+    TRY_DONE(access_.reload(actor));
     return said("The keystore was read again");
   }
   if (alias.empty() || alias.size() > 1000 || base::has_control(alias))
@@ -200,9 +194,12 @@ Status KeystoreControl::drop_unused_sealing_keys() {
   TRY(const service::SealedCounts counts, sealed_counts_());
   for (const keystore::PreviousSecret& previous : retired) {
     if (counts.contains(previous.kid)) continue;
-    TRY_DONE(access_.remove(previous.alias));
-    record("keystore.changed", previous.alias,
-           fmt::format("Retired secret \"{}\" deleted: nothing is sealed with it", previous.alias), domain::Actor());
+    // Counted once more: an apply may have been under way that sealed with it.
+    const std::string text = fmt::format("Retired secret \"{}\" deleted: nothing is sealed with it", previous.alias);
+    const domain::Actor nobody;
+    const Status removed = access_.remove(previous.alias, {text, nobody, [&] { return may_remove(previous.alias); }});
+    if (!removed.ok() && removed.error().code == Code::FailedPrecondition) continue;
+    TRY_DONE(removed);
     base::log::info("keystore.retired_secret_deleted", {{"alias", previous.alias}});
   }
   return base::kDone;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <future>
+#include <tuple>
 
 #include "admin/idempotency.h"
 #include "app/audit_verification.h"
@@ -18,6 +19,7 @@
 #include "crypto/hash_memory.h"
 #include "crypto/hmac.h"
 #include "service/admin/identity_events.h"
+#include "service/admin/keystore_events.h"
 #include "service/admin/resealing.h"
 #include "store/configuration_repository.h"
 
@@ -70,7 +72,7 @@ Management::Management(Parts parts)
       drafts_(parts_.database),
       identity_({changes_, identity_store_, parts_.directory, parts_.clock}),
       keystore_(parts_.keystore, {parts_.overlaps, parts_.config.key_overlap_hours * kHourMs}, parts_.clock,
-                parts_.keystore_changed),
+                keystore_effects()),
       keystore_control_(parts_.keystore, keystore_, identity_, [this] { return sealed_counts(); }),
       hashing_(parts_.keystore, parts_.config.password_hash.cost(), parts_.hash_places),
       keys_(parts_.signing_keys, parts_.directory, parts_.throttle, parts_.clock),
@@ -80,6 +82,25 @@ Management::Management(Parts parts)
                                                     session_settings(parts_.config))) {}
 
 Management::~Management() = default;
+
+KeystoreAccess::Effects Management::keystore_effects() {
+  KeystoreAccess::Effects effects;
+  effects.publish_signing_keys = parts_.signing_keys_changed;
+  effects.record = [this](std::string event, std::string_view alias, std::string summary, const domain::Actor& actor) {
+    service::record_keystore_event(identity_, std::move(event), alias, std::move(summary), actor);
+  };
+  effects.publish_all = parts_.keystore_changed;
+  // Values of secret keys are sealed while identities are changed.
+  effects.while_nothing_changes = [this](const std::function<Status()>& work) {
+    return parts_.while_no_resource_changes([&]() -> Status {
+      TRY(const domain::DirectoryPtr same,
+          identity_.change([&](const domain::Directory&, domain::ChangeSet&) { return work(); }));
+      std::ignore = same;
+      return base::kDone;
+    });
+  };
+  return effects;
+}
 
 Status Management::start() { return identity_.start(); }
 

@@ -49,7 +49,9 @@ class Management {
     auth::Throttle& throttle;
     const base::Clock& clock;
     base::Random& random;
-    std::function<void()> keystore_changed;  // makes a changed keystore live
+    std::function<void()> signing_keys_changed;  // the first of keystore_changed, for those who wait for nobody
+    std::function<void()> keystore_changed;      // makes a changed keystore live
+    std::function<base::Status(const std::function<base::Status()>& work)> while_no_resource_changes;
     KeyOverlaps& overlaps;
     std::shared_ptr<HashPlaces> hash_places;
   };
@@ -102,6 +104,7 @@ class Management {
   void housekeep(base::WallMs now_ms);
 
  private:
+  KeystoreAccess::Effects keystore_effects();
   service::AuditTools audit_tools(ApiParts& parts);
   base::Result<service::SealedCounts> sealed_counts();
   void record_server(std::string event, std::string summary);

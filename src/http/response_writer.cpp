@@ -128,6 +128,7 @@ void ResponseWriter::common(std::string& out, const service::Answer& answer, con
   if (!answer.cors_headers.empty()) append_header(out, "Access-Control-Allow-Headers", answer.cors_headers);
   if (!answer.authentication_info.empty()) append_header(out, "Authentication-Info", answer.authentication_info);
   if (answer.retry_after_s > 0) append_header(out, "Retry-After", std::to_string(answer.retry_after_s));
+  if (answer.cached && !answer.refusal) out += "X-Dff-Cache: Cached\r\n";
   for (const auto& [name, value] : answer.own_headers) {
     // Some came from a function, by way of the result cache or a task.
     if (!reserved_header(name) && base::is_token(name) && !base::has_control(value)) append_header(out, name, value);

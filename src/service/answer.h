@@ -1,6 +1,7 @@
 // Answer: what a call ends with, as values. Only http/ turns it into bytes.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,9 +18,10 @@ struct Answer {
 
   int status = 200;
   std::string content_type;
-  // Exactly one body: `owned_body` if not empty, else `body` (a view into `reply`), or `file`.
+  // Exactly one body: `owned_body` if not empty, else `body` (a view into `reply` or `kept`), or `file`.
   std::string_view body;
   std::string owned_body;
+  std::shared_ptr<const void> kept;  // what `body` is a view into, if that is not `reply`
   std::string_view body_bytes() const { return owned_body.empty() ? body : std::string_view(owned_body); }
   domain::FunctionReply reply;
   base::FileDescriptor file;

@@ -1,5 +1,7 @@
 #include "service/auth_metrics.h"
 
+#include <fmt/format.h>
+
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -67,7 +69,7 @@ void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refu
   if (account_exists(refusal.reason)) {
     user = base::printable(decider.account);
   } else if (!decider.account.empty()) {
-    const std::string digest = hash_({"user", std::string(decider.config_id), std::string(decider.account)});
+    const std::string digest = hash_(fmt::format("user {}:{}{}", decider.config_id.size(), decider.config_id, decider.account));
     user = "hash:" + base::hex_encode(std::string_view(digest).substr(0, 8));
   }
   base::log::info("auth.refused", {{"traceId", call.trace_id},

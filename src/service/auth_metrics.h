@@ -28,8 +28,8 @@ struct Decider {
 class AuthObserver {
  public:
   static constexpr int kLogLinesPerSecond = 50;
-  // Keyed hash over parts, under a key of this process.
-  using Hash = std::function<std::string(const std::vector<std::string>&)>;
+  // Keyed hash, under a key of this process.
+  using Hash = std::function<std::string(std::string_view)>;
   AuthObserver(base::Metrics& metrics, Hash hash) : metrics_(metrics), hash_(std::move(hash)) {}
 
   // `who`: the principal, whose type is that of the accepting configuration, or "anonymous".

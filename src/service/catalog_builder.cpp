@@ -83,7 +83,6 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     }
     if (scheme) catalog->schemes.emplace(id, std::move(scheme));
   }
-  made_from_ = std::move(made_from);
   domain::ApiAuthentication built_in;
   built_in.id = auth::kBuiltinKeyId;
   built_in.title = "API keys";
@@ -104,6 +103,8 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     catalog->endpoints.emplace(id, compile(api, stored.meta.created_at_ms, *catalog, previous));
   }
   catalog->openapi->make(*catalog, settings_, base::SystemClock().wall_ms());
+  // Last: were it remembered and then something thrown, the schemes of the catalog before would pass for these.
+  made_from_ = std::move(made_from);
   return catalog;
 }
 

@@ -42,7 +42,7 @@ struct GatewayShared {
   Tasks& tasks;
   UploadQuota& uploads;
   // Keyed hash over length-prefixed parts, under a key of this process.
-  std::function<std::string(const std::vector<std::string>&)> cache_key;
+  std::function<std::string(std::string_view)> cache_key;  // a keyed hash
   base::Metrics& metrics;
   const base::Snapshot<domain::Directory>& directory;
   Explanations* explanations = nullptr;  // null: nobody can ask why a call was refused
@@ -122,6 +122,8 @@ class Gateway {
   base::Async<Answer> decide_and_run(Passage& passage);
   base::Async<Answer> run(Passage& passage);
   base::Async<Answer> run_cached(Passage& passage);
+  // Under which the result cache knows the answer of this call.
+  std::string result_key(const Passage& passage);
   base::Async<Answer> submit_task(Passage& passage);
   void add_cors(const Passage& passage, Answer& answer) const;
   void add_authentication_info(const Passage& passage, Answer& answer);
@@ -139,6 +141,7 @@ class Gateway {
   domain::FunctionRunner& runner_;
   domain::Recorder& recorder_;
   AuthObserver observer_;
+  std::string key_text_;  // of result_key(), for its capacity
 };
 
 }  // namespace funcgate::service

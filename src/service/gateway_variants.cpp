@@ -95,7 +95,6 @@ std::string canonical_arguments(const Passage& passage) {
 
 std::string varied_part(const Passage& passage, std::string_view part) {
   const domain::Call& call = passage.call;
-  if (part == "caller") return std::string(passage.principal->caller_json());
   if (part == "method") return std::string(call.method_text);
   if (part == "url") return std::string(call.path);
   if (part == "query") return std::string(passage.visible->query);
@@ -121,15 +120,22 @@ CachedResultPtr cacheable(const Answer& answer, std::int64_t bytes_max) {
   return result;
 }
 
-Answer answer_from(const CachedResult& cached) {
+Answer answer_from(CachedResultPtr cached) {
   Answer answer;
-  answer.status = cached.status;
-  answer.content_type = cached.content_type;
-  answer.owned_body = cached.body;
-  answer.envelope = cached.envelope;
-  answer.own_headers = cached.headers;
-  answer.own_headers.emplace_back("X-Dff-Cache", "Cached");
+  answer.status = cached->status;
+  answer.content_type = cached->content_type;
+  answer.body = cached->body;
+  answer.envelope = cached->envelope;
+  answer.own_headers = cached->headers;
+  answer.kept = std::move(cached);
   return answer;
+}
+
+// With its length, so that no two lists of parts make one text.
+void append_part(std::string& out, std::string_view part) {
+  const std::uint64_t size = part.size();
+  out.append(reinterpret_cast<const char*>(&size), sizeof size);
+  out += part;
 }
 
 // Lets those who wait for the same answer go on, whatever happens to the first.
@@ -164,23 +170,35 @@ std::string request_json(const Passage& passage) {
 
 }  // namespace
 
+std::string Gateway::result_key(const Passage& passage) {
+  const Endpoint& endpoint = *passage.endpoint;
+  const char form = static_cast<char>('0' + static_cast<int>(passage.form));
+  key_text_.clear();
+  append_part(key_text_, endpoint.cache_identity);
+  append_part(key_text_, passage.call.method_text == "HEAD" ? "HEAD" : "");
+  append_part(key_text_, std::string_view(&form, 1));
+  append_part(key_text_, canonical_arguments(passage));
+  for (const std::string& part : endpoint.cache_vary) {
+    append_part(key_text_, part);
+    if (part == "caller") {
+      append_part(key_text_, passage.principal->caller_json());
+    } else {
+      append_part(key_text_, varied_part(passage, part));
+    }
+  }
+  return shared_.cache_key(key_text_);
+}
+
 base::Async<Answer> Gateway::run_cached(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
-  const std::string arguments = canonical_arguments(passage);
-  std::vector<std::string> parts{endpoint.cache_identity, passage.call.method_text == "HEAD" ? "HEAD" : "",
-                                 std::to_string(static_cast<int>(passage.form)), arguments};
-  for (const std::string& part : endpoint.cache_vary) {
-    parts.push_back(part);
-    parts.push_back(varied_part(passage, part));
-  }
-  const std::string key = shared_.cache_key(parts);
+  const std::string key = result_key(passage);
   const base::SteadyNs begun = io_.clock().steady_ns();
   while (true) {
-    if (const auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
+    if (auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
       passage.cached = true;
       // A hit is an admitted call like any other: no record, no answer.
       if (auto full = reserve(passage)) co_return refused(std::move(*full));
-      co_return answer_from(*hit);
+      co_return answer_from(std::move(hit));
     }
     auto landed = std::make_shared<base::OneShot<bool>>();
     if (shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) break;

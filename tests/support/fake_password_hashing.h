@@ -15,13 +15,16 @@ class FakePasswordHashing final : public service::PasswordHashing {
  public:
   int checks = 0, hashes = 0;
   bool overloaded = false;
+  int checks_before_overload = -1;       // how many passwords are compared before none is any more; -1: all
   std::function<void()> while_checking;  // what happens while a password is compared; once
 
   base::Result<bool> verify(std::string_view password, std::string_view phc, std::string_view pepper_kid,
                             const domain::Address&) override {
     ++checks;
     if (while_checking) std::exchange(while_checking, nullptr)();
-    if (overloaded) return base::Error{base::Code::Unavailable, "too many", {}};
+    const bool is_too_much = checks_before_overload == 0;
+    if (checks_before_overload > 0) --checks_before_overload;
+    if (overloaded || is_too_much) return base::Error{base::Code::Unavailable, "too many", {}};
     const bool known_pepper = pepper_kid.empty() || pepper_kid == "pepper-1" || pepper_kid == "pepper-2";
     return !phc.empty() && known_pepper && phc == "fake$" + std::string(password);
   }

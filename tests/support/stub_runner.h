@@ -6,6 +6,7 @@
 //   runner.release();              // … until here
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,6 +31,7 @@ class StubRunner : public domain::FunctionRunner {
  public:
   std::function<domain::RunResult(const domain::Invocation&)> answer;
   std::vector<Ran> ran;
+  std::atomic<int> cancels{0};  // calls of cancel()
 
   void hold() { held_ = true; }
   void release() {
@@ -37,6 +39,7 @@ class StubRunner : public domain::FunctionRunner {
     for (auto& gate : std::exchange(gates_, {})) gate->runs.complete(true);
   }
   void cancel(const std::string& task_id) override {
+    ++cancels;
     for (auto& gate : std::exchange(gates_, {})) {
       if (gate->task_id == task_id) {
         gate->runs.complete(false);
@@ -107,9 +110,12 @@ inline domain::RunResult reply_result(domain::ReplyOutcome outcome, domain::Auth
   result.reply.outcome = outcome;
   result.reply.auth = auth;
   const std::size_t size = body.size();
-  result.reply.buffer = std::make_unique<std::string>(std::move(body) + problem);
-  result.reply.body = std::string_view(*result.reply.buffer).substr(0, size);
-  result.reply.problem = std::string_view(*result.reply.buffer).substr(size);
+  const std::string both = std::move(body) + problem;
+  result.reply.buffer = std::make_unique<char[]>(both.size());
+  both.copy(result.reply.buffer.get(), both.size());
+  const std::string_view kept(result.reply.buffer.get(), both.size());
+  result.reply.body = kept.substr(0, size);
+  result.reply.problem = kept.substr(size);
   return result;
 }
 inline domain::RunResult value_result(std::string body) {

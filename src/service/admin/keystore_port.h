@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "domain/audit_event.h"
 
 namespace funcgate::service {
 
@@ -24,9 +25,10 @@ class KeystorePort {
   virtual std::vector<KeystoreEntry> entries() const = 0;
   // Purposes that cannot be used now: "apiKeys", "passwords", "secrets"; for /readyz.
   virtual std::vector<std::string> degraded() const = 0;
-  virtual base::Status reload() = 0;
+  // Both record what they did, before anything waits for a change that runs.
+  virtual base::Status reload(const domain::Actor& actor) = 0;
   // The new kid. The old value serves for `overlap_ms` more; less than 0: as long as is configured.
-  virtual base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms) = 0;
+  virtual base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms, const domain::Actor& actor) = 0;
   // "" if API keys can be signed; else the message for administrators.
   virtual std::string api_key_problem() const = 0;
   // The same for the pepper (local sign-in and set-up).

@@ -83,8 +83,13 @@ void ResourceService::set_state(ConfigurationPtr configuration, domain::Generati
 }
 
 void ResourceService::publish(ConfigurationPtr configuration, domain::GenerationPtr generation) {
+  // Whatever is thrown, memory that is gone, say: nobody may believe that this is live.
+  is_in_doubt_ = true;
+  published_sequence_.reset();
   publish_(configuration, generation);
+  published_sequence_ = configuration->sequence;
   set_state(std::move(configuration), std::move(generation));
+  is_in_doubt_ = false;
 }
 
 domain::GenerationPtr ResourceService::stage_what_loads(const Configuration& configuration) {
@@ -121,10 +126,33 @@ Status ResourceService::start() {
 
 Status ResourceService::read_anew() {
   TRY(Configuration loaded, parts_.store.load());
-  if (loaded.sequence == configuration()->sequence) return base::kDone;
-  auto next = std::make_shared<const Configuration>(std::move(loaded));
-  publish(next, stage_what_loads(*next));
+  if (loaded.sequence != published_sequence_) {
+    auto next = std::make_shared<const Configuration>(std::move(loaded));
+    // Written, and its catalog was not built: its scripts are loaded already.
+    const auto [current, generation] = state();
+    const bool is_loaded = current != nullptr && current->sequence == next->sequence;
+    publish(next, is_loaded ? generation : stage_what_loads(*next));
+  }
+  is_in_doubt_ = false;
   return base::kDone;
+}
+
+Status ResourceService::catch_up() {
+  if (!is_in_doubt_) return base::kDone;
+  TRY_DONE(read_anew());
+  base::log::warning("configuration.caught_up", {{"sequence", published_sequence_.value_or(0)}});
+  return base::kDone;
+}
+
+Result<std::unique_lock<std::mutex>> ResourceService::begin_change() {
+  std::unique_lock changing(change_mutex_);
+  TRY_DONE(catch_up());
+  return Result<std::unique_lock<std::mutex>>(std::move(changing));
+}
+
+Status ResourceService::publish_what_is_stored() {
+  const std::unique_lock changing(change_mutex_, std::try_to_lock);
+  return changing.owns_lock() ? catch_up() : Status(base::kDone);
 }
 
 // What the store holds is what is served: a row that was removed or damaged behind our back closes what it belongs to with the
@@ -153,14 +181,17 @@ Result<std::optional<std::int64_t>> ResourceService::commit(domain::ChangeSet ch
     if (!committed.ok()) return committed.error();
     return std::optional(*committed);
   };
+  // Whatever is thrown from here on: the next change looks first at what is stored.
+  is_in_doubt_ = true;
   auto written = write();
-  if (computed != nullptr) {
-    publish(stored_or(std::move(computed)), std::move(generation));
-  } else if (!written.ok()) {
-    // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
-    if (const Status read = read_anew(); !read.ok())
-      base::log::error("configuration.not_read", {{"problem", read.error().message}});
+  if (computed != nullptr) publish(stored_or(std::move(computed)), std::move(generation));
+  if (written.ok()) {
+    is_in_doubt_ = false;
+    return written;
   }
+  // Somebody else wrote, or the database took the change and could not say so: what it holds now is the truth.
+  if (const Status read = read_anew(); !read.ok())
+    base::log::error("configuration.not_read", {{"problem", read.error().message}});
   return written;
 }
 
@@ -224,8 +255,8 @@ Result<ApplyResult> ResourceService::change(const Bundle& bundle, const std::vec
 Result<ApplyResult> ResourceService::apply(const Bundle& bundle, const ApplyOptions& options) {
   if (!options.by_hand) TRY_DONE(check_set_name(options.set));
   // Who only asks what would happen keeps nobody waiting: passwords may have to be compared, scripts to be loaded.
-  std::unique_lock changing(change_mutex_, std::defer_lock);
-  if (!options.dry_run) changing.lock();
+  if (options.dry_run) return change(bundle, {}, options);
+  TRY(const auto changing, begin_change());
   return change(bundle, {}, options);
 }
 
@@ -238,7 +269,7 @@ Result<ApplyResult> ResourceService::put(BundleDocument document, std::optional<
                                          ApplyOptions options) {
   options.by_hand = true;
   options.prune = false;
-  std::lock_guard changing(change_mutex_);
+  TRY(const auto changing, begin_change());
   if (const auto kind = parse_kind(document.kind)) {
     TRY_DONE(check_version(*configuration(), *kind, document.name, expected_version));
   }
@@ -251,7 +282,7 @@ Result<ApplyResult> ResourceService::remove(ResourceKind kind, const std::string
                                             std::optional<std::int64_t> expected_version, ApplyOptions options) {
   options.by_hand = true;
   options.prune = false;
-  std::lock_guard changing(change_mutex_);
+  TRY(const auto changing, begin_change());
   if (kind == ResourceKind::Script || !version_of(*configuration(), kind, id))
     return Error{Code::NotFound, "the object does not exist", {}};
   TRY_DONE(check_version(*configuration(), kind, id, expected_version));
@@ -270,7 +301,7 @@ bool ResourceService::has_password_hash(const std::string& config_id, const std:
 }
 
 Result<std::size_t> ResourceService::renew_passwords(const std::vector<RenewedPassword>& renewed) {
-  std::lock_guard changing(change_mutex_);
+  TRY(const auto changing, begin_change());
   Configuration next = *configuration();
   std::set<std::string> touched;
   std::size_t count = 0;
@@ -314,7 +345,7 @@ Status ResourceService::write_quietly(Configuration next, const std::set<std::st
 }
 
 Result<std::size_t> ResourceService::reseal(std::size_t count_max, ToldUnopenable& told) {
-  std::lock_guard changing(change_mutex_);
+  TRY(const auto changing, begin_change());
   Configuration next = *configuration();
   std::set<std::string> authentications, variables;
   std::size_t count = 0;
@@ -328,10 +359,18 @@ Result<std::size_t> ResourceService::reseal(std::size_t count_max, ToldUnopenabl
   return count;
 }
 
+Status ResourceService::while_nothing_changes(const std::function<Status()>& work) {
+  std::lock_guard changing(change_mutex_);
+  return work();
+}
+
 void ResourceService::publish_again(const std::function<void()>& before) {
   std::lock_guard changing(change_mutex_);
   before();
+  const Status read = catch_up();
+  if (!read.ok()) base::log::error("configuration.not_read", {{"problem", read.error().message}});
   if (const auto [current, generation] = state(); current != nullptr) publish(current, generation);
+  is_in_doubt_ = !read.ok();
 }
 
 Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds,

@@ -34,7 +34,8 @@ class ToldUnopenable;
 struct Plan;
 struct Removal;
 using ConfigurationPtr = std::shared_ptr<const domain::Configuration>;
-// Makes a committed state live: returns when every later call on this node uses it. Must not fail.
+// Makes a committed state live: returns when every later call on this node uses it. If it throws, what was live before stays so,
+// and ResourceService tries again before the next change.
 using PublishConfiguration = std::function<void(ConfigurationPtr, domain::GenerationPtr)>;
 
 // A password hash made anew: the same password, newer parameters.
@@ -88,6 +89,10 @@ class ResourceService {
   // Errors as of apply().
   base::Result<std::size_t> reseal(std::size_t count_max, ToldUnopenable& told);
 
+  // No change is planned, written or made live while `work` runs; what it returns.
+  base::Status while_nothing_changes(const std::function<base::Status()>& work);
+  // If something that was written could not be made live: once more. Does nothing while a change runs. An Error is the store's.
+  base::Status publish_what_is_stored();
   // Makes what is live live again after `before` has run, with changed secrets of the keystore, say. No change runs meanwhile.
   void publish_again(const std::function<void()>& before);
 
@@ -115,7 +120,11 @@ class ResourceService {
   base::Result<std::optional<std::int64_t>> commit(domain::ChangeSet changes, const domain::DirectoryPtr& planned,
                                                    domain::Configuration* next, domain::GenerationPtr generation);
   ConfigurationPtr stored_or(ConfigurationPtr computed);
+  // Under change_mutex_: what the store holds becomes live, if it is not.
   base::Status read_anew();
+  base::Status catch_up();
+  // Nobody else changes anything while the lock lives, and what is stored is live.
+  base::Result<std::unique_lock<std::mutex>> begin_change();
   base::Status write_quietly(domain::Configuration next, const std::set<std::string>& authentications,
                              const std::set<std::string>& variables, std::string note);
   domain::GenerationPtr stage_what_loads(const domain::Configuration& configuration);
@@ -127,6 +136,9 @@ class ResourceService {
   const PublishConfiguration publish_;
   // held during a whole change
   std::mutex change_mutex_;
+  // guarded by change_mutex_
+  std::optional<std::int64_t> published_sequence_;  // of the configuration that calls are answered from
+  bool is_in_doubt_ = false;                        // whether what is stored is live
   // guarded by state_mutex_
   mutable std::mutex state_mutex_;
   State state_;

@@ -1,6 +1,7 @@
 #include "service/apply/plan_identity.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/text.h"
@@ -85,14 +86,20 @@ bool keeps_policy(PlanContext& context, const BundleDocument& document, std::str
   const IdentityDraft& draft = *context.identity;
   std::vector<std::string> failed = domain::failed_password_rules(draft.policy(), password, user.after.login);
   if (failed.empty() && !user.is_new) {
-    // Old hashes do not say under which pepper they were made.
+    // Old hashes do not say under which pepper they were made. One that cannot be looked at may be the same password.
+    std::optional<base::Error> not_checked;
     const auto same = [&](std::string_view phc) {
       const auto equal = draft.tools().hashing.verify(password, phc, "", domain::Address());
+      if (!equal.ok()) not_checked = equal.error();
       return equal.ok() && *equal;
     };
     domain::User past = user.before;
     past.password_hash.clear();  // the present one is no change at all, and was looked at before
     failed = domain::failed_reuse_rules(draft.policy(), past, context.tools.now_ms, same);
+    if (failed.empty() && not_checked) {
+      context.problem(document, {"password", "secret", not_checked->message});
+      return false;
+    }
   }
   if (failed.empty()) return true;
   const bool known = !draft.offline() || context.document_of(ResourceKind::PasswordPolicy, "default") != nullptr;
@@ -117,7 +124,8 @@ bool plan_password(PlanContext& context, const BundleDocument& document, const U
   if (!user.before.password_hash.empty() && password.size() <= domain::kPasswordBytesMax) {
     const auto same =
         draft.tools().hashing.verify(password, user.before.password_hash, user.before.pepper_kid, domain::Address());
-    if (same.ok() && *same) return false;
+    if (!same.ok()) context.problem(document, {"password", "secret", same.error().message});
+    if (!same.ok() || *same) return false;
   }
   if (!keeps_policy(context, document, password, user) || draft.offline()) return false;
   // Nobody will see the hash of a plan that is only looked at, and each costs as much as a sign-in.

@@ -36,8 +36,8 @@ class FakeKeystore final : public service::KeystorePort {
   std::string pepper;  // what is wrong with it
   std::vector<service::KeystoreEntry> entries() const override { return {}; }
   std::vector<std::string> degraded() const override { return {}; }
-  base::Status reload() override { return base::kDone; }
-  base::Result<std::string> rotate(const std::string&, std::int64_t) override { return std::string("new"); }
+  base::Status reload(const domain::Actor&) override { return base::kDone; }
+  base::Result<std::string> rotate(const std::string&, std::int64_t, const domain::Actor&) override { return std::string("new"); }
   std::string api_key_problem() const override { return ""; }
   std::string pepper_problem() const override { return pepper; }
   bool has_alias(const std::string&) const override { return false; }

@@ -69,6 +69,40 @@ TEST_F(RouterTest, StrangersLearnNothingButThatTheyAreUnknown) {
   EXPECT_EQ(runs, 0);
 }
 
+// It decides in which queue a request waits.
+TEST_F(RouterTest, WhoIsKnownIsLearntFromEveryJudgementAndFromSigningIn) {
+  const auto me = [](const Browser& browser) { return with(request(Method::Get, "/me"), browser); };
+  const Browser first = browser("root");
+  EXPECT_TRUE(router->knows(me(first))) << "he has just signed in";
+  EXPECT_FALSE(router->knows(me({base::SecretString("made-up"), first.csrf})));
+  EXPECT_FALSE(router->knows(request(Method::Get, "/me")));
+  EXPECT_THAT(router->handle(me({base::SecretString("made-up"), first.csrf})), IsRefused(Fault::UserAuth));
+  EXPECT_FALSE(router->knows(me({base::SecretString("made-up"), first.csrf}))) << "nobody was found behind it";
+  EXPECT_THAT(router->handle(with(request(Method::Delete, "/session"), first)), Answers(204));
+  std::ignore = router->handle(me(first));
+  EXPECT_FALSE(router->knows(me(first))) << "the session has ended";
+  EXPECT_THAT(sign_in("root", "Wrong-Horse1!"), IsRefused(Fault::UserAuth));
+}
+
+TEST_F(RouterTest, AKeyIsKnownOnceItWasJudgedAndUntilItIsRefused) {
+  admin::Request with_key = request(Method::Get, "/me");
+  with_key.authorization_count = 1;
+  with_key.authorization = base::SecretString("good.key-1." + root);
+  EXPECT_FALSE(router->knows(with_key));
+  EXPECT_FALSE(router->admit(with_key).refusal);
+  EXPECT_TRUE(router->knows(with_key)) << "admission by the head alone is a judgement";
+  with_key.path = "/no/such/thing";
+  EXPECT_THAT(router->handle(with_key), IsRefused(Fault::NotFound));
+  EXPECT_TRUE(router->knows(with_key)) << "what he asked for says nothing about who he is";
+  services->verify_key = [](const base::SecretString&, const domain::Address&) {
+    admin::KeyVerdict revoked;
+    revoked.refusal = domain::Refusal{.fault = Fault::Unauthenticated, .reason = domain::Reason::KeyRevoked, .message = "no"};
+    return revoked;
+  };
+  EXPECT_THAT(router->handle(with_key), IsRefused(Fault::Unauthenticated));
+  EXPECT_FALSE(router->knows(with_key));
+}
+
 TEST_F(RouterTest, OptionsAndTraceAreTheSameForEveryPathAndCaller) {
   EXPECT_THAT(router->handle(request(Method::Options, "/users")), Answers(204));
   EXPECT_THAT(router->handle(request(Method::Options, "/no/such")), Answers(204));

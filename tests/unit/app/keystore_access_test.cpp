@@ -1,10 +1,17 @@
 #include "app/keystore_access.h"
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "crypto/seal.h"
 #include "support/fake_clock.h"
 #include "support/temporary_folder.h"
@@ -13,6 +20,7 @@ namespace funcgate::app {
 namespace {
 
 using base::SecretString;
+using ::testing::ElementsAre;
 using keystore::Purpose;
 
 constexpr std::int64_t kHourMs = 3'600'000, kDefaultMs = 720 * kHourMs;
@@ -78,14 +86,38 @@ TEST_F(OverlapsTest, ARotationAfterTheLossReopensNothing) {
   EXPECT_EQ(again->verifies_until("new", now, kDefaultMs, now), now + kHourMs);
 }
 
+TEST_F(OverlapsTest, WhereOnlyTheOthersAreLostTheNamedOnesVerifyOn) {
+  folder.write("key-overlaps.json", R"({"0123456789abcdef":4102444800000,"*":0})");
+  const auto overlaps = open(true);
+  EXPECT_EQ(overlaps->verifies_until(kKid, now, kDefaultMs, now), 4'102'444'800'000);
+  EXPECT_EQ(overlaps->verifies_until("old", now, kDefaultMs, now), 0);
+  ASSERT_TRUE(overlaps->choose("new", now + kHourMs).ok());
+  const auto again = open(true);
+  EXPECT_EQ(again->verifies_until("old", now, kDefaultMs, now), 0);
+  EXPECT_EQ(again->verifies_until("later", now, kDefaultMs, now), now + kDefaultMs) << "retired when its time was kept again";
+}
+
 struct AccessTest : OverlapsTest {
   AccessTest() {
     auto created = keystore::Keystore::create({folder / "keystore.p12", {}}, SecretString("keystore password"), clock, random);
     if (!created.ok()) throw std::runtime_error(created.error().message);
     keystore = std::move(*created);
     overlaps = open(false);
-    access = std::make_unique<KeystoreAccess>(*keystore, KeystoreAccess::Overlap{*overlaps, kDefaultMs}, clock,
-                                              [this] { ++changes; });
+    KeystoreAccess::Effects effects;
+    effects.publish_signing_keys = [this] { happened.emplace_back("keys"); };
+    effects.record = [this](const std::string& event, std::string_view alias, const std::string& summary,
+                            const domain::Actor& by) {
+      happened.push_back(fmt::format("{} {} by {}: {}", event, alias, by.login, summary));
+    };
+    effects.publish_all = [this] { happened.emplace_back("all"); };
+    effects.while_nothing_changes = [this](const std::function<base::Status()>& work) {
+      happened.emplace_back("alone");
+      base::Status done = work();
+      happened.emplace_back("not alone");
+      return done;
+    };
+    access = std::make_unique<KeystoreAccess>(*keystore, KeystoreAccess::Overlap{*overlaps, kDefaultMs}, clock, effects);
+    actor.login = "root";
   }
   std::string kid(Purpose purpose) { return crypto::key_id(*keystore->content()->usable(purpose)); }
   std::size_t retired(Purpose purpose) { return keystore->content()->previous(purpose).size(); }
@@ -95,31 +127,73 @@ struct AccessTest : OverlapsTest {
   std::unique_ptr<keystore::Keystore> keystore;
   std::unique_ptr<KeyOverlaps> overlaps;
   std::unique_ptr<KeystoreAccess> access;
-  int changes = 0;
+  std::vector<std::string> happened;
+  domain::Actor actor;
   const keystore::Aliases aliases;
 };
 
 TEST_F(AccessTest, EveryRotationOfTheSigningSecretSaysWhenTheOldOneEnds) {
   for (const std::int64_t overlap_ms : {kHourMs, std::int64_t{-1}}) {
     const std::string old_kid = kid(Purpose::ApiKeySigning);
-    ASSERT_TRUE(access->rotate("PHIXFLOW-API-KEY", overlap_ms).ok());
+    ASSERT_TRUE(access->rotate("PHIXFLOW-API-KEY", overlap_ms, actor).ok());
     const base::WallMs until = now + (overlap_ms < 0 ? kDefaultMs : overlap_ms);
     EXPECT_EQ(open(true)->verifies_until(old_kid, now, 1, now), until);
   }
   EXPECT_EQ(retired(Purpose::ApiKeySigning), 2u);
-  EXPECT_EQ(changes, 2);
+}
+
+// What waits comes last: a crash while it waits must leave a record, and no key that was ended.
+TEST_F(AccessTest, AChangeEndsKeysAndIsRecordedBeforeItWaitsForAnybody) {
+  const std::string kid_now = *access->rotate("Phixflow-Api-Key", 0, actor);
+  EXPECT_THAT(happened,
+              ElementsAre("keys",
+                          fmt::format("keystore.rotated {0} by root: Secret \"{0}\" rotated; the new kid is {1}",
+                                      base::to_lower(aliases.api_key), kid_now),
+                          "all"));
+  const std::pair<const char*, std::function<base::Status()>> changes[] = {
+      {"keystore.reloaded  by root: Keystore read again", [&] { return access->reload(actor); }},
+      {"keystore.changed mine by root: made", [&] { return access->generate("Mine", {"made", actor}); }},
+      {"keystore.changed mine by root: set", [&] { return access->set("MINE", SecretString("a value"), {"set", actor}); }},
+      {"keystore.changed mine by root: gone", [&] { return access->remove("mine", {"gone", actor}); }}};
+  for (const auto& [record, change] : changes) {
+    happened.clear();
+    EXPECT_TRUE(change().ok()) << record;
+    EXPECT_THAT(happened, ElementsAre("keys", record, "all"));
+  }
+}
+
+// Somebody may have sealed under it what is not written, and not counted, yet.
+TEST_F(AccessTest, ASealingKeyIsJudgedAndRemovedWhileNobodySeals) {
+  const std::string retired_alias = aliases.sealing + ".prev." + kid(Purpose::Sealing);
+  ASSERT_TRUE(access->rotate(aliases.sealing, -1, actor).ok());
+  for (const std::string& alias : {retired_alias, base::to_lower(retired_alias), aliases.sealing}) {
+    happened.clear();
+    const auto in_use = [&]() -> base::Status {
+      EXPECT_THAT(happened, ElementsAre("alone")) << alias;
+      return base::Error{base::Code::FailedPrecondition, "in use", {}};
+    };
+    EXPECT_FALSE(access->remove(alias, {"gone", actor, in_use}).ok());
+    happened.clear();
+    EXPECT_FALSE(access->set(alias, SecretString(std::string(40, 'x')), {"set", actor, in_use}).ok());
+    EXPECT_THAT(happened, ElementsAre("alone", "not alone")) << alias << ": nothing is recorded that was not done";
+    EXPECT_TRUE(keystore->get(alias)) << alias;
+  }
+  happened.clear();
+  EXPECT_TRUE(access->remove(retired_alias, {"gone", actor, [] { return base::Status(base::kDone); }}).ok());
+  EXPECT_THAT(happened, ElementsAre("alone", "not alone", "keys", ::testing::EndsWith("by root: gone"), "all"));
+  EXPECT_FALSE(keystore->get(retired_alias));
 }
 
 TEST_F(AccessTest, WithoutAnOverlapTheOldSigningSecretLeavesTheKeystore) {
   const std::string old_kid = kid(Purpose::ApiKeySigning);
-  ASSERT_TRUE(access->rotate(aliases.api_key, 0).ok());
+  ASSERT_TRUE(access->rotate(aliases.api_key, 0, actor).ok());
   EXPECT_NE(kid(Purpose::ApiKeySigning), old_kid);
   EXPECT_EQ(retired(Purpose::ApiKeySigning), 0u);
 }
 
 TEST_F(AccessTest, TheOverlapConcernsNoOtherSecret) {
   for (const Purpose purpose : {Purpose::Sealing, Purpose::PasswordPepper}) {
-    ASSERT_TRUE(access->rotate(aliases.of(purpose), 0).ok());
+    ASSERT_TRUE(access->rotate(aliases.of(purpose), 0, actor).ok());
     EXPECT_EQ(retired(purpose), 1u) << "what was made with it would be lost";
   }
   EXPECT_EQ(*base::read_file(path, 1000), "{}");
@@ -130,10 +204,10 @@ TEST_F(AccessTest, WhereTheEndCannotBeSavedNothingIsRotated) {
   std::filesystem::remove(path);
   std::filesystem::create_directory(path);
   const std::string old_kid = kid(Purpose::ApiKeySigning);
-  EXPECT_FALSE(access->rotate(aliases.api_key, kHourMs).ok());
+  EXPECT_FALSE(access->rotate(aliases.api_key, kHourMs, actor).ok());
   EXPECT_EQ(kid(Purpose::ApiKeySigning), old_kid);
   EXPECT_EQ(retired(Purpose::ApiKeySigning), 0u);
-  EXPECT_EQ(changes, 0);
+  EXPECT_TRUE(happened.empty());
   std::filesystem::remove(path);
   EXPECT_EQ(overlaps->verifies_until(old_kid, now, kDefaultMs, now), now + kDefaultMs) << "the end that was not saved is forgotten";
 }

@@ -156,6 +156,26 @@ spec: {type: httpBasic, users: [{username: a, password: the same long pass}, {us
   EXPECT_NE(users[0].password_hash, users[1].password_hash) << "equal passwords must not be told from their hashes";
 }
 
+// Nobody knows then whether it is the present password, or one that may not come again.
+TEST_F(ApplyIdentityTest, APasswordThatCannotBeComparedIsAProblem) {
+  const auto user = [](const char* password) {
+    return fmt::format("{{kind: User, metadata: {{name: mia}}, spec: {{password: {}, force: true}}}}", password);
+  };
+  applied("{kind: PasswordPolicy, metadata: {name: default}, spec: {noReuseCount: 3}}", options_);
+  for (const char* password : {"Correct-Horse-21!", "Correct-Horse-22!"}) applied(user(password), options_);
+  const std::string before = identities_.user(std::string(directory_.current()->user_by_login("mia")->id()))->password_hash;
+  for (const int compared_before : {0, 1}) {
+    for (const bool dry_run : {true, false}) {
+      options_.dry_run = dry_run;
+      hashing_.checks_before_overload = compared_before;
+      EXPECT_THAT(applied(user("Correct-Horse-21!"), options_), ElementsAre(HasSubstr("too many"))) << compared_before;
+      hashing_.checks_before_overload = -1;
+      const auto after = identities_.user(std::string(directory_.current()->user_by_login("mia")->id()));
+      EXPECT_EQ(after->password_hash, before) << compared_before;
+    }
+  }
+}
+
 TEST_F(ApplyIdentityTest, AFailedCommitLeavesIdentitiesAndConfigurationAlone) {
   base::Result<ApplyResult> result = ApplyResult();
   const std::string both = std::string(kKeysOfCrew) + "\n---\n{kind: User, metadata: {name: mia}, spec: {}}";

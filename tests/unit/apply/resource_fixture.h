@@ -4,7 +4,9 @@
 #include <gmock/gmock.h>
 
 #include <memory>
+#include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/admin/resource_service.h"
@@ -22,9 +24,12 @@ namespace funcgate::service {
 class FailingStore final : public domain::ConfigurationStore {
  public:
   explicit FailingStore(domain::ConfigurationStore& real) : real_(real) {}
-  bool fail_before = false, fail_after = false;
+  bool fail_before = false, fail_after = false, fail_load = false;
 
-  base::Result<domain::Configuration> load() override { return real_.load(); }
+  base::Result<domain::Configuration> load() override {
+    if (fail_load) return base::Error{base::Code::Unavailable, "the disk does not answer", {}};
+    return real_.load();
+  }
   base::Result<std::int64_t> commit(const std::vector<domain::ResourceChange>& changes, std::int64_t expected_sequence,
                                     const std::string& author, const std::string& note) override {
     const base::Error failure{base::Code::Unavailable, "no space is left", {}};
@@ -53,6 +58,7 @@ class ResourceTest : public ::testing::Test {
   void restart() {
     service_ = std::make_unique<ResourceService>(ResourceService::Parts{*store_, host_, codec_, vault_, clock_, &directory_},
                                                  [this](ConfigurationPtr configuration, domain::GenerationPtr generation) {
+                                                   if (std::exchange(publishing_fails_, false)) throw std::bad_alloc();
                                                    ++published_;
                                                    live_ = std::move(configuration);
                                                    live_generation_ = std::move(generation);
@@ -102,6 +108,7 @@ class ResourceTest : public ::testing::Test {
   base::Snapshot<domain::Directory> directory_{std::make_shared<const domain::Directory>()};
   std::unique_ptr<ResourceService> service_;
   int published_ = 0;
+  bool publishing_fails_ = false;  // once
   ConfigurationPtr live_;
   domain::GenerationPtr live_generation_;
 };

@@ -1,3 +1,5 @@
+#include <functional>
+#include <new>
 #include <thread>
 
 #include "resource_fixture.h"
@@ -54,6 +56,44 @@ TEST_F(ResourceServiceTest, ACommitThatWasDoneButNotConfirmedBecomesLive) {
   EXPECT_EQ(live_->function_apis.size(), 1u) << "what the store holds is what is served";
   store_->fail_after = false;
   EXPECT_THAT(applied(kEverything), Contains("FuncApi quote: unchanged"));
+}
+
+// Otherwise calls would be answered from the old one, an API that was closed, say, and repeating the change would do nothing.
+TEST_F(ResourceServiceTest, WhatWasWrittenAndCouldNotBeMadeLiveIsMadeLiveFirstOfAll) {
+  const std::pair<const char*, std::function<void()>> next[] = {
+      {"the same once more", [&] { EXPECT_THAT(applied(kRegion), ElementsAre("EnvVariable REGION: unchanged")); }},
+      {"by hand", [&] { std::ignore = service_->remove(ResourceKind::EnvVariable, "NONE", {}, {}); }},
+      {"housekeeping", [&] { EXPECT_TRUE(service_->publish_what_is_stored().ok()); }},
+      {"a new secret", [&] { service_->publish_again([] {}); }}};
+  for (const auto& [what, again] : next) {
+    ASSERT_TRUE(service_->apply(bundle_of(kEverything), {}).ok());
+    std::ignore = service_->remove(ResourceKind::EnvVariable, "REGION", {}, {});
+    ASSERT_FALSE(live_->env_variables.contains("REGION")) << what;
+    const domain::GenerationPtr loaded = live_generation_;
+    publishing_fails_ = true;
+    EXPECT_THROW(std::ignore = service_->apply(bundle_of(kRegion), {}), std::bad_alloc) << what;
+    EXPECT_FALSE(live_->env_variables.contains("REGION")) << what;
+    again();
+    EXPECT_TRUE(live_->env_variables.contains("REGION")) << what;
+    EXPECT_EQ(live_generation_, loaded) << what << ": its scripts were loaded already";
+  }
+  const int published = published_;
+  EXPECT_TRUE(service_->publish_what_is_stored().ok());
+  EXPECT_EQ(published_, published) << "it is live";
+}
+
+TEST_F(ResourceServiceTest, WhereTheStoredCannotBeReadNoChangeBegins) {
+  apply(kEverything);
+  publishing_fails_ = true;
+  EXPECT_THROW(service_->publish_again([] {}), std::bad_alloc);
+  store_->fail_load = true;
+  const auto result = service_->apply(bundle_of(kEverything), {});
+  ASSERT_FALSE(result.ok()) << "not unchanged";
+  EXPECT_EQ(result.error().code, Code::Unavailable);
+  store_->fail_load = false;
+  const int published = published_;
+  EXPECT_THAT(applied(kRegion), ElementsAre("EnvVariable REGION: unchanged"));
+  EXPECT_EQ(published_, published + 1);
 }
 
 TEST_F(ResourceServiceTest, AnotherWriterIsSeenAndTheChangeCanBeRepeated) {

@@ -19,8 +19,8 @@ class AliasKeystore final : public service::KeystorePort {
   explicit AliasKeystore(test::FakeSecretVault& vault) : vault_(vault) {}
   std::vector<service::KeystoreEntry> entries() const override { return {}; }
   std::vector<std::string> degraded() const override { return {}; }
-  base::Status reload() override { return base::kDone; }
-  base::Result<std::string> rotate(const std::string&, std::int64_t) override { return std::string(); }
+  base::Status reload(const domain::Actor&) override { return base::kDone; }
+  base::Result<std::string> rotate(const std::string&, std::int64_t, const domain::Actor&) override { return std::string(); }
   std::string api_key_problem() const override { return ""; }
   std::string pepper_problem() const override { return ""; }
   bool has_alias(const std::string& alias) const override { return vault_.aliases.contains(alias); }

@@ -5,7 +5,9 @@
 #include <gmock/gmock.h>
 
 #include <future>
+#include <new>
 
+#include "auth/api_key.h"
 #include "base/log.h"
 #include "service/catalog_builder.h"
 #include "support/temporary_folder.h"
@@ -113,7 +115,8 @@ struct GatewayTest : AuthFixture {
     return answer.get();
   }
   Answer serve(CallBuilder&& call, const std::string& id) { return serve(call, id); }
-  base::Async<void> answer_to(domain::Call& call, service::BodySource& body, const std::string& id, std::promise<Answer>& answered) {
+  base::Async<void> answer_to(domain::Call& call, service::BodySource& body, const std::string& id,
+                              std::promise<Answer>& answered) {
     const service::ApiRoute route{id, true};
     Answer answer = co_await gateway.serve(call, body, route);
     answered.set_value(std::move(answer));
@@ -131,7 +134,8 @@ struct GatewayTest : AuthFixture {
   base::Metrics metrics;
   domain::Configuration configuration_;
   service::CatalogBuilder builder{
-      settings, [this](const domain::ApiAuthentication& authentication, Reason& broken) { return factory.make(authentication, broken); },
+      settings,
+      [this](const domain::ApiAuthentication& authentication, Reason& broken) { return factory.make(authentication, broken); },
       [](const domain::EnvVariable&) { return base::Error{base::Code::Unavailable, "no vault here", {}}; }, metrics};
   base::Snapshot<service::Catalog> catalog{std::make_shared<service::Catalog>()};
   base::Snapshot<domain::Directory> users{std::make_shared<const domain::Directory>()};
@@ -150,17 +154,33 @@ struct GatewayTest : AuthFixture {
                                 .results = results,
                                 .tasks = tasks,
                                 .uploads = uploads,
-                                .cache_key =
-                                    [](const std::vector<std::string>& parts) {
-                                      std::string out;
-                                      for (const std::string& part : parts) out += std::to_string(part.size()) + ":" + part;
-                                      return out;
-                                    },
+                                .cache_key = [](std::string_view text) { return std::string(text); },
                                 .metrics = metrics,
                                 .directory = users,
                                 .explanations = &explanations};
   service::Gateway gateway{shared, io, thread, functions, records};
 };
+
+// Otherwise an API would go on asking for what its configuration asked for before it was changed.
+TEST_F(GatewayTest, AfterACatalogThatCouldNotBeBuiltNoSchemeIsOlderThanItsConfiguration) {
+  bool is_memory_gone = false;
+  service::CatalogBuilder own{
+      settings,
+      [&](const domain::ApiAuthentication& authentication, Reason& broken) {
+        if (is_memory_gone && authentication.id == auth::kBuiltinKeyId) throw std::bad_alloc();
+        return factory.make(authentication, broken);
+      },
+      [](const domain::EnvVariable&) { return base::Error{base::Code::Unavailable, "no vault here", {}}; }, metrics};
+  for (const char* id : {"changed", "same"}) add({.id = id, .title = "before", .config = domain::ApiKeyConfig{}});
+  const auto before = own.build(configuration_, generation, nullptr);
+  configuration_.api_authentications["changed"].value.title = "after";
+  is_memory_gone = true;
+  EXPECT_THROW(own.build(configuration_, generation, before), std::bad_alloc);
+  is_memory_gone = false;
+  const auto after = own.build(configuration_, generation, before);
+  EXPECT_NE(after->schemes.at("changed"), before->schemes.at("changed"));
+  EXPECT_EQ(after->schemes.at("same"), before->schemes.at("same")) << "taken over";
+}
 
 // function-apis, section 3: anonymousUntil
 TEST_F(GatewayTest, AfterItsTimeAnAnonymousApiAnswersOnlyKeys) {
@@ -197,7 +217,10 @@ TEST_F(GatewayTest, ASlowBodyTakesNoTimeFromAuthentication) {
   add(staff());
   api("basket", {"shop", "staff"});
   publish();
-  auto call = std::move(a_call().post("/api/v1/func-api/basket").authorization(basic_header("mia:long pass:word")).body_to_come("application/json", 2));
+  auto call = std::move(a_call()
+                            .post("/api/v1/func-api/basket")
+                            .authorization(basic_header("mia:long pass:word"))
+                            .body_to_come("application/json", 2));
   const Answer answer = serve(call, "basket", "{}", [&] { clock.advance_ms(55'000); });
   EXPECT_EQ(reason(answer), Reason::None) << domain::reason_token(reason(answer));
 }
@@ -319,7 +342,8 @@ TEST_F(GatewayTest, TheLogNamesConfigurationTypeAndOnlyUsersThatExist) {
   EXPECT_THAT(log, HasSubstr(R"("config":"staff","type":"httpBasic","user":"hash:)"));
   EXPECT_THAT(log, HasSubstr(R"("config":"staff","type":"none","user":"","reason":"auth.config_missing")"));
   EXPECT_EQ(log.find("canary"), std::string::npos);
-  EXPECT_THAT(metrics.render(), HasSubstr(R"(funcgate_auth_total{type="httpBasic",outcome="refused",reason="basic.password"} 1)"));
+  EXPECT_THAT(metrics.render(),
+              HasSubstr(R"(funcgate_auth_total{type="httpBasic",outcome="refused",reason="basic.password"} 1)"));
 }
 
 }  // namespace
