@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
+#include <system_error>
 
 #include "app/cli/apply_remote.h"
+#include "app/cli/output.h"
 #include "app/control_client.h"
 #include "app/instance.h"
 #include "base/json.h"
@@ -81,6 +84,18 @@ base::Result<service::ApplyResult> apply_locally(Instance& instance, const servi
   return instance.resources().apply(bundle, apply);
 }
 
+// The exit code of a report that has arrived: for commands that end where main() cannot ask. Nothing is thrown through objects
+// whose threads run.
+int printed(const std::function<int()>& report) {
+  try {
+    const int code = report();
+    const base::Status written = cli::write_output({});
+    return code != kDone || written.ok() ? code : fail(written.error());
+  } catch (const std::system_error& failure) {
+    return fail({base::Code::ResourceExhausted, std::string("cannot write to standard output: ") + failure.what(), {}});
+  }
+}
+
 int report_problems(const CommonOptions& common, std::vector<service::Problem> problems) {
   service::ApplyResult result;
   result.problems = std::move(problems);
@@ -119,8 +134,8 @@ int change(const CommonOptions& common, const ResourceOptions& options, bool dry
   // As a running server tells it: what the state forbids is a conflict.
   if (!result.ok() && result.error().code == base::Code::FailedPrecondition)
     result = base::Error{base::Code::Conflict, result.error().message, {}};
-  const int code = result.ok() ? print_report(common, service::to_json(*result), dry_run) : fail(result.error());
-  std::fflush(stdout);
+  const int code =
+      result.ok() ? printed([&] { return print_report(common, service::to_json(*result), dry_run); }) : fail(result.error());
   // Everything durable is written; threads and workers end with the process.
   std::_Exit(code);
 }

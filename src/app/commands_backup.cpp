@@ -62,7 +62,7 @@ class BackupRun {
     TRY_DONE(complete_tasks());
     TRY_DONE(copy_database(std::string(backup::kJournalName), store::sqlite_journal_migrations()));
     TRY_DONE(copy_folder("resources"));
-    TRY_DONE(copy_keystore());
+    TRY_DONE(copy_secrets());
     TRY_DONE(describe());
     if (before != identity_of(data_ + "/funcgate.db"))
       return Error{Code::Unavailable, "the data directory was replaced while it was copied: repeat the backup", {}};
@@ -208,10 +208,16 @@ class BackupRun {
     return base::kDone;
   }
 
-  // The times at which retired signing secrets end are no secret; without them a revoked one would serve on.
-  Status copy_keystore() {
+  // The times at which retired signing secrets end are no secret; without them a revoked one would serve on. A rotation writes
+  // the time first and then the keystore. Read the other way round, every secret that the copy calls retired has its time in the
+  // copy.
+  Status copy_secrets() {
+    if (options_.with_keystore) TRY_DONE(copy_keystore());
     TRY_DONE(copy_file(std::string(backup::kOverlapsName)));
-    if (!options_.with_keystore) return base::kDone;
+    return base::kDone;
+  }
+
+  Status copy_keystore() {
     const std::string path = config_.keystore_path.empty() ? data_ + "/keystore.p12" : config_.keystore_path;
     TRY(std::string content, keystore::read_private_file(path, "keystore", kKeystoreBytesMax));
     const std::string name(backup::kKeystoreName);

@@ -12,6 +12,7 @@
 #include "app/commands.h"
 #include "app/data_directory.h"
 #include "app/long_work.h"
+#include "app/overlap_ends.h"
 #include "app/replaced_directory.h"
 #include "app/work_folder.h"
 #include "backup/unpack.h"
@@ -48,7 +49,7 @@ std::string time_in_a_name(base::WallMs now_ms) {
 // What a backup has only if it was made with the keystore, or in an older state than the directory. The first three belong
 // together.
 constexpr std::array<std::string_view, 4> kKeystoreFiles = {"keystore.p12", "keystore.p12.bak", "keystore-password",
-                                                            "key-overlaps.json"};
+                                                            backup::kOverlapsName};
 
 // The lock of a directory. `passing`: its file goes with this object, so that an empty directory is empty again after a refusal.
 class PlaceLock {
@@ -71,7 +72,7 @@ class PlaceLock {
 struct Restored {
   backup::Manifest manifest;
   std::string path, aside;  // aside: empty if nothing was there
-  bool keystore_kept = false, has_keystore = false;
+  bool keystore_kept = false, has_keystore = false, ends_lost = false;
 };
 
 class RestoreRun {
@@ -103,8 +104,12 @@ class RestoreRun {
     TRY_DONE(keep_keystore(place, content));
     if (progress_.interrupted()) return Error{Code::Cancelled, "interrupted; nothing was changed", {}};
     TRY_DONE(place.put(content, kKeystoreFiles));
-    return Restored{std::move(manifest_), place.path(), place.is_empty() ? std::string() : place.aside_path(), keystore_kept_,
-                    fs::exists(place.path() + "/keystore.p12")};
+    return Restored{std::move(manifest_),
+                    place.path(),
+                    place.is_empty() ? std::string() : place.aside_path(),
+                    keystore_kept_,
+                    fs::exists(place.path() + "/keystore.p12"),
+                    ends_lost_};
   }
 
  private:
@@ -172,22 +177,40 @@ class RestoreRun {
         status.error().detail};
   }
 
-  // Secrets are not in the backup, those of the directory are the ones it was made with, or newer: newer is right for times of
-  // retirement, too, since an older list would let a revoked secret serve again. The keystore itself may lie elsewhere
-  // (keystore.path): its password and its times stand here all the same.
+  // Secrets are not in the backup, those of the directory are the ones it was made with, or newer. The keystore itself may lie
+  // elsewhere (keystore.path): its password and its times stand here all the same.
   Status keep_keystore(const ReplacedDirectory& place, const std::string& content) {
     constexpr std::size_t kBytesMax = 16 << 20;
     if (manifest_.find(backup::kKeystoreName) != nullptr) return base::kDone;
     for (const std::string_view file : kKeystoreFiles) {
       const std::string name(file);
-      if (!place.has(name)) continue;
+      if (!place.has(name) || name == backup::kOverlapsName) continue;
       TRY(std::string bytes, base::read_file(place.path() + "/" + name, kBytesMax));
       const Status written = base::write_file_durably(content + "/" + name, bytes, 0600);
       base::wipe(bytes);
       TRY_DONE(written);
     }
     keystore_kept_ = place.has("keystore.p12");
-    return base::kDone;
+    return merge_ends(place, content);
+  }
+
+  // The directory may be newer than the backup, or hold nothing but the fresh list of an instance that has just been made:
+  // neither list alone may decide, since a secret that one of them ended would serve again. Where one of them cannot be read,
+  // secrets that the other does not name serve no more.
+  Status merge_ends(const ReplacedDirectory& place, const std::string& content) {
+    const std::string name(backup::kOverlapsName);
+    if (!place.has(name)) return base::kDone;
+    OverlapEnds ends;
+    for (const std::string& folder : {content, place.path()}) {
+      const auto read = read_overlap_ends(folder + "/" + name);
+      if (read.ok()) {
+        ends = merged(ends, *read);
+      } else if (read.error().code != Code::NotFound) {
+        ends.others_over = true;
+      }
+    }
+    ends_lost_ = ends.others_over;
+    return base::write_file_durably(content + "/" + name, to_json(ends), 0600);
   }
 
   std::uint64_t file_bytes() const {
@@ -200,7 +223,7 @@ class RestoreRun {
   const RestoreOptions& options_;
   LongWork progress_;
   backup::Manifest manifest_;
-  bool keystore_kept_ = false;
+  bool keystore_kept_ = false, ends_lost_ = false;
 };
 
 void print_keystore(const Restored& restored) {
@@ -222,6 +245,11 @@ void print_keystore(const Restored& restored) {
 
 void print_restored(const CommonOptions& common, const RestoreOptions& options, const Restored& restored) {
   const backup::Manifest& manifest = restored.manifest;
+  if (restored.ends_lost)
+    fmt::print(stderr,
+               "warning: a {} cannot be read: of signing secrets that were retired, those that the other one does not name are "
+               "good no more\n",
+               backup::kOverlapsName);
   if (common.output == "json") {
     json::object document = backup_document(manifest, options.file);
     document["data"] = restored.path;

@@ -66,6 +66,11 @@ Status keep_beside(const std::string& from, const std::string& to) {
   return written;
 }
 
+bool is_regular_file(const std::string& path) {
+  struct stat info{};
+  return ::lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode);
+}
+
 bool is_ours(const std::string& name) { return name == "lock" || name == kWork || name.starts_with(kAside); }
 
 }  // namespace
@@ -138,8 +143,10 @@ Status ReplacedDirectory::move_entries(const std::string& content, std::span<con
   if (!entries_.empty() && ::mkdir(aside_path_.c_str(), 0700) != 0) return cannot("create", aside_path_, errno);
   for (const std::string& name : entries_) {
     if (name == kRestoreMark) continue;
-    const bool stays = std::ranges::find(never_missing, name) != never_missing.end() && is_there(content + "/" + name);
     const std::string from = path_ + "/" + name, to = aside_path_ + "/" + name;
+    // Only a file can have two names, and be replaced by one.
+    const bool stays =
+        std::ranges::find(never_missing, name) != never_missing.end() && is_there(content + "/" + name) && is_regular_file(from);
     const Status moved = stays ? keep_beside(from, to) : move_to(from, to);
     if (!moved.ok())
       return Error{moved.error().code, fmt::format("{}. What was moved before is in {}", moved.error().message, aside_path_), {}};

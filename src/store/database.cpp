@@ -42,6 +42,13 @@ base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
 base::Result<std::unique_ptr<Database>> Database::open_for_reading(const std::string& path, std::span<const Migration> migrations,
                                                                    const Settings& settings) {
   std::unique_ptr<Database> database(new Database(path, settings));
+  if (const std::string log = dialect::log_that_needs_writing(path); !log.empty())
+    return base::Error{
+        base::Code::FailedPrecondition,
+        fmt::format("cannot read the database {}: {} belongs to it, and with that it can be read only where you may write. "
+                    "Copy both into a folder of your own, make the copies writable, and name that folder",
+                    path, log),
+        {}};
   try {
     const bool keep_log = dialect::has_log(path);
     for (std::size_t i = 0; i < settings.readers; ++i) {

@@ -7,15 +7,17 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 
+#include "base/encoding.h"
 #include "base/files.h"
 #include "base/log.h"
 
 namespace funcgate::store::dialect {
 namespace {
 
-void connect(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
-  session.open(soci::sqlite3, fmt::format("dbname=\"{}\"", path));
+void connect(soci::session& session, const std::string& name, std::chrono::milliseconds busy_timeout) {
+  session.open(soci::sqlite3, fmt::format("dbname=\"{}\"", name));
   session << fmt::format("PRAGMA busy_timeout = {}", busy_timeout.count());
   session << "PRAGMA foreign_keys = ON";
   session << "PRAGMA trusted_schema = OFF";
@@ -51,13 +53,43 @@ void open_existing(soci::session& session, const std::string& path, std::chrono:
   connect(session, path, busy_timeout);
 }
 
+namespace {
+
+// Whether SQLite can open the file for writing and make its log beside it.
+bool is_writable(const std::string& path) {
+  const base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+  const std::string folder = std::filesystem::path(path).parent_path().string();
+  return file && ::access(folder.empty() ? "." : folder.c_str(), W_OK | X_OK) == 0;
+}
+
+bool has_content(const std::string& path) {
+  struct stat info{};
+  return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
+}
+
+// What connect() takes for a file that cannot be written.
+std::string name_for_reading(const std::string& path) {
+  const base::FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (!file) throw soci::sqlite3_soci_error("cannot open " + path + ": " + base::errno_text(errno), SQLITE_CANTOPEN);
+  return has_content(path + "-wal") ? path : fmt::format("file:{}?immutable=1", base::percent_encode(path));
+}
+
+}  // namespace
+
+std::string log_that_needs_writing(const std::string& path) {
+  const std::string log = path + "-wal", journal = path + "-journal";
+  if (is_writable(path)) return {};
+  if (has_content(journal)) return journal;
+  return has_content(log) && !has_content(path + "-shm") ? log : std::string();
+}
+
 bool has_log(const std::string& path) {
   struct stat log{};
   return ::stat((path + "-wal").c_str(), &log) == 0;
 }
 
 void open_untouched(soci::session& session, const std::string& path, bool keep_log, std::chrono::milliseconds busy_timeout) {
-  open_existing(session, path, busy_timeout);
+  connect(session, is_writable(path) ? path : name_for_reading(path), busy_timeout);
   session << "PRAGMA query_only = ON";
   if (!keep_log) return;
   auto* const connection = static_cast<soci::sqlite3_session_backend*>(session.get_backend())->conn_;
@@ -154,8 +186,8 @@ base::Error translate_exception(std::string_view what) {
       case SQLITE_NOTADB: return error(Code::DataLoss, "the database file is damaged; keep it and restore a backup", detail);
       case SQLITE_READONLY:
       case SQLITE_PERM:
-      case SQLITE_AUTH:
-      case SQLITE_CANTOPEN: return error(Code::FailedPrecondition, "the database file cannot be opened for writing", detail);
+      case SQLITE_AUTH: return error(Code::FailedPrecondition, "the database file cannot be opened for writing", detail);
+      case SQLITE_CANTOPEN: return error(Code::FailedPrecondition, "the file, or a log beside it, cannot be opened", detail);
       case SQLITE_TOOBIG: return error(Code::PayloadTooLarge, "a value is too large", detail);
       case SQLITE_CONSTRAINT: return error(Code::Conflict, "it conflicts with what is stored", detail);
       case SQLITE_INTERRUPT: return error(Code::Cancelled, "it was interrupted", detail);

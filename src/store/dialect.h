@@ -36,7 +36,14 @@ void open_existing(soci::session& session, const std::string& path, std::chrono:
 bool has_log(const std::string& path);
 // As open_existing(), for reading only. `keep_log`: the end of the session moves nothing from the log into the file, as the end
 // of the last one does otherwise. Without a log all sessions make an empty one, and the last one removes it.
+//
+// A file that cannot be written, or whose folder cannot, is read all the same: together with its log, or as it is and without
+// locks if it has none. Then nobody else may write it meanwhile.
 void open_untouched(soci::session& session, const std::string& path, bool keep_log, std::chrono::milliseconds busy_timeout);
+
+// What lies beside a file that cannot be written and must be worked into it before it can be read: a log without its index, the
+// journal of a broken transaction. Empty: nothing.
+std::string log_that_needs_writing(const std::string& path);
 
 // Asked now and then during long work; false ends it with SQLITE_INTERRUPT.
 using GoOn = std::function<bool()>;

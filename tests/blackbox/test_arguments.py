@@ -513,7 +513,7 @@ def test_upload_folder_is_deleted(uploads):
     from pathlib import Path
     from support.server import wait_until
     path = uploads.client.post("/api/v1/al/upload/s", TOKEN, parts=[File("f", "a", b"x")]).expect(200).json["files"][0]["filePath"]
-    wait_until(lambda: not Path(path).parent.exists(), "the folder of the call is gone", 10)
+    wait_until(lambda: not Path(path).parent.exists(), "the folder of the call is gone")
 
 
 @pytest.mark.parametrize("name, kept", [("../../etc/passwd", "passwd"), ("/etc/passwd", "passwd"), ("C:\\\\temp\\\\a.txt", "a.txt"), ("..", None), ("ü.txt", "ü.txt")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from support.backups import old_instance, tree
 from support.management import Management
 from support.resources import PROBE, Resources
-from support.server import Server, command, wait_until
+from support.server import BINARY, Server, command, environment, wait_until
 
 COLUMNS = ["time_ms", "event", "outcome", "actor_id", "actor_login", "object_kind", "object_id", "object_name", "trace_id", "address",
            "reason", "document", "previous_hash", "hash"]
@@ -199,6 +200,65 @@ def test_nothing_is_written(data):
     before = tree(data)
     verify(data, expect=0)
     assert tree(data) == before
+
+
+def verify_as_stranger(data: Path) -> subprocess.CompletedProcess:
+    """As a user who may read the evidence and write nothing of it."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to become another user")
+    for folder in (data.parent, data.parent.parent, data.parent.parent.parent):
+        folder.chmod(0o755)
+    program = data.parent / "funcgate"
+    shutil.copy(BINARY, program)
+    for path in data.iterdir():
+        path.chmod(0o444 if path.is_file() else 0o555)
+    data.chmod(0o555)
+    return subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", program, "audit", "verify", "--data", data], capture_output=True,
+                          text=True, timeout=120, env=environment(), cwd="/")
+
+
+@pytest.mark.parametrize("name", ["data", "da ta#1?mode=rw%20"])
+def test_evidence_that_cannot_be_written_is_verified(evidence, tmp_path, name):
+    """A copy of mode 0444, a mount that is read-only: reading is enough, also where the path looks like a URI."""
+    data = tmp_path / name
+    data.mkdir()
+    for file in ("funcgate.db", "journal.db"):
+        shutil.copy(evidence / "data" / file, data / file)
+    tamper(data, "UPDATE audit_entries SET actor_login = 'nobody' WHERE sequence = 5")
+    before = tree(data)
+    assert (done := verify_as_stranger(data)).returncode == 1, done.stderr
+    assert done.stdout.splitlines()[0] == "stream admin, record 5: hash mismatch"
+    data.chmod(0o755)
+    for file in ("funcgate.db", "journal.db"):
+        (data / file).unlink()
+        shutil.copy(evidence / "data" / file, data / file)
+    assert (done := verify_as_stranger(data)).returncode == 0, done.stderr
+    assert "chain intact" in done.stdout
+    assert set(tree(data)) == set(before)
+
+
+def test_the_log_of_a_killed_server_is_read_where_nothing_can_be_written(make_server, tmp_path):
+    """With its index, as the server left it; without it the answer says what to do, and never that what the file alone holds is all."""
+    server = make_server(Resources().scripts("demo", probe=PROBE))
+    admin = Management.set_up(server)
+    for number in range(4):
+        admin.create("/users", login=f"late-{number}")
+    count = admin.data("/audit?limit=1")[0]["seq"]
+    server.kill()
+    data = tmp_path / "evidence/data"
+    data.mkdir(parents=True)
+    for path in server.data.glob("*.db*"):
+        shutil.copy(path, data / path.name)
+    assert (data / "funcgate.db-wal").stat().st_size > 0
+    before = tree(data)
+    done = verify_as_stranger(data)
+    assert done.returncode == 0 and f"stream admin: {count} records" in done.stdout, done.stdout + done.stderr
+    assert tree(data) == before
+    data.chmod(0o755)
+    (data / "funcgate.db-shm").unlink()
+    done = verify_as_stranger(data)
+    assert done.returncode == 2 and done.stdout == "", done.stdout
+    assert "funcgate.db-wal belongs to it" in done.stderr and "Copy both" in done.stderr, done.stderr
 
 
 def test_the_log_of_a_killed_server_is_read_and_stays_where_it_is(make_server):

@@ -22,7 +22,7 @@ import pytest
 
 from support.backups import (BASIC_PASSWORD, SCHEMAS, SECRET, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, migrations,
                              old_instance, resources, restore, restored, tree)
-from support.faults import broken_command
+from support.faults import HaltingCommand, broken_command
 from support.management import PASSWORD
 from support.server import BINARY, Server, command, environment, wait_until
 
@@ -140,6 +140,29 @@ def test_with_keystore(world, tmp_path):
     server = Server(tmp_path, arguments=("--keystore-password-file", str(tmp_path / "password"))).start()
     greet(server)
     assert server.stop() == 0
+
+
+def test_a_rotation_while_a_backup_with_keystore_is_made(make_server, tmp_path):
+    """At whatever moment: every signing secret that the copied keystore calls retired has its end in the copied list."""
+    server = make_server(resources())
+    data = server.data
+    halts = 0
+    with HaltingCommand(tmp_path / "calls", "open,openat", "backup", tmp_path / "b.tar", "--with-keystore", "--data", data,
+                        only=(data / "keystore.p12", data / "key-overlaps.json")) as making:
+        while making.halted():
+            halts += 1
+            rotated = command("keystore", "rotate", "phixflow-api-key", "--overlap", "24h", "--data", data)
+            assert rotated.returncode == 0, rotated.stderr
+            making.go_on()
+        done = making.finish()
+    assert done.returncode == 0 and halts >= 2, done.stderr
+    copy = tmp_path / "copy"
+    restored(tmp_path / "b.tar", copy)
+    shutil.copy2(data / "keystore-password", copy / "keystore-password")
+    rows = json.loads(command("keystore", "list", "-o", "json", "--data", copy).stdout)
+    retired = {row["kid"] for row in rows if row["alias"].startswith("phixflow-api-key.prev.")}
+    assert retired <= set(json.loads((copy / "key-overlaps.json").read_text()))
+    assert len(json.loads((data / "key-overlaps.json").read_text())) == halts
 
 
 def test_resources_and_links(world, tmp_path):
@@ -264,7 +287,7 @@ def test_killed_backups_leave_no_half_file(make_server, tmp_path):
             restored(file, tmp_path / f"data-{number}")
     fresh = tmp_path / "fresh.tar"
     process = subprocess.Popen([BINARY, "backup", fresh, "--data", server.data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment())
-    wait_until(lambda: (tmp_path / "fresh.tar.partial").exists() or process.poll() is not None, "the work begins", 20, 0.001)
+    wait_until(lambda: (tmp_path / "fresh.tar.partial").exists() or process.poll() is not None, "the work begins", pause_s=0.001)
     process.kill()
     process.wait(20)
     if not fresh.exists():

@@ -92,7 +92,7 @@ def exercised(server):
     # Records are written within 2 s (function-apis §14): what is searched must hold them. An argument of the last call, which is
     # no secret, marks the end where records keep arguments in clear.
     server.client.get("/api/v1/func-api/chatty/s?marker=the-last-call").expect(200)
-    wait_until(lambda: in_data(server, [b"the-last-call"]), "the last call has its record", 10, 0.1)
+    wait_until(lambda: in_data(server, [b"the-last-call"]), "the last call has its record", pause_s=0.1)
     return answers, metrics
 
 

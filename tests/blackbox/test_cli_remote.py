@@ -13,7 +13,7 @@ import yaml
 
 from support.management import Management
 from support.resources import PROBE, Resources
-from support.server import BINARY, ROOT, environment, wait_until
+from support.server import BINARY, ROOT, command, environment, wait_until
 from test_tls import make_certificate
 
 PASSWORD = "Phixflow123!"
@@ -356,6 +356,23 @@ def test_success_is_told_only_when_the_output_has_arrived(local, tmp_path, words
         done = subprocess.run([BINARY, *arguments], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=environment())
     assert done.returncode == 1, done.stderr
     assert "No space left on device" in done.stderr or "did not arrive" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("words", ["apply -o json", "diff -o json", "apply"])
+def test_a_change_of_a_stopped_instance_is_told_only_when_the_report_has_arrived(tmp_path, words):
+    """These two end without the way that all others take. With more than the buffer holds, too."""
+    for count in (1, 800):
+        made = Resources().scripts("demo", probe=PROBE)
+        for number in range(count):
+            made.variable(f"VARIABLE_{number}", "string", "value", "demo")
+        folder = made.write(tmp_path / f"resources-{count}")
+        applied = command("apply", "-f", folder, "--data", tmp_path / f"data-{count}")
+        assert applied.returncode == 0, applied.stderr
+        with open("/dev/full", "wb", buffering=0) as full:
+            done = subprocess.run([BINARY, *words.split(), "-f", folder, "--data", tmp_path / f"data-{count}"], stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=120, env=environment())
+        assert done.returncode == 1, done.stderr
+        assert "standard output" in done.stderr or "No space left on device" in done.stderr or "did not arrive" in done.stderr, done.stderr
 
 
 def test_an_export_that_nobody_reads_to_its_end_is_told(local):

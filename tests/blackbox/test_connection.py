@@ -13,6 +13,7 @@ import time
 import pytest
 
 from support.database import begun
+from support.gate import Gate
 from support.resources import BEGIN, PROBE, Resources
 from support.server import Server, wait_until
 from support.wire import Connection, request_bytes
@@ -91,32 +92,33 @@ numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
-def busy_worker(world, seconds: float):
-    """The only worker runs for so long; its answer is read at the end."""
+def busy_worker(world):
+    """The only worker runs until the end of the block; its answer is read then."""
     key = f"busy-{next(numbers)}"
     with world[1]() as connection:
-        connection.send(get(f"/api/v1/al/begin/s?key={key}&seconds={seconds}"))
-        wait_until(lambda: begun(world[0].data, key), "the worker has begun", 10)
-        yield
+        with Gate(world[0], key) as gate:
+            connection.send(get(f"/api/v1/al/begin/s?key={key}&gate={gate.path}"))
+            wait_until(lambda: begun(world[0].data, key), "the worker has begun")
+            yield
         assert connection.read().expect(200).text == "rested"
 
 
 def queue_up(world, key: str, **headers: str) -> Connection:
     connection = world[1]()
     connection.send(get(f"/api/v1/al/count/s?key={key}", **headers))
-    wait_until(lambda: queued(world) >= 1, "the call waits for the worker", 5)
+    wait_until(lambda: queued(world) >= 1, "the call waits for the worker")
     return connection
 
 
 # --- pipelining
 
 def test_finished_answers_do_not_wait_for_a_slow_call(world):
+    key = f"slow-{next(numbers)}"
     with world[1]() as connection:
-        began = time.monotonic()
-        connection.send(get("/api/v1/al/hello/s?name=a") + get("/api/v1/al/hello/s?name=b") + get("/api/v1/al/rest/s?seconds=3")
-                        + get("/api/v1/al/hello/s?name=c"))
-        assert [connection.read().text for _ in range(2)] == ["Hello, a!", "Hello, b!"]
-        assert time.monotonic() - began < 2
+        with Gate(world[0], key) as gate:
+            connection.send(get("/api/v1/al/hello/s?name=a") + get("/api/v1/al/hello/s?name=b") + get(f"/api/v1/al/begin/s?key={key}&gate={gate.path}")
+                            + get("/api/v1/al/hello/s?name=c"))
+            assert [connection.read().text for _ in range(2)] == ["Hello, a!", "Hello, b!"]
         assert [connection.read().text for _ in range(2)] == ["rested", "Hello, c!"]
 
 
@@ -124,8 +126,7 @@ def test_finished_answers_do_not_wait_for_a_body(world):
     with world[1]() as connection:
         head = request_bytes("POST", "/api/v1/al/hello/s", {"Content-Type": "application/json", "Content-Length": "12"})
         connection.send(get("/api/v1/al/hello/s?name=a") + head)
-        connection.socket.settimeout(5)
-        assert connection.read().text == "Hello, a!"
+        assert connection.read().text == "Hello, a!"  # well before the server gives up waiting for the body
         connection.send(b'{"name":"b"}')
         assert connection.read().text == "Hello, b!"
 
@@ -160,19 +161,17 @@ def test_a_queued_call_of_a_caller_who_left_is_dropped(world, leave):
     server, _ = world
     key = f"left-{leave.__name__}"
     trace = f"trace-{key}"
-    with busy_worker(world, 3):
-        began = time.monotonic()
+    with busy_worker(world):
         connection = queue_up(world, key, **{"X-Trace-Id": trace})
         leave(connection)
-        wait_until(lambda: queued(world) == 0, "its place is free while the worker is still busy", 5)
-        assert time.monotonic() - began < 2.4
+        wait_until(lambda: queued(world) == 0, "its place is free while the worker is still busy")
     assert call(world, f"/api/v1/al/counted/s?key={key}") == 0
 
     # Records are written in order: behind the one of a later call no other one of the dropped call can come.
     with world[1]() as connection:
         connection.send(get("/api/v1/al/hello/s", **{"X-Trace-Id": f"{trace}-later"}))
         connection.read().expect(200)
-    wait_until(lambda: records(server, f"{trace}-later"), "the later call has its record", 10)
+    wait_until(lambda: records(server, f"{trace}-later"), "the later call has its record")
     found = records(server, trace)
     assert len(found) == 1 and "caller.gone" in json.dumps(found[0])
 
@@ -180,7 +179,7 @@ def test_a_queued_call_of_a_caller_who_left_is_dropped(world, leave):
 def test_a_running_call_of_a_caller_who_left_is_finished(world):
     with world[1]() as connection:
         connection.send(get("/api/v1/al/slow-count/s?key=running&seconds=0.8"))
-        wait_until(lambda: begun(world[0].data, "running"), "the call runs", 10)
+        wait_until(lambda: begun(world[0].data, "running"), "the call runs")
     # The only worker answers this one after that one.
     assert call(world, "/api/v1/al/counted/s?key=running") == 1
 
@@ -188,11 +187,12 @@ def test_a_running_call_of_a_caller_who_left_is_finished(world):
 def test_an_asynchronous_call_of_a_caller_who_left_makes_no_task(world):
     """Its arguments are checked first, by a worker: until then nothing was promised."""
     server, connect = world
-    with busy_worker(world, 2):
+    with busy_worker(world):
         connection = connect()
         connection.send(request_bytes("POST", "/api/v1/al/later/s", {"Content-Type": "application/json"}, b'{"key":"task"}'))
-        wait_until(lambda: queued(world) >= 1, "the check waits for the worker", 5)
+        wait_until(lambda: queued(world) >= 1, "the check waits for the worker")
         connection.close()
+        wait_until(lambda: queued(world) == 0, "its place is free while the worker is still busy")
     # Behind the check, had it been left in the queue: what it had stored would stand before this one.
     with connect() as connection:
         connection.send(request_bytes("POST", "/api/v1/al/later/s", {"Content-Type": "application/json"}, b'{"key":"later"}'))
@@ -205,7 +205,7 @@ def test_a_caller_who_only_ends_his_side_gets_his_answer(world):
     server, connect = world
     if "tls_certificate" in server.config:
         pytest.skip("Python cannot end one side of TLS")
-    with busy_worker(world, 1.5):
+    with busy_worker(world):
         connection = queue_up(world, "half")
         connection.socket.shutdown(socket.SHUT_WR)
         time.sleep(0.5)  # the server looks every 100 ms whether a caller who waits is still there
@@ -220,7 +220,7 @@ def test_an_old_client_who_only_ends_his_side_is_sent_nothing_else(world):
     server, connect = world
     if "tls_certificate" in server.config:
         pytest.skip("Python cannot end one side of TLS")
-    with busy_worker(world, 1.5):
+    with busy_worker(world):
         connection = connect()
         connection.send(b"GET /api/v1/al/count/s?key=old HTTP/1.0\r\nHost: x\r\n\r\n")
         connection.socket.shutdown(socket.SHUT_WR)
@@ -231,7 +231,7 @@ def test_an_old_client_who_only_ends_his_side_is_sent_nothing_else(world):
 
 
 def test_a_patient_caller_is_sent_no_interim_answer(world):
-    with busy_worker(world, 1):
+    with busy_worker(world):
         connection = queue_up(world, "patient")
     with connection:
         assert connection.read().expect(200).interim == []
@@ -249,5 +249,5 @@ def test_the_end_of_a_connection_is_orderly(world, why):
         elif why == "malformed":
             connection.send(b"GET / HTTP/9.9\r\n\r\n")
             connection.read()
-        connection.socket.settimeout(10)
+        connection.socket.settimeout(30)
         assert connection.socket.recv(1) == b""

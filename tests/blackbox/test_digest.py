@@ -218,7 +218,7 @@ def test_malformed_headers(client, header):
     started = time.monotonic()
     answer = client.get(TARGET, [("Authorization", header)])
     assert answer.error in ("400.43", "401.99"), answer.body
-    assert time.monotonic() - started < 5  # the deadline of a hang, not a measurement
+    assert time.monotonic() - started < 20  # the deadline of a hang, not a measurement
 
 
 def test_authorization_over_the_limit(client):

@@ -185,7 +185,7 @@ def test_long_tokens(server, refusal, parts, size, status):
     answer.expect(status)
     if status == 401:
         assert body_without_times(answer) == refusal
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20  # the deadline of a hang, not a measurement
     assert server.client.get("/healthz").status == 200
 
 

@@ -38,7 +38,7 @@ def eat():
 
 
 def pool_is_back(client) -> None:
-    wait_until(lambda: client.get("/api/v1/al/hello/s").status == 200, "the pool is back", 20)
+    wait_until(lambda: client.get("/api/v1/al/hello/s").status == 200, "the pool is back")
     for _ in range(10):
         client.get("/api/v1/al/hello/s").expect(200)
 
@@ -55,7 +55,7 @@ def test_workers_killed_during_a_call(server, client):
     answers = []
     caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/begin/s?key=killed&seconds=20")))
     caller.start()
-    wait_until(lambda: begun(server.data, "killed"), "the call runs", 20)
+    wait_until(lambda: begun(server.data, "killed"), "the call runs")
     workers = wait_until(server.workers, "there are workers")
     for pid in workers:
         try:
@@ -90,12 +90,12 @@ def test_server_ends_with_calls_in_flight(make_server):
     client = server.client
     caller = threading.Thread(target=lambda: answers.append(client.get("/api/v1/al/begin/s?key=ending&seconds=1.5")))
     caller.start()
-    wait_until(lambda: begun(server.data, "ending"), "the call runs", 20)
+    wait_until(lambda: begun(server.data, "ending"), "the call runs")
     children = server.descendants(server.process.pid)
     assert server.stop() == 0
     caller.join(30)
     assert answers and answers[0].status == 200 and answers[0].text == "rested"
-    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "all processes of the server are gone", 15)
+    wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), "all processes of the server are gone")
 
 
 def generation(number: int) -> Resources:

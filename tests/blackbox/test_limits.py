@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from support.gate import PASS, Gate
 from support.resources import PROBE, Resources
 from support.server import wait_until
 from support.wire import File, query
@@ -33,7 +34,7 @@ tasks_waiting = 2
 task_polls_per_second = 3
 """
 
-SLOW = '''
+SLOW = PASS + '''
 import time
 
 @DFF.API('Nothing said about time')
@@ -41,9 +42,9 @@ def endless(seconds: float = 30.0):
     time.sleep(seconds)
     return 'done'
 
-@DFF.API('Keeps its files for a while', timeout=20)
-def hold(seconds: float, files: list = None):
-    time.sleep(seconds)
+@DFF.API('Keeps its files for a while', timeout=60)
+def hold(gate: str, files: list = None):
+    pass_gate(gate)
     return len(files)
 
 @DFF.API('A second of thinking')
@@ -78,7 +79,7 @@ def resources() -> Resources:
         made.api(name, f"limits__slow.{name}")
     made.api("hasty", "limits__main.hello", "hasty").api("patient", "limits__main.hello", "patient")
     made.api("echo", "limits__main.echo", acceptFiles=True).api("body", "limits__main.see", "field")
-    made.api("rest", "limits__main.rest", timeout=20).api("hold", "limits__slow.hold", acceptFiles=True)
+    made.api("rest", "limits__main.rest", timeout=60).api("hold", "limits__slow.hold", acceptFiles=True)
     made.api("job", "limits__slow.endless", execMode="async").api("later", "limits__main.hello", execMode="async")
     return made
 
@@ -159,14 +160,14 @@ def test_uploads(client):
 
 def test_upload_quota(server, client):
     """upload_quota_bytes: the files of all unfinished calls together."""
-    upload = lambda seconds: client.post("/api/v1/al/hold/s", parts=[("seconds", str(seconds)), File("f", "a.bin", b"x" * 900)])
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(upload, 3)
-        sizes = lambda: [path.stat().st_size for path in (server.data / "run/calls").rglob("*") if path.is_file()]
-        wait_until(lambda: sizes() == [900], "the first upload has arrived")
-        client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).refused("503.1")
+        with Gate(server) as gate:
+            first = pool.submit(lambda: client.post("/api/v1/al/hold/s", parts=[("gate", str(gate.path)), File("f", "a.bin", b"x" * 900)]))
+            sizes = lambda: [path.stat().st_size for path in (server.data / "run/calls").rglob("*") if path.is_file()]
+            wait_until(lambda: sizes() == [900], "the first upload has arrived")
+            client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).refused("503.1")
         assert first.result().expect(200).json == 1
-    wait_until(lambda: client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).status == 200, "the space is free again", 10, 0.1)
+    wait_until(lambda: client.post("/api/v1/al/echo/s", parts=[File("f", "a.bin", b"x" * 900)]).status == 200, "the space is free again", pause_s=0.1)
 
 
 def test_slow_upload(client):
@@ -185,7 +186,8 @@ def test_reader_that_does_not_read(server):
         reader.settimeout(30)
         reader.connect(("127.0.0.1", server.port))
         reader.sendall(b"GET /api/v1/al/large/s?kib=9000 HTTP/1.1\r\nHost: x\r\n\r\n")
-        time.sleep(3)  # what is being tested: a reader that rests for longer than it may
+        reader.recv(1, socket.MSG_PEEK)  # the answer has begun
+        time.sleep(5)  # what is being tested: a reader that rests for longer than it may
         got = 0
         try:
             while more := reader.recv(1 << 16):
@@ -206,9 +208,7 @@ def test_times_of_functions(client):
 
 def test_time_of_authentication_functions(client):
     """auth_function_timeout_ms is the deadline of a configuration that names none (authentication §6)."""
-    begun = time.monotonic()
     client.get("/api/v1/al/hasty/s").refused("503.99")
-    assert time.monotonic() - begun < 10
     client.get("/api/v1/al/patient/s").expect(200)
 
 
@@ -259,10 +259,13 @@ def test_tasks(client):
     later = {"kwargs": {"name": "x"}, "options": {"delay": 600}}
     tasks = [client.post("/api/v1/al/later", json=later).expect(202).json["data"]["url"] for _ in range(2)]
     client.post("/api/v1/al/later", json=later).refused("503.1")
-    statuses = [client.get(tasks[0]).status for _ in range(12)]
-    assert statuses[:3] == [200] * 3 and 429 in statuses
+    assert client.get(tasks[0]).status == 200
+    # Faster than three a second, on any machine: several at once.
+    with ThreadPoolExecutor(12) as pool:
+        statuses = set(pool.map(lambda _: client.get(tasks[0]).status, range(60)))
+    assert statuses == {200, 429}
     for task in tasks:
-        wait_until(lambda: client.call("DELETE", task).status == 200, "the task is cancelled", 5, 0.4)
+        wait_until(lambda: client.call("DELETE", task).status == 200, "the task is cancelled", pause_s=0.4)
     client.post("/api/v1/al/later", json=later).expect(202)
 
 
@@ -275,12 +278,12 @@ def test_shutdown(make_server):
     time.sleep(0.5)  # the call is on its way; the test holds for any moment
     begun = time.monotonic()
     assert server.stop() == 0
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
     caller.join(30)
 
 
 def quiet(client) -> None:
     try:
-        client.get("/api/v1/al/rest/s?seconds=18")
+        client.get("/api/v1/al/rest/s?seconds=60")
     except (OSError, AssertionError):
         pass  # cut off, as the test wants

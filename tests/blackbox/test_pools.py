@@ -2,11 +2,13 @@
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from support.database import begun
+from support.gate import PASS, Gate
 from support.resources import Resources
 from support.server import wait_until
 from support.wire import request_bytes
@@ -68,27 +70,32 @@ def processor_seconds(pid: int) -> float:
 
 def test_calls_that_wait_for_busy_workers_of_an_older_generation_cost_nothing(make_server):
     """Workers of the new generation are idle, but cannot take them: nobody hands them round and round."""
-    script = "import time\n@DFF.API('Slow')\ndef slow():\n    time.sleep(3)\n    return {answer}\n"
-    server = make_server(Resources().scripts("pools", main=script.format(answer=1)).api("slow", "pools__main.slow"))
-    with ThreadPoolExecutor(12) as pool:
-        calls = [pool.submit(lambda: server.client.get("/api/v1/al/slow/s")) for _ in range(12)]
-        time.sleep(0.5)  # they run, or wait behind those that run
-        server.apply(Resources().scripts("pools", main=script.format(answer=2)).api("slow", "pools__main.slow"))
+    server = make_server(config="[limits]\npool_workers = 2\n")
+    server.apply(waiting_resources(1))
+    keys = [f"call-{number}" for number in range(12)]
+    with Gate(server) as gate:
+        connections = [server.client.connect() for _ in keys]
+        for key, connection in zip(keys, connections):
+            connection.send(slow_call(key, gate))
+        wait_until(lambda: running(server, keys) == 2 and queue_length(server) == 10, "two run, and the others wait behind them")
+        server.apply(waiting_resources(2))
         before = processor_seconds(server.process.pid)
         time.sleep(2)  # the time whose cost is measured
         spent = processor_seconds(server.process.pid) - before
-        assert spent < 0.5, "the server was busy while it had nothing to do"
-        assert {call.result().expect(200).json for call in calls} == {1}
+        assert running(server, keys) == 2
+    assert spent < 1, "the server was busy while it had nothing to do"
+    assert {connection.read().expect(200).json for connection in connections} == {1}
 
 
-WAITING = """
-import os, time
+WAITING = PASS + """
+import os
 @DFF.API('Process')
 def process():
     return os.getpid()
-@DFF.API('Slow')
-def slow():
-    time.sleep(0.5)
+@DFF.API('Slow', timeout=120)
+def slow(key: str, gate: str):
+    DFF.STORE.set('begun ' + key, True)
+    pass_gate(gate)
     return {answer}
 """
 
@@ -98,10 +105,26 @@ def waiting_resources(answer: int) -> Resources:
     return made.api("process", "pools__main.process").api("slow", "pools__main.slow")
 
 
+def slow_call(key: str, gate: Gate) -> bytes:
+    return request_bytes("GET", f"/api/v1/al/slow/s?key={key}&gate={gate.path}")
+
+
+def running(server, keys: list[str]) -> int:
+    """How many of the calls have begun."""
+    return sum(begun(server.data, key) for key in keys)
+
+
+def queue_length(server) -> float:
+    lines = server.client.get("/metrics").expect(200).text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith('funcgate_queue_length{pool="default"}'))
+
+
 def connections_of_one_thread(server, count: int) -> list:
     """An idle server answers each connection with the first worker of its own io thread: equal processes, equal threads."""
     groups: dict[int, list] = {}
+    until = time.monotonic() + 60
     while True:
+        assert time.monotonic() < until, f"no {count} connections came to one thread: {[len(group) for group in groups.values()]}"
         connection = server.client.connect()
         connection.send(request_bytes("GET", "/api/v1/al/process/s"))
         group = groups.setdefault(connection.read().expect(200).json, [])
@@ -118,16 +141,20 @@ def test_calls_of_an_older_generation_find_its_idle_workers_on_other_threads(mak
     """Every call came in on one io thread. After a publish the others have idle workers of both generations: the old ones help."""
     server = make_server(config=f"[server]\nthreads = {threads}\n\n[limits]\npool_workers = {threads}\n")
     server.apply(waiting_resources(1))
-    rounds = 5
-    connections = connections_of_one_thread(server, threads * rounds)
-    begin = time.monotonic()
-    for connection in connections:
-        connection.send(request_bytes("GET", "/api/v1/al/slow/s"))
-    server.apply(waiting_resources(2))
+    keys = [f"call-{number}" for number in range(3 * threads)]
+    connections = connections_of_one_thread(server, len(keys))
+    gates = {key: Gate(server, key) for key in keys}
+    with ExitStack() as all_gates:
+        for gate, connection in zip(gates.values(), connections):
+            all_gates.enter_context(gate)
+            connection.send(slow_call(gate.path.name, gate))
+        wait_until(lambda: running(server, keys) == threads, "every worker has a call")
+        server.apply(waiting_resources(2))
+        for key in [key for key in keys if begun(server.data, key)]:
+            gates[key].open()
+        # Were only the thread of the connections to work, one would follow.
+        wait_until(lambda: running(server, keys) >= 2 * threads, "the workers of the other threads help")
     assert {connection.read().expect(200).json for connection in connections} == {1}
-    spent = time.monotonic() - begin
-    # Were only the thread of the connections to work, there would be nearly `threads` times as many rounds.
-    assert spent < (rounds + 2) * 0.5, "calls waited beside idle workers"
     for connection in connections:
         connection.close()
 

@@ -195,8 +195,8 @@ def test_worker_that_fails_in_the_middle_of_a_check(make_server, what):
     answers = []
     caller = threading.Thread(target=lambda: answers.append(server.client.get(TARGET.format("slow"))))
     caller.start()
-    busy = wait_until(lambda: pids_of_workers(server) - before, "the pool of authentication functions has started", 20)
-    wait_until(lambda: begun(server.data, "check"), "the function has begun", 20)
+    busy = wait_until(lambda: pids_of_workers(server) - before, "the pool of authentication functions has started")
+    wait_until(lambda: begun(server.data, "check"), "the function has begun")
     for pid in busy:
         os.kill(pid, getattr(signal, what))
     caller.join(30)

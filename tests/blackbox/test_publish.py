@@ -61,7 +61,7 @@ def test_publish_under_load(server, client):
             server.apply(generation(number))
             for _ in range(5):
                 assert client.get("/api/v1/al/both/s", TOKEN).expect(200).json[0] == number
-            wait_until(lambda: counts[0] > before + 50, "calls go on", 20)
+            wait_until(lambda: counts[0] > before + 50, "calls go on")
     finally:
         stop.set()
         for thread in threads:

@@ -14,14 +14,13 @@ import sqlite3
 import stat
 import subprocess
 import tarfile
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from support.backups import SCHEMAS, TOKEN, VARIABLE, back_up, give_keystore, greet, leftovers, make_world, resources, restore, restored, tree
-from support.faults import broken_command
+from support.faults import HaltingCommand, broken_command
 from support.management import Management
 from support.server import BINARY, Server, command, environment, wait_until
 from support.wire import File
@@ -165,14 +164,13 @@ def test_an_empty_directory_is_locked_while_it_is_filled(world, tmp_path, swaps)
     """A server that starts there meanwhile would be robbed of its files. The directory has no lock before and none after."""
     data = tmp_path / "data"
     data.mkdir(mode=0o700)
-    # Before the first folder of its own it waits for two seconds: long enough to try.
-    faults = ["mkdir:delay_enter=2000000:when=1", *([] if swaps else ["renameat2:error=EINVAL"])]
-    with ThreadPoolExecutor(1) as pool:
-        restoring = pool.submit(broken_command, faults, "restore", world["file"], "--data", data)
-        wait_until(lambda: (data / "lock").exists() or restoring.done(), "the restore begins")
-        started = None if restoring.done() else command("serve", "--data", data, "--listen", "127.0.0.1:0")
-        done = restoring.result(120)
-    assert started is not None, "there was no lock"
+    # With the first folder of its own it has begun.
+    with HaltingCommand(tmp_path / "calls", "mkdir,mkdirat:when=1", "restore", world["file"], "--data", data,
+                        faults=() if swaps else ("renameat2:error=EINVAL",)) as restoring:
+        assert restoring.halted() and (data / "lock").exists(), "there is no lock"
+        started = command("serve", "--data", data, "--listen", "127.0.0.1:0")
+        restoring.go_on()
+        done = restoring.finish()
     assert started.returncode == 78 and "another funcgate uses" in started.stderr, started.stderr
     assert done.returncode == 0, done.stderr
     assert sorted(entry.name for entry in data.iterdir()) == ["funcgate.db", "journal.db", "key-overlaps.json"]
@@ -196,9 +194,74 @@ def test_the_password_and_the_overlaps_of_a_keystore_elsewhere_stay(world, tmp_p
     password = (data / "keystore-password").read_bytes()
     summary = restored(world["file"], data, "--force")
     assert summary["keystoreKept"] is False and summary["keystoreNeeded"] is True
-    assert (data / "keystore-password").read_bytes() == password and (data / "key-overlaps.json").read_bytes() == overlaps
+    assert (data / "keystore-password").read_bytes() == password and json.loads((data / "key-overlaps.json").read_text()) == json.loads(overlaps)
     server = Server(tmp_path, config=f'[keystore]\npath = "{tmp_path / "keystore.p12"}"\n').start()
     greet(server)
+    assert server.stop() == 0
+
+
+KEPT, LATER, SOON, LONG_AGO = "a" * 16, "b" * 16, "c" * 16, "d" * 16
+TIMES = {KEPT: 1_800_000_000_000, SOON: 1_700_000_000_000, LONG_AGO: 1}
+
+
+@pytest.mark.parametrize(("there", "expected"), [
+    ("{}", TIMES),
+    (None, TIMES),
+    (json.dumps({LATER: 5, SOON: 7, LONG_AGO: 1_900_000_000_000}), {**TIMES, LATER: 5, SOON: 7}),
+    ('{"bbbb', {**TIMES, "*": 0}),
+    ("[]", {**TIMES, "*": 0}),
+    ("a folder", {**TIMES, "*": 0}),
+], ids=["fresh", "missing", "newer", "cut off", "no object", "a folder"])
+@pytest.mark.parametrize("swaps", [True, False], ids=["as a whole", "entry by entry"])
+def test_of_two_lists_of_overlaps_each_secret_has_the_earlier_end(world, tmp_path, there, expected, swaps):
+    """A retired signing secret never verifies for longer than the backup or the directory says."""
+    source, data = tmp_path / "source", tmp_path / "data"
+    shutil.copytree(world["server"].data, source, ignore=shutil.ignore_patterns("control.sock"))
+    (source / "key-overlaps.json").write_text(json.dumps(TIMES))
+    back_up(source, tmp_path / "b.tar")
+    shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+    (data / "key-overlaps.json").unlink()
+    if there == "a folder":
+        (data / "key-overlaps.json").mkdir()
+    elif there is not None:
+        (data / "key-overlaps.json").write_text(there)
+    done = restore(tmp_path / "b.tar", data, "--force") if swaps else broken_command(["renameat2:error=EINVAL"], "restore", tmp_path / "b.tar", "--data", data, "--force")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((data / "key-overlaps.json").read_text()) == expected
+    assert ("key-overlaps.json cannot be read" in done.stderr) == ("*" in expected)
+    assert stat.S_IMODE((data / "key-overlaps.json").stat().st_mode) == 0o600
+    greet_restored(tmp_path)
+
+
+def test_what_a_damaged_list_of_overlaps_said_is_over(world, tmp_path):
+    """The backup names the secret that was retired before it. Of the one that was retired later nobody knows the end: it serves no more."""
+    data = tmp_path / "data"
+    shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
+    server = Server(tmp_path).start()
+    admin = Management(server).sign_in()
+
+    def key(owner: str) -> str:
+        return admin.key(admin.key_owner(owner)["user"], "Key", scopes=["management"])[1]
+
+    def rotate() -> None:
+        done = command("keystore", "rotate", "phixflow-api-key", "--data", data, "--overlap", "24h")
+        assert done.returncode == 0, done.stderr
+
+    def statuses() -> list[int]:
+        return [Management(server, token).get("/me").status for token in tokens]
+
+    tokens = [key("first")]
+    rotate()
+    tokens.append(key("second"))
+    back_up(data, tmp_path / "b.tar")
+    rotate()
+    assert statuses() == [200, 200]
+    assert server.stop() == 0
+    (data / "key-overlaps.json").write_text("")
+    restored(tmp_path / "b.tar", data, "--force")
+    server.start()
+    assert statuses() == [200, 401]
+    assert any(event.get("event") == "keystore.overlaps_lost" for event in server.events())
     assert server.stop() == 0
 
 
@@ -212,7 +275,7 @@ def test_a_restore_that_is_killed_never_loses_sight_of_the_keystore(world, tmp_p
         data = tmp_path / f"{number}/data"
         shutil.copytree(world["server"].data, data, ignore=shutil.ignore_patterns("control.sock"))
         # Neither exchanging nor refusing renames, as on many network file systems.
-        done = broken_command(["renameat2:error=EINVAL", f"rename,link,unlink:signal=KILL:when={number}"], "restore", world["file"], "--data", data, "--force")
+        done = broken_command(["renameat2:error=EINVAL", f"rename,renameat,link,linkat,unlink,unlinkat:signal=KILL:when={number}"], "restore", world["file"], "--data", data, "--force")
         assert {name: (data / name).read_bytes() for name in secrets} == original, f"after change {number}"
         if done.returncode == 0:
             break

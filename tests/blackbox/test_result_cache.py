@@ -157,7 +157,7 @@ def test_entries_end(client):
     """§8: after cache_result seconds the function runs again."""
     from support.server import wait_until
     first = get(client, "brief").json
-    wait_until(lambda: get(client, "brief").json > first, "the entry ends", 15, 0.2)
+    wait_until(lambda: get(client, "brief").json > first, "the entry ends", pause_s=0.2)
 
 
 def test_publish_makes_old_entries_unreachable(make_server):

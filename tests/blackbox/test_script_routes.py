@@ -517,7 +517,7 @@ def test_an_endless_draft_is_ended(server, endless):
     data = answer.expect(200).json["data"]
     assert (data["outcome"], data["result"]) == ("timeout", None)
     assert DRAFT_RUN_S - 1 <= answer.json["reqCost"] / 1000 <= DRAFT_RUN_S + 15
-    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "the process of the draft is gone", 10)
+    wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in processes), "the process of the draft is gone")
 
 
 def test_the_processes_of_an_old_version_go_when_it_is_replaced(server, admin, client):
@@ -533,4 +533,4 @@ def test_the_processes_of_an_old_version_go_when_it_is_replaced(server, admin, c
             client.get(QUOTE).expect(200)
         return not old & set(server.workers())
 
-    wait_until(gone, "the workers of the old version are gone", 10, 0.2)
+    wait_until(gone, "the workers of the old version are gone", pause_s=0.2)

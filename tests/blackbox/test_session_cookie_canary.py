@@ -59,7 +59,7 @@ def test_results_are_not_kept_per_session(client):
 
 def test_tasks_and_records_do_not_keep_it(server, client):
     task = client.get("/api/v1/func-api/later/s", {"Cookie": COOKIES}).expect(202).json["data"]["url"]
-    answer = wait_until(lambda: (found := client.get(task + "/result")).status == 200 and found, "the task ends", 20)
+    answer = wait_until(lambda: (found := client.get(task + "/result")).status == 200 and found, "the task ends")
     assert json.loads(answer.body)["cookie"] == "theme=dark"
     client.get("/api/v1/func-api/open/s?marker=the-last-call").expect(200)
 
@@ -67,7 +67,7 @@ def test_tasks_and_records_do_not_keep_it(server, client):
         paths = [*server.data.rglob("*"), *server.folder.glob("server-*")]
         return [path.name for path in paths if path.is_file() and needle.encode() in path.read_bytes()]
 
-    wait_until(lambda: files_with("the-last-call"), "records are written", 10)
+    wait_until(lambda: files_with("the-last-call"), "records are written")
     assert files_with(CANARY) == []
 
 
@@ -82,5 +82,5 @@ def test_passed_authorization_is_masked_in_records(server, client):
         return [path.name for path in server.data.rglob("*") if path.is_file() and needle.encode() in path.read_bytes()]
 
     client.get("/api/v1/func-api/open/s?marker=the-very-last-call").expect(200)
-    wait_until(lambda: files_with("the-very-last-call"), "records are written", 10)
+    wait_until(lambda: files_with("the-very-last-call"), "records are written")
     assert files_with("canary-passed") == []

@@ -118,7 +118,7 @@ def test_a_running_task_is_cancelled(server, admin):
     task, _ = start(server, text="long", seconds=100)
     wait_until(lambda: status(admin, task) == "running", "the task runs")
     admin.post(f"/tasks/{task}/cancel").expect(202)
-    wait_until(lambda: status(admin, task) == "cancelled", "the task is cancelled", 10)
+    wait_until(lambda: status(admin, task) == "cancelled", "the task is cancelled")
     assert len(admin.data(f"/audit?event=process.cancelled&object={task}")) == 1
 
 

@@ -32,7 +32,7 @@ def fail():
 
 @DFF.API('Alone', isolation='call')
 def alone(mark: str):
-    time.sleep(1)
+    time.sleep(4)
     DFF.STORE.set(mark, 1)
 
 @DFF.API('Late', timeout=1)
@@ -242,7 +242,7 @@ def test_cancel_that_cannot_be_written(server, client):
 def test_cancel_running(client):
     """§11: running → the process is killed."""
     url = start(client, "open-work", seconds=100, mark="running")
-    wait_until(lambda: client.get("/api/v1/func-api/marked/s?mark=running").json == 1, "the task runs", 20, 0.2)
+    wait_until(lambda: client.get("/api/v1/func-api/marked/s?mark=running").json == 1, "the task runs", pause_s=0.2)
     client.call("DELETE", url).expect(200)
     assert finished(client, url)["status"] == "cancelled"
     finished(client, start(client, "open-work"))  # the pool is whole again
@@ -255,7 +255,7 @@ def test_cancel_while_its_own_process_starts(client):
         time.sleep(0.01 * number)  # another moment each time
         client.call("DELETE", url).expect(200)
         assert client.get(url).expect(200).json["data"]["status"] == "cancelled"
-    time.sleep(2)  # longer than the function sleeps before it tells that it ended
+    time.sleep(6)  # longer than the function sleeps before it tells that it ended
     assert [client.get(f"/api/v1/func-api/marked/s?mark=alone-{number}").expect(200).json for number in range(12)] == [0] * 12
 
 
@@ -315,7 +315,7 @@ def test_unknown_tasks(client, path):
 def test_started_functions(client):
     """function-apis §13: DFF.FUNC starts a task of a decorated function."""
     assert client.get("/api/v1/func-api/parent/s").expect(200).text.startswith("task-")
-    wait_until(lambda: client.get("/api/v1/func-api/marked/s?mark=child").json == 1, "the child task ran", 20, 0.2)
+    wait_until(lambda: client.get("/api/v1/func-api/marked/s?mark=child").json == 1, "the child task ran", pause_s=0.2)
 
 
 def test_expired_values_do_not_stay_in_the_database(make_server):
@@ -329,7 +329,7 @@ def test_expired_values_do_not_stay_in_the_database(make_server):
             return {key for (key,) in database.execute("SELECT key FROM stored_values")}
 
     assert "lasting" in keys()
-    wait_until(lambda: keys() == {"lasting"}, "the expired value is removed", 20, 0.2)
+    wait_until(lambda: keys() == {"lasting"}, "the expired value is removed", pause_s=0.2)
 
 
 def test_tasks_survive_a_restart(make_server):
@@ -351,7 +351,7 @@ def test_interrupted_by_a_crash(make_server, retry, expected):
     server = make_server(world)
     url = start(server.client, "open-work", seconds=4, mark="crash")
     marks = lambda: server.client.get("/api/v1/func-api/marked/s?mark=crash").json
-    wait_until(lambda: marks() == 1, "the task runs", 20, 0.1)
+    wait_until(lambda: marks() == 1, "the task runs", pause_s=0.1)
     server.kill()
     server.start()
     assert finished(server.client, url)["status"] == expected

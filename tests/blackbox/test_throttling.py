@@ -118,7 +118,7 @@ def test_max_concurrent(client):
         def refused():
             answer = client.get("/api/v1/al/one/s?seconds=0")
             return answer if answer.status == 503 else None
-        answer = wait_until(refused, "a second call is refused while the first runs", 10, 0.1)
+        answer = wait_until(refused, "a second call is refused while the first runs", pause_s=0.1)
         answer.refused("503.1")
         assert answer.header("Retry-After") == "1"
         first.result().expect(200)

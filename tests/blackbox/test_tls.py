@@ -256,7 +256,7 @@ def test_unfinished_handshakes_hold_nothing_up(make_server, tmp_path):
             connection.send(b"\x16\x03\x01\x02\x00\x01")
     TlsClient(server.port, certificate).get(TARGET.format("see"), TOKEN).expect(200)
     for connection in silent:
-        connection.socket.settimeout(10)
+        connection.socket.settimeout(30)
         try:
             while connection.socket.recv(4096):
                 pass

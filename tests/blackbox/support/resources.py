@@ -141,9 +141,13 @@ def fail(text: str = 'no luck'):
 
 # Behind PROBE: what begun() of support/database.py waits for.
 BEGIN = '''
-@DFF.API('Say that it has begun, then rest', timeout=60)
-def begin(key: str, seconds: float = 1.0):
+import os
+@DFF.API('Say that it has begun, then rest, or wait for a file (support/gate.py)', timeout=120)
+def begin(key: str, seconds: float = 1.0, gate: str = ''):
     DFF.STORE.set('begun ' + key, True)
-    time.sleep(seconds)
+    if not gate:
+        time.sleep(seconds)
+    while gate and not os.path.exists(gate):
+        time.sleep(0.02)
     return 'rested'
 '''

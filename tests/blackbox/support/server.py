@@ -99,7 +99,7 @@ class Server:
             return process.wait(STOP_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(30)
             raise AssertionError(f"the server did not stop within {STOP_S} s:\n{self.log()[-3000:]}") from None
 
     def kill(self) -> None:
@@ -107,8 +107,8 @@ class Server:
         process, self.process = self.process, None
         children = self.descendants(process.pid)
         process.kill()
-        process.wait(10)
-        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "the workers follow the server", 15)
+        process.wait(30)
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "the workers follow the server")
 
     # --- what it is made of
 

@@ -168,7 +168,7 @@ class Connection:
             answer.body, self.buffer = self.buffer, b""
         return answer
 
-    def is_closed_by_server(self, within_s: float = 10.0) -> bool:
+    def is_closed_by_server(self, within_s: float = 30.0) -> bool:
         """True if the server ends the connection, without another byte, within the time."""
         until = time.monotonic() + within_s
         while time.monotonic() < until:
