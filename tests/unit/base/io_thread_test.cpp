@@ -121,6 +121,8 @@ TEST_F(IoThreadTest, WhatComesThroughMemoryIsTakenBeforeTheThreadSleeps) {
     peer.input = 3;
   });
   ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  // Turns without input: each is followed by sleep, before which the peer is asked.
+  for (int turn = 0; turn < 1000 && peer.slept.load() == 0; ++turn) on_thread(io, [] {});
   on_thread(io, [&] { io.remove(peer); });
   EXPECT_EQ(order, "ththth") << "one look per turn, hooks behind it";
   EXPECT_GT(peer.slept.load(), 0);
