@@ -171,10 +171,10 @@ void Bench::dispatch(Crew& crew) {
       crew.waiting.erase(crew.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       continue;
     }
-    // Only a call whose share is used up may be overtaken, by those of other keys.
+    // Only a call whose share is used up may be overtaken: by those of other keys, or by one that came here with that share.
     const std::string_view share = call->invocation->share_key;
     if (share.empty() || call->has_share) break;
-    while (++i < crew.waiting.size() && crew.waiting[i]->invocation->share_key == share) {
+    while (++i < crew.waiting.size() && crew.waiting[i]->invocation->share_key == share && !crew.waiting[i]->has_share) {
     }
   }
   count();
