@@ -148,11 +148,16 @@ bool Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
     return front ? other->queued_ns < call.queued_ns : other->queued_ns <= call.queued_ns;
   });
   crew.waiting.insert(place.base(), &call);
+  limit_wait(call);
+  return true;
+}
+
+void Bench::limit_wait(PendingCall& call) {
   call.queue_timer.set_callback([this, &call] {
     // finish() may end the caller's frame, and with it the call, its timer and this closure: copies, and nothing after it.
     Bench* bench = this;
     PendingCall* expired_call = &call;
-    std::erase(bench->crew_of(*expired_call).waiting, expired_call);
+    if (std::erase(bench->held_, expired_call) == 0) std::erase(bench->crew_of(*expired_call).waiting, expired_call);
     bench->count();
     domain::RunResult expired;
     expired.status = domain::RunStatus::QueueExpired;
@@ -161,7 +166,6 @@ bool Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
   watch_caller(call);
   count();
-  return true;
 }
 
 void Bench::dispatch(Crew& crew) {

@@ -87,6 +87,8 @@ class Bench final : public WorkerOwner {
   void free_share(Worker& worker);
   // By the time since when they wait; `front`: before those of the same moment. False: the queue was full, the call is finished.
   bool enqueue(Crew& crew, PendingCall& call, bool front);
+  // A call that was put into a queue: it ends with its deadline or when its caller has gone.
+  void limit_wait(PendingCall& call);
   // Enqueued, and offered to siblings.
   void wait_here(Crew& crew, PendingCall& call);
   // False: the share of its key is used up, so that no worker may take it now.

@@ -24,19 +24,7 @@ void Bench::hold(PendingCall& call) {
   }
   call.waiting = true;
   held_.push_back(&call);
-  call.queue_timer.set_callback([this, &call] {
-    // finish() may end the caller's frame, and with it the call, its timer and this closure: copies, and nothing after it.
-    Bench* bench = this;
-    PendingCall* expired_call = &call;
-    std::erase(bench->held_, expired_call);
-    bench->count();
-    domain::RunResult expired;
-    expired.status = domain::RunStatus::QueueExpired;
-    bench->finish(*expired_call, std::move(expired));
-  });
-  io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
-  watch_caller(call);
-  count();
+  limit_wait(call);
   // Its share may have come back before anybody could see that it waits here.
   start_held();
 }
