@@ -1,24 +1,42 @@
 #include "base/io_thread.h"
 
 #include <pthread.h>
+#include <sys/eventfd.h>
 
 #include <algorithm>
-
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/impl/src.hpp>
+#include <cerrno>
+#include <system_error>
 
 namespace funcgate::base {
 namespace {
 // Longest sleep: how late a timer armed from outside the loop's own handlers could be noticed. None is; this is a backstop.
 constexpr std::int64_t kLongestSleepMs = 1000;
-// Whoever makes a handler ready with every one that runs keeps the others' timers and answers waiting no longer than this.
-constexpr std::size_t kHandlersPerTurn = 1000;
+// Whoever posts with everything that runs keeps the others' timers and answers waiting no longer than this.
+constexpr std::size_t kPostedPerTurn = 1000;
+
+FileDescriptor opened(int descriptor, const char* what) {
+  if (descriptor < 0) throw std::system_error(errno, std::generic_category(), what);
+  return FileDescriptor(descriptor);
+}
 }  // namespace
 
 IoThread::IoThread(std::size_t index, const Clock& clock)
-    : index_(index), clock_(clock), context_(1), timers_(clock.steady_ns()) {}
+    : index_(index),
+      clock_(clock),
+      epoll_(opened(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      interrupt_(opened(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")),
+      timers_(clock.steady_ns()) {
+  // Edge-triggered: every write to it is an event, so that nobody needs to read it.
+  epoll_event interest{EPOLLIN | EPOLLET, {.ptr = nullptr}};
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, interrupt_.get(), &interest) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+}
 
-IoThread::~IoThread() { stop(); }
+IoThread::~IoThread() {
+  stop();
+  posted_.clear();  // while everything is here that its owners may need to end
+}
 
 void IoThread::read_time() {
   turn_steady_ns_ = clock_.steady_ns();
@@ -62,21 +80,61 @@ bool IoThread::may_sleep() {
   return std::all_of(peers_.begin(), peers_.end(), [](MemoryPeer* peer) { return peer == nullptr || peer->before_sleep(); });
 }
 
+void IoThread::interrupt() {
+  // A counter that is full has an event pending anyway.
+  ::eventfd_write(interrupt_.get(), 1);
+}
+
+bool IoThread::control(int operation, int descriptor, EventHandler& handler, std::uint32_t events) {
+  epoll_event interest{events, {.ptr = &handler}};
+  return ::epoll_ctl(epoll_.get(), operation, descriptor, &interest) == 0;
+}
+
+void IoThread::unwatch(int descriptor, EventHandler& handler) {
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, descriptor, nullptr);
+  for (std::size_t i = event_; i < events_end_; ++i) {
+    if (events_[i].data.ptr == &handler) events_[i].data.ptr = nullptr;
+  }
+  for (auto* list : {&woken_, &waking_}) std::replace(list->begin(), list->end(), &handler, static_cast<EventHandler*>(nullptr));
+}
+
+void IoThread::wake(EventHandler& handler) {
+  if (std::find(woken_.begin(), woken_.end(), &handler) == woken_.end()) woken_.push_back(&handler);
+}
+
+void IoThread::wait_for_events(bool took) {
+  // Times are forgotten before the wait, and the first who asks reads them anew.
+  time_is_read_ = false;
+  ++turn_;
+  const bool sleeps = !took && woken_.empty() && may_sleep() && posted_.falls_asleep();
+  const auto sleep_ms = sleeps ? timers_.next_delay_ms(clock_.steady_ns(), kLongestSleepMs) : 0;
+  const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(sleep_ms));
+  if (sleeps) posted_.awake();
+  event_ = 0;
+  events_end_ = count > 0 ? static_cast<std::size_t>(count) : 0;
+}
+
+void IoThread::handle_events() {
+  while (event_ < events_end_) {
+    const epoll_event event = events_[event_++];
+    if (event.data.ptr != nullptr) static_cast<EventHandler*>(event.data.ptr)->on_events(event.events);
+  }
+  waking_.swap(woken_);
+  for (std::size_t i = 0; i < waking_.size(); ++i) {
+    if (EventHandler* const handler = std::exchange(waking_[i], nullptr)) handler->on_events(0);
+  }
+  waking_.clear();
+}
+
 void IoThread::loop() {
-  const auto work = boost::asio::make_work_guard(context_);
   bool took = false;
   while (!stopping_.load(std::memory_order_relaxed)) {
-    // The wait and the first handler happen in here: times are forgotten before it, and the first who asks reads them anew.
-    time_is_read_ = false;
-    if (!took && may_sleep()) {
-      const auto sleep_ms = timers_.next_delay_ms(clock_.steady_ns(), kLongestSleepMs);
-      context_.run_one_for(std::chrono::milliseconds(sleep_ms));
-    }
+    wait_for_events(took);
     for (MemoryPeer* peer : peers_) {
       if (peer != nullptr) peer->after_sleep();
     }
-    std::size_t handled = 0;
-    while (handled < kHandlersPerTurn && context_.poll_one() > 0) ++handled;
+    handle_events();
+    posted_.run(kPostedPerTurn);
     took = take_from_peers();
     timers_.advance(turn_steady_ns());
     for (;;) {

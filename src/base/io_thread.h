@@ -1,12 +1,14 @@
-// IoThread: one event loop with its timer wheel and end-of-turn hooks. Connections, benches and their coroutines live on one.
+// IoThread: one event loop over epoll(7), with its timer wheel and end-of-turn hooks. Connections, benches and their coroutines
+// live on one.
 //
-// Thread-safety: post() from any thread; everything else on the loop's own thread. A turn = all handlers that are ready, what
-// came through memory, due timers, the hooks: what many calls of a turn produced for one socket is written once.
+// Thread-safety: post() from any thread; everything else on the loop's own thread, or before start(). A turn = the descriptors
+// that have events, what was posted, what came through memory, due timers, the hooks: what many calls of a turn produced for one
+// socket is written once.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
+#include <sys/epoll.h>
 
+#include <array>
 #include <atomic>
 #include <coroutine>
 #include <functional>
@@ -16,9 +18,20 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/files.h"
+#include "base/post_box.h"
 #include "base/timer_wheel.h"
 
 namespace funcgate::base {
+
+// Owner of a descriptor that an IoThread watches.
+class EventHandler {
+ public:
+  virtual ~EventHandler() = default;
+  // `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR. Edge-triggered: each change is told once, so that whoever stops
+  // before the descriptor would block remembers it, or calls IoThread::wake(). 0: because of wake(). May destroy any handler.
+  virtual void on_events(std::uint32_t events) = 0;
+};
 
 // Another process that one io thread talks to through memory both can see, so that no descriptor tells of input.
 class MemoryPeer {
@@ -41,9 +54,10 @@ class IoThread {
   ~IoThread();
 
   std::size_t index() const { return index_; }
-  boost::asio::io_context& context() { return context_; }
   TimerWheel& timers() { return timers_; }
   const Clock& clock() const { return clock_; }
+  // Counts the turns from 1.
+  std::uint64_t turn() const { return turn_; }
   // Times of this turn: read once per turn, by the first who asks; exact enough for deadlines and records.
   SteadyNs turn_steady_ns() {
     if (!time_is_read_) read_time();
@@ -54,9 +68,24 @@ class IoThread {
     return turn_wall_ms_;
   }
 
-  // Runs `work` on this thread. Never blocks, never runs inline.
+  // Runs `work` on this thread, in the order of posting. Never blocks, never runs inline. What is left when the thread has ended
+  // is dropped with this object.
   template <class F>
-  void post(F&& work) { boost::asio::post(context_, std::forward<F>(work)); }
+  void post(F&& work) {
+    if (posted_.put(std::forward<F>(work))) interrupt();
+  }
+
+  // Tells `handler` from now on of input on `descriptor` and of its end: the first time at once, if there is some already.
+  // False, with errno: it cannot be watched.
+  bool watch(int descriptor, EventHandler& handler) { return control(EPOLL_CTL_ADD, descriptor, handler, kInput); }
+  // ... and of room for output.
+  bool watch_output(int descriptor, EventHandler& handler) {
+    return control(EPOLL_CTL_MOD, descriptor, handler, kInput | EPOLLOUT);
+  }
+  // `handler` hears nothing any more, of this turn's events neither. Before the descriptor is closed.
+  void unwatch(int descriptor, EventHandler& handler);
+  // on_events(0) in this turn or the next, never inline; once, however often it is asked for.
+  void wake(EventHandler& handler);
 
   // Runs `hook` once at the end of this turn. Own thread only.
   void at_turn_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
@@ -69,7 +98,9 @@ class IoThread {
   struct TurnEnd {
     IoThread& io;
     bool await_ready() const noexcept { return false; }
-    void await_suspend(std::coroutine_handle<> waiter) { io.hooks_.push_back([waiter] { waiter.resume(); }); }
+    void await_suspend(std::coroutine_handle<> waiter) {
+      io.hooks_.push_back([waiter] { waiter.resume(); });
+    }
     void await_resume() const noexcept {}
   };
   TurnEnd turn_end() { return {*this}; }
@@ -79,8 +110,15 @@ class IoThread {
   void stop();
 
  private:
+  static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
+  static constexpr std::size_t kEventsPerTurn = 512;
+
   void loop();
   void read_time();
+  void interrupt();
+  bool control(int operation, int descriptor, EventHandler& handler, std::uint32_t events);
+  void wait_for_events(bool took);
+  void handle_events();
   bool take_from_peers();
   void flush_peers();
   bool may_sleep();
@@ -88,15 +126,20 @@ class IoThread {
   // constant after construction
   const std::size_t index_;
   const Clock& clock_;
+  const FileDescriptor epoll_, interrupt_;
   // own thread only
-  std::vector<MemoryPeer*> peers_;  // null: removed during this turn; before the context, whose handlers may own peers
-  boost::asio::io_context context_;
+  std::vector<MemoryPeer*> peers_;                  // null: removed during this turn
+  std::array<epoll_event, kEventsPerTurn> events_;  // of this turn
+  std::size_t event_ = 0, events_end_ = 0;          // [event_, events_end_) are still to be handled; null: unwatched meanwhile
+  std::vector<EventHandler*> woken_, waking_;       // null: unwatched meanwhile
   TimerWheel timers_;
   std::vector<std::function<void()>> hooks_, running_hooks_;
+  std::uint64_t turn_ = 0;
   bool time_is_read_ = false;
   SteadyNs turn_steady_ns_ = 0;
   WallMs turn_wall_ms_ = 0;
   // any thread
+  PostBox posted_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

@@ -68,8 +68,7 @@ void Connection::stop() {
 base::Async<void> Connection::run(std::unique_ptr<Connection> connection) {
   Connection& self = *connection;
   self.arm(self.edge_.settings.limits.header_read_ms);
-  Handshake handshake(*self.transport_);
-  const IoResult shaken = co_await handshake;
+  const IoResult shaken = co_await self.transport_->handshake();
   if (shaken.error) co_return;
   try {
     co_await self.serve_all();
@@ -102,8 +101,7 @@ base::Async<void> Connection::serve_all() {
 
 base::Async<void> Connection::say_goodbye() {
   arm(edge_.settings.limits.write_ms);
-  ShutdownSend ending(*transport_);
-  const IoResult ended = co_await ending;
+  const IoResult ended = co_await transport_->shutdown_send();
   timer_.cancel();
   if (!ended.error) co_await linger();
 }
@@ -117,8 +115,7 @@ base::Async<void> Connection::linger() {
   std::size_t dropped = 0;
   while (dropped < kLingerBytesMax) {
     if (in_.size() < kIdleBytes) in_.resize(kIdleBytes);
-    Discard discarding(*transport_, boost::asio::buffer(in_));
-    const IoResult got = co_await discarding;
+    const IoResult got = co_await transport_->discard(in_);
     if (got.error) break;
     dropped += got.bytes;
   }
@@ -158,8 +155,7 @@ base::Async<Connection::HeadResult> Connection::read_head() {
       begun = true;
     }
     waiting_for_request_ = idle;
-    ReadSome reading(*transport_, boost::asio::buffer(in_.data() + in_end_, in_.size() - in_end_));
-    const IoResult got = co_await reading;
+    const IoResult got = co_await transport_->read_some(std::span(in_).subspan(in_end_));
     waiting_for_request_ = false;
     if (got.error && timed_out_ && !idle) {
       head_refusal_ = domain::Refusal{.fault = domain::Fault::Timeout,
@@ -250,8 +246,8 @@ base::Async<void> Connection::serve_one() {
   if (body_state_ != BodyState::Complete) closing_ = true;
   if (!head_.keep_alive || edge_.stopping) closing_ = true;
   ResponseContext context{.call = call_, .keep_alive = !closing_, .http_1_0 = head_.http_1_0};
-  const bool plain_404 = answer.management ||
-                         (answer.refusal && (answer.refusal->fault == domain::Fault::NotFound || answer.refusal->close));
+  const bool plain_404 =
+      answer.management || (answer.refusal && (answer.refusal->fault == domain::Fault::NotFound || answer.refusal->close));
   if (answer.refusal || edge_.access_log.enabled()) {
     // Of unknown addresses and malformed requests nothing tells which part is a credential: the query goes.
     context.masked_target = plain_404 ? std::string(call_.target.substr(0, call_.target.find('?')))
@@ -302,8 +298,7 @@ base::Async<bool> Connection::flush() {
   arm(edge_.settings.limits.write_ms);
   if (writes_early()) co_await early_->wait();
   if (!out_.empty() && !broken_) {
-    WriteAll writing(*transport_, out_);
-    const IoResult written = co_await writing;
+    const IoResult written = co_await transport_->write_all(out_);
     if (written.error) broken_ = true;
   }
   timer_.cancel();
@@ -322,8 +317,7 @@ void Connection::start_early_write() {
 base::Async<void> Connection::write_early() {
   while (!out_.empty() && !broken_) {
     sending_.swap(out_);
-    WriteAll writing(*transport_, sending_);
-    const IoResult written = co_await writing;
+    const IoResult written = co_await transport_->write_all(sending_);
     if (written.error) broken_ = true;
     sending_.clear();
   }
@@ -354,22 +348,18 @@ base::Async<bool> Connection::send_file(service::Answer& answer) {
     if (transport_->can_send_file()) {
       const long sent = transport_->send_file(answer.file.get(), wanted);
       if (sent == 0 || (sent < 0 && errno != EAGAIN)) co_return false;  // the file shrank, or the peer has gone
-      if (sent > 0) {
-        left -= sent;
-        continue;
-      }
-      WaitWritable waiting(*transport_);
-      const IoResult ready = co_await waiting;
-      if (ready.error) co_return false;
+      if (sent > 0) left -= sent;
     } else {
       block.resize(std::min(wanted, kBlockBytes));
       const ssize_t got = ::read(answer.file.get(), block.data(), block.size());
       if (got <= 0) co_return false;
-      WriteAll writing(*transport_, std::string_view(block).substr(0, static_cast<std::size_t>(got)));
-      const IoResult written = co_await writing;
+      const IoResult written = co_await transport_->write_all(std::string_view(block).substr(0, static_cast<std::size_t>(got)));
       if (written.error) co_return false;
       left -= got;
     }
+    if (left == 0) break;
+    const IoResult ready = co_await transport_->wait_writable();
+    if (ready.error) co_return false;
   }
   timer_.cancel();
   co_return true;

@@ -37,8 +37,7 @@ base::Async<bool> Connection::next_body_block(std::string& block, std::size_t by
   } else {
     co_await send_continue();
     block.resize(wanted);
-    ReadSome reading(*transport_, boost::asio::buffer(block.data(), block.size()));
-    const IoResult got = co_await reading;
+    const IoResult got = co_await transport_->read_some(block);
     block.resize(got.bytes);
     if (got.error) {
       body_state_ = timed_out_ ? BodyState::TimedOut : BodyState::Gone;

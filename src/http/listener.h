@@ -1,9 +1,6 @@
 // Listener: accepts connections on one io thread; each thread has its own socket (SO_REUSEPORT), so no hand-over is needed.
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-
 #include <memory>
 #include <string>
 
@@ -20,39 +17,56 @@ struct ListenAddress {
 // "127.0.0.1:8089", "[::1]:8089", ":8089" (all addresses).
 base::Result<ListenAddress> parse_listen_address(std::string_view text);
 
-class Listener {
+// A socket that accepts, watched by its io thread.
+class Acceptor : private base::EventHandler {
+ public:
+  ~Acceptor() override { stop(); }
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  // Own thread.
+  void start();
+  void stop();
+
+ protected:
+  Acceptor(Edge& edge, const char* failure_event) : edge_(edge), failure_event_(failure_event), pause_([this] { accept(); }) {}
+  virtual void accepted(base::FileDescriptor socket) = 0;
+
+  Edge& edge_;
+  base::FileDescriptor socket_;  // listens and does not block
+
+ private:
+  void on_events(std::uint32_t) override { accept(); }
+  void accept();
+  void pause(int error_number);
+
+  const char* const failure_event_;  // in the log
+  base::Timer pause_;
+};
+
+class Listener final : public Acceptor {
  public:
   // `tls` may be null (plain HTTP). Port 0 takes a free one; see port().
   static base::Result<std::unique_ptr<Listener>> open(Edge& edge, const ListenAddress& address, TlsIdentity* tls,
                                                       Entrance entrance = Entrance::Public);
   std::uint16_t port() const;
-  // Own thread.
-  void start();
-  void stop();
 
  private:
   Listener(Edge& edge, TlsIdentity* tls, Entrance entrance);
-  void accept();
-  Edge& edge_;
+  void accepted(base::FileDescriptor socket) override;
+
   TlsIdentity* tls_;
   const Entrance entrance_;
-  boost::asio::ip::tcp::acceptor acceptor_;
-  base::Timer pause_;
 };
 
 // The control socket: a Unix socket for the same operating-system user only.
-class ControlListener {
+class ControlListener final : public Acceptor {
  public:
   static base::Result<std::unique_ptr<ControlListener>> open(Edge& edge, const std::string& path);
-  void start();
-  void stop();
 
  private:
   explicit ControlListener(Edge& edge);
-  void accept();
-  Edge& edge_;
-  boost::asio::local::stream_protocol::acceptor acceptor_;
-  base::Timer pause_;
+  void accepted(base::FileDescriptor socket) override;
 };
 
 }  // namespace funcgate::http

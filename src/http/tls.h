@@ -3,13 +3,13 @@
 // Thread-safety: current() and reload() from any thread.
 #pragma once
 
-#include <boost/asio/ssl/context.hpp>
-
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "base/result.h"
+
+typedef struct ssl_ctx_st SSL_CTX;
 
 namespace funcgate::http {
 
@@ -17,7 +17,7 @@ class TlsIdentity {
  public:
   // PEM files; the chain begins with the server's certificate. TLS 1.2 and 1.3 only.
   static base::Result<std::unique_ptr<TlsIdentity>> load(std::string certificate_path, std::string key_path);
-  std::shared_ptr<boost::asio::ssl::context> current() const;
+  std::shared_ptr<SSL_CTX> current() const;
   // New connections use the new files; on failure the old ones stay in use.
   base::Status reload();
 
@@ -26,7 +26,7 @@ class TlsIdentity {
       : certificate_path_(std::move(certificate_path)), key_path_(std::move(key_path)) {}
   const std::string certificate_path_, key_path_;
   mutable std::mutex mutex_;
-  std::shared_ptr<boost::asio::ssl::context> context_;  // guarded by mutex_
+  std::shared_ptr<SSL_CTX> context_;  // guarded by mutex_
 };
 
 }  // namespace funcgate::http

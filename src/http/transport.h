@@ -1,34 +1,25 @@
 // Transport: one accepted byte stream, plain TCP, TLS or Unix, as the connection needs it: awaitable reads and writes.
 //
-// Not thread-safe: lives on one io thread. Failures are error codes; cancel() ends a pending read or write with one.
+// Not thread-safe: lives on one io thread. Failures are error codes; cancel() ends pending operations with one.
 #pragma once
-
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/ssl/context.hpp>
 
 #include <coroutine>
 #include <cstdint>
-#include <functional>
 #include <memory>
+#include <span>
 #include <string_view>
+#include <system_error>
+
+#include "base/files.h"
+#include "base/io_thread.h"
+
+typedef struct ssl_ctx_st SSL_CTX;
 
 namespace funcgate::http {
 
 struct IoResult {
-  boost::system::error_code error;
+  std::error_code error;
   std::size_t bytes = 0;
-};
-
-// What a pending operation completes into; lives in the awaiting coroutine's frame.
-struct IoCompletion {
-  IoResult result;
-  std::coroutine_handle<> waiter;
-  void complete(boost::system::error_code error, std::size_t bytes) {
-    result = {error, bytes};
-    waiter.resume();
-  }
 };
 
 enum class PeerState : std::uint8_t {
@@ -37,131 +28,118 @@ enum class PeerState : std::uint8_t {
   Gone,         // reset, or both directions are shut
 };
 
-class Transport {
+class Transport;
+
+// One thing to do with a transport: co_await it. It is tried at once and waits only if it has to. One that receives (Read,
+// Discard, Handshake) and one that sends (the others) may wait at the same time. Lives in the awaiting coroutine's frame.
+class Operation {
  public:
-  virtual ~Transport() = default;
-  virtual void start_read(boost::asio::mutable_buffer buffer, IoCompletion& completion) = 0;
-  // Bytes as they come from the wire, still encrypted: for dropping what a peer sends after try_shutdown_send().
-  virtual void start_discard(boost::asio::mutable_buffer buffer, IoCompletion& completion) = 0;
+  enum class Kind : std::uint8_t { Read, Discard, Handshake, Write, WaitWritable, ShutdownSend };
+
+  Operation(Transport& transport, Kind kind, std::span<char> room = {}, std::string_view bytes = {})
+      : room(room), bytes(bytes), kind(kind), transport_(transport) {}
+  inline bool await_ready();
+  inline void await_suspend(std::coroutine_handle<> waiter);
+  IoResult await_resume() const { return result; }
+
+  bool receives() const { return kind <= Kind::Handshake; }
+
+  // For the transport.
+  std::span<char> room;    // to be read into
+  std::string_view bytes;  // still to be written
+  IoResult result;
+  std::coroutine_handle<> waiter;
+  const Kind kind;
+
+ private:
+  Transport& transport_;
+};
+
+// Destroyed only while no operation waits.
+class Transport : private base::EventHandler {
+ public:
+  Transport(base::IoThread& io, base::FileDescriptor socket);  // the socket does not block
+  ~Transport() override;
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  // Some bytes; end of stream is an error.
+  Operation read_some(std::span<char> room) { return {*this, Operation::Kind::Read, room}; }
+  // Bytes as they come from the wire, still encrypted: for dropping what a peer sends after shutdown_send().
+  Operation discard(std::span<char> room) { return {*this, Operation::Kind::Discard, room}; }
+  Operation handshake() { return {*this, Operation::Kind::Handshake}; }
   // Writes everything.
-  virtual void start_write(std::string_view bytes, IoCompletion& completion) = 0;
-  virtual void start_handshake(IoCompletion& completion) = 0;
-  // Bytes taken at once without waiting; 0 when it would block or has to wait for its turn.
-  virtual std::size_t try_write(std::string_view bytes) = 0;
-  // Sends `bytes` of a file from its current position; false: not supported here, copy instead.
-  virtual bool can_send_file() const { return false; }
-  virtual long send_file(int file, std::size_t bytes) = 0;
-  virtual void start_wait_writable(IoCompletion& completion) = 0;
-  virtual bool is_tls() const { return false; }
-  // What the kernel knows of the peer; one system call, no waiting.
-  virtual PeerState peer_state() const = 0;
-  virtual void cancel() = 0;
+  Operation write_all(std::string_view bytes) { return {*this, Operation::Kind::Write, {}, bytes}; }
+  // Room for output, and a turn that has not waited for it yet.
+  Operation wait_writable() { return {*this, Operation::Kind::WaitWritable}; }
   // Tells the peer that nothing more comes: close_notify (RFC 8446, 6.1) on TLS, then the end of the stream. At most once, with
-  // no write pending. False: the rest does not fit now and goes with start_shutdown_send().
-  virtual bool try_shutdown_send() = 0;
-  virtual void start_shutdown_send(IoCompletion& completion) = 0;
-  virtual void close() = 0;
-};
+  // no write pending.
+  Operation shutdown_send() { return {*this, Operation::Kind::ShutdownSend}; }
 
-std::unique_ptr<Transport> plain_transport(boost::asio::ip::tcp::socket socket);
-std::unique_ptr<Transport> local_transport(boost::asio::local::stream_protocol::socket socket);
-std::unique_ptr<Transport> tls_transport(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> context);
+  virtual bool is_tls() const { return false; }
+  // Whether send_file() exists here; if not, copy instead.
+  virtual bool can_send_file() const { return true; }
+  // Sends of a file from its current position: how many of the `bytes` went, or -1 with errno (EAGAIN: none). Before the next
+  // one: wait_writable().
+  long send_file(int file, std::size_t bytes);
+  // What is known of the peer; no system call.
+  PeerState peer_state() const;
+  // Ends what waits with operation_canceled: in this turn or the next, never inline.
+  void cancel();
+  void close();
 
-// co_await read_some(transport, buffer)
-class ReadSome {
- public:
-  ReadSome(Transport& transport, boost::asio::mutable_buffer buffer) : transport_(transport), buffer_(buffer) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_read(buffer_, completion_);
+  // Does what can be done of `operation` now. True: it has ended, its result is set.
+  bool attempt(Operation& operation);
+  void wait(Operation& operation);
+
+ protected:
+  enum class Progress : std::uint8_t { Done, Waits };
+  virtual Progress read(Operation& operation) { return receive(operation); }
+  virtual Progress handshake_step(Operation&) { return Progress::Done; }
+  virtual Progress write(Operation& operation) { return send(operation); }
+  virtual Progress end_stream(Operation& operation);
+
+  int socket() const { return socket_.get(); }
+  Progress receive(Operation& operation);
+  Progress send(Operation& operation);
+  // Whether this turn still has time for this peer. If not, the operation waits for the next.
+  bool may_receive() { return is_first_of_turn(received_turn_); }
+  bool may_send() { return is_first_of_turn(sent_turn_); }
+
+  Progress next_turn() {
+    io_.wake(*this);
+    return Progress::Waits;
   }
-  IoResult await_resume() const { return completion_.result; }
+  // One fast peer leaves the others of the thread their turn.
+  static constexpr std::size_t kSendBytesPerTurn = 1 << 20;
+
+  // What the descriptor can do without blocking, as far as is known.
+  bool readable_ = false, writable_ = true;
 
  private:
-  Transport& transport_;
-  boost::asio::mutable_buffer buffer_;
-  IoCompletion completion_;
+  void on_events(std::uint32_t events) override;
+  void go_on(Operation*& waiting, bool cancelled);
+  // False: not again in this turn; it goes on in the next.
+  bool is_first_of_turn(std::uint64_t& turn);
+
+  base::IoThread& io_;
+  base::FileDescriptor socket_;
+  std::uint64_t received_turn_ = 0, sent_turn_ = 0;
+  Operation* receiving_ = nullptr;
+  Operation* sending_ = nullptr;
+  bool watched_ = false, output_watched_ = false, cancelled_ = false;
+  PeerState peer_ = PeerState::Open;
 };
 
-class Discard {
- public:
-  Discard(Transport& transport, boost::asio::mutable_buffer buffer) : transport_(transport), buffer_(buffer) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_discard(buffer_, completion_);
-  }
-  IoResult await_resume() const { return completion_.result; }
+bool Operation::await_ready() { return transport_.attempt(*this); }
+void Operation::await_suspend(std::coroutine_handle<> coroutine) {
+  waiter = coroutine;
+  transport_.wait(*this);
+}
 
- private:
-  Transport& transport_;
-  boost::asio::mutable_buffer buffer_;
-  IoCompletion completion_;
-};
-
-class ShutdownSend {
- public:
-  explicit ShutdownSend(Transport& transport) : transport_(transport) {}
-  bool await_ready() { return transport_.try_shutdown_send(); }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_shutdown_send(completion_);
-  }
-  IoResult await_resume() const { return completion_.result; }
-
- private:
-  Transport& transport_;
-  IoCompletion completion_;
-};
-
-class WriteAll {
- public:
-  WriteAll(Transport& transport, std::string_view bytes) : transport_(transport), bytes_(bytes) {}
-  bool await_ready() {
-    bytes_.remove_prefix(transport_.try_write(bytes_));
-    return bytes_.empty();
-  }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_write(bytes_, completion_);
-  }
-  IoResult await_resume() const { return completion_.result; }
-
- private:
-  Transport& transport_;
-  std::string_view bytes_;
-  IoCompletion completion_;
-};
-
-class Handshake {
- public:
-  explicit Handshake(Transport& transport) : transport_(transport) {}
-  bool await_ready() const { return !transport_.is_tls(); }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_handshake(completion_);
-  }
-  IoResult await_resume() const { return completion_.result; }
-
- private:
-  Transport& transport_;
-  IoCompletion completion_;
-};
-
-class WaitWritable {
- public:
-  explicit WaitWritable(Transport& transport) : transport_(transport) {}
-  bool await_ready() const { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) {
-    completion_.waiter = waiter;
-    transport_.start_wait_writable(completion_);
-  }
-  IoResult await_resume() const { return completion_.result; }
-
- private:
-  Transport& transport_;
-  IoCompletion completion_;
-};
+// TCP or Unix.
+std::unique_ptr<Transport> plain_transport(base::IoThread& io, base::FileDescriptor socket);
+std::unique_ptr<Transport> tls_transport(base::IoThread& io, base::FileDescriptor socket,
+                                         const std::shared_ptr<SSL_CTX>& context);
 
 }  // namespace funcgate::http

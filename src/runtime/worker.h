@@ -3,8 +3,6 @@
 // Not thread-safe: lives on one io thread. Whatever the process sends is hostile until checked; nonsense gets it killed.
 #pragma once
 
-#include <boost/asio/local/stream_protocol.hpp>
-
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -27,13 +25,13 @@ struct PendingCall {
   base::IoThread* home = nullptr;
   base::OneShot<domain::RunResult> done;  // completed on `home`
   base::SteadyNs queued_ns = 0, sent_ns = 0;
-  std::uint64_t number = 0;   // on its worker
+  std::uint64_t number = 0;  // on its worker
   std::int64_t expected_ns = 0;
-  bool waiting = false;       // counted in the pool's queue
-  bool cancelled = false;     // its worker was killed on purpose
-  bool has_share = false;     // holds a share of its share_key, which its worker takes over
-  bool watched = false;       // presence_timer has been begun
-  base::Timer queue_timer;    // armed on the bench's thread while it waits
+  bool waiting = false;     // counted in the pool's queue
+  bool cancelled = false;   // its worker was killed on purpose
+  bool has_share = false;   // holds a share of its share_key, which its worker takes over
+  bool watched = false;     // presence_timer has been begun
+  base::Timer queue_timer;  // armed on the bench's thread while it waits
   // Between the two threads: has no worker yet (written by the bench); its caller has gone (written on `home`).
   std::atomic<bool> queued{false}, abandoned{false};
   base::Timer presence_timer;  // of `home`
@@ -60,7 +58,7 @@ class WorkerOwner {
   virtual void asked(Worker& worker, PendingCall& call, const wire::Ask& ask) = 0;
 };
 
-class Worker final : public std::enable_shared_from_this<Worker>, private base::MemoryPeer {
+class Worker final : public std::enable_shared_from_this<Worker>, private base::MemoryPeer, private base::EventHandler {
  public:
   static constexpr std::size_t kPipeMax = 16;
 
@@ -95,12 +93,13 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   bool retiring = false;  // a replacement was asked for
   bool closed = false;    // takes no further call
   std::int64_t served = 0;
-  std::string share;      // the key of all calls in flight, for which this worker counts; empty: they have none
+  std::string share;  // the key of all calls in flight, for which this worker counts; empty: they have none
 
  private:
   bool take() override { return !calls_.empty() && take_replies(); }
   bool before_sleep() override;
   void after_sleep() override;
+  void on_events(std::uint32_t events) override;
   void break_off();
   void read();
   void received(std::size_t bytes);
@@ -112,7 +111,7 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   WorkerOwner* owner_;
   base::IoThread& io_;
   ForkedWorker process_;
-  boost::asio::local::stream_protocol::socket socket_;
+  base::FileDescriptor socket_;
   wire::WorkerMemory memory_;
   const std::size_t slot_;
   std::deque<PendingCall*> calls_;
@@ -120,7 +119,8 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   std::size_t answer_bytes_ = 0;  // of out_, up to the end of the answer to a question; 0: there is none in it
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
-  bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false;
+  bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false,
+       output_watched_ = false;
   base::Timer run_timer_;
   std::string in_, out_;
   std::size_t in_used_ = 0;

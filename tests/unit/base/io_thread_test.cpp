@@ -1,11 +1,14 @@
 #include "base/io_thread.h"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <future>
 #include <thread>
 
 #include "base/async.h"
+#include "base/files.h"
 #include "base/offload.h"
 
 namespace funcgate::base {
@@ -21,6 +24,13 @@ void on_thread(IoThread& io, std::function<void()> work) {
     done.set_value();
   });
   ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+// What has happened by now is an event of a turn that is over when this returns.
+void whole_turn(IoThread& io) {
+  std::uint64_t first = 0, now = 0;
+  on_thread(io, [&] { first = io.turn(); });
+  while (now < first + 2) on_thread(io, [&] { now = io.turn(); });
 }
 
 class IoThreadTest : public testing::Test {
@@ -138,6 +148,131 @@ TEST_F(IoThreadTest, APeerThatIsRemovedIsNotAskedAgain) {
   on_thread(io, [] {});
   EXPECT_EQ(peer.taken.load(), 0);
   EXPECT_EQ(peer.flushed.load(), 0);
+}
+
+// Both ends of a stream; on the thread's side a handler that counts.
+struct Watched final : EventHandler {
+  explicit Watched(IoThread& io) : io(io) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) std::abort();
+    own = FileDescriptor(ends[0]);
+    peer = FileDescriptor(ends[1]);
+  }
+  void on_events(std::uint32_t events) override {
+    seen.push_back(events);
+    then(events);
+  }
+  void say(std::string_view text) { ASSERT_TRUE(write_all(peer.get(), text).ok()); }
+
+  IoThread& io;
+  FileDescriptor own, peer;
+  std::vector<std::uint32_t> seen;
+  std::function<void(std::uint32_t)> then = [](std::uint32_t) {};
+};
+
+TEST_F(IoThreadTest, EachArrivalOfInputIsToldOnceEvenIfNobodyReads) {
+  Watched stream(io);
+  on_thread(io, [&] { ASSERT_TRUE(io.watch(stream.own.get(), stream)); });
+  for (std::size_t arrivals = 1; arrivals <= 3; ++arrivals) {
+    stream.say("x");
+    whole_turn(io);
+    on_thread(io, [&] { EXPECT_EQ(stream.seen, std::vector<std::uint32_t>(arrivals, EPOLLIN)); });
+  }
+  on_thread(io, [&] { io.unwatch(stream.own.get(), stream); });
+}
+
+TEST_F(IoThreadTest, InputFromBeforeTheWatchAndTheEndAreTold) {
+  Watched stream(io);
+  stream.say("early");
+  on_thread(io, [&] { ASSERT_TRUE(io.watch(stream.own.get(), stream)); });
+  whole_turn(io);
+  on_thread(io, [&] { EXPECT_EQ(stream.seen, std::vector<std::uint32_t>{EPOLLIN}); });
+  stream.peer.reset();
+  whole_turn(io);
+  on_thread(io, [&] {
+    ASSERT_EQ(stream.seen.size(), 2u);
+    EXPECT_EQ(stream.seen[1] & (EPOLLRDHUP | EPOLLHUP), static_cast<std::uint32_t>(EPOLLRDHUP | EPOLLHUP));
+    io.unwatch(stream.own.get(), stream);
+  });
+}
+
+TEST_F(IoThreadTest, RoomForOutputIsToldOnlyToWhomItMatters) {
+  Watched stream(io);
+  on_thread(io, [&] {
+    ASSERT_TRUE(io.watch(stream.own.get(), stream));
+    ASSERT_TRUE(io.watch_output(stream.own.get(), stream));
+  });
+  whole_turn(io);
+  on_thread(io, [&] {
+    EXPECT_EQ(stream.seen, std::vector<std::uint32_t>{EPOLLOUT});
+    io.unwatch(stream.own.get(), stream);
+  });
+}
+
+TEST_F(IoThreadTest, WhoIsUnwatchedHearsNothingOfTheSameTurnEither) {
+  Watched first(io), second(io);
+  // Whichever comes first ends the other.
+  for (Watched* one : {&first, &second}) {
+    Watched* const other = one == &first ? &second : &first;
+    one->then = [this, other](std::uint32_t) { io.unwatch(other->own.get(), *other); };
+  }
+  on_thread(io, [&] {
+    for (Watched* one : {&first, &second}) {
+      ASSERT_TRUE(io.watch(one->own.get(), *one));
+      one->say("x");
+    }
+  });
+  whole_turn(io);
+  on_thread(io, [&] {
+    EXPECT_EQ(first.seen.size() + second.seen.size(), 1u);
+    for (Watched* one : {&first, &second}) io.unwatch(one->own.get(), *one);
+  });
+}
+
+TEST_F(IoThreadTest, AWakeComesOnceAndNeverInline) {
+  Watched stream(io), unwatched(io);
+  on_thread(io, [&] {
+    io.wake(stream);
+    io.wake(stream);
+    io.wake(unwatched);
+    io.unwatch(unwatched.own.get(), unwatched);
+    EXPECT_TRUE(stream.seen.empty());
+  });
+  whole_turn(io);
+  on_thread(io, [&] {
+    EXPECT_EQ(stream.seen, std::vector<std::uint32_t>{0});
+    EXPECT_TRUE(unwatched.seen.empty());
+    io.unwatch(stream.own.get(), stream);
+  });
+}
+
+TEST_F(IoThreadTest, AWakeOfEachTurnDoesNotKeepTheOthersFromTheirs) {
+  Watched restless(io), other(io);
+  restless.then = [&](std::uint32_t) { io.wake(restless); };
+  on_thread(io, [&] {
+    ASSERT_TRUE(io.watch(other.own.get(), other));
+    io.wake(restless);
+  });
+  other.say("x");
+  bool heard = false;
+  for (int turn = 0; turn < 10'000 && !heard; ++turn) on_thread(io, [&] { heard = !other.seen.empty(); });
+  EXPECT_TRUE(heard);
+  on_thread(io, [&] {
+    EXPECT_GT(restless.seen.size(), 1u);
+    restless.then = [](std::uint32_t) {};
+    for (Watched* one : {&restless, &other}) io.unwatch(one->own.get(), *one);
+  });
+}
+
+TEST(IoThreadLife, WorkThatNeverRanIsDropped) {
+  const SystemClock clock;
+  const auto owned = std::make_shared<int>(1);
+  {
+    IoThread io(0, clock);
+    io.post([owned] { ADD_FAILURE() << "it was never started"; });
+    EXPECT_EQ(owned.use_count(), 2);
+  }
+  EXPECT_EQ(owned.use_count(), 1);
 }
 
 TEST_F(IoThreadTest, ACoroutineGoesOnAtTheEndOfItsTurn) {
