@@ -10,15 +10,27 @@ import pytest
 from support.credentials import basic
 from support.resources import PROBE, Resources
 from support.server import wait_until
-from support.wire import Client, Connection, fresh_address, request_bytes
+from support.wire import Client, Connection, File, fresh_address, request_bytes
 
 PASSWORD = "a password of mia"
 TOKEN = {"X-Token": "a-token-0000001"}
 TARGET = "/api/v1/func-api/{}/s"
 
 
+LARGE = """
+@DFF.API('Large')
+def large():
+    return DFF.RESP_LARGE_DATA('y' * 12_000_000)
+
+@DFF.API('Send back')
+def back(files):
+    return DFF.RESP_FILE(files[0]['filePath'])
+"""
+
+
 def resources() -> Resources:
-    made = Resources().scripts("probe", main=PROBE)
+    made = Resources().scripts("probe", main=PROBE).scripts("much", main=LARGE)
+    made.api("large", "much__main.large").api("back", "much__main.back", acceptFiles=True)
     made.fixed_field("tokens", {"location": "header", "name": "X-Token", "value": TOKEN["X-Token"]}, requireTls=True)
     made.basic("staff", {"mia": PASSWORD}, requireTls=True).basic("plain", {"mia": PASSWORD}, realm="plain")
     made.digest("stock", {"mia": PASSWORD}, requireTls=True)
@@ -155,6 +167,19 @@ def test_kept_alive_bodies_and_pipelines(tls):
         for piece in (request_bytes("GET", TARGET.format("see"), TOKEN)[index:index + 7] for index in range(0, 200, 7)):
             connection.send(piece)
         connection.read().expect(200)
+
+
+def test_more_than_a_socket_holds(tls):
+    """Uploads, files and answers larger than all buffers go through whole, and whoever takes his time keeps nobody waiting."""
+    _, _, client = tls
+    content = bytes(range(256)) * 20_000
+    answer = client.post(TARGET.format("back"), parts=[File("f", "a.bin", content)]).expect(200)
+    assert answer.body == content
+    with client.connect() as slow:
+        slow.send(request_bytes("GET", TARGET.format("large")))
+        for _ in range(20):
+            client.get(TARGET.format("open")).expect(200)
+        assert slow.read().expect(200).body == b"y" * 12_000_000
 
 
 def test_reload_without_dropping_connections(tls, tmp_path):
