@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/byte_scan.h"
 #include "base/clock.h"
 #include "base/json_scan.h"
 #include "base/text.h"
@@ -56,6 +57,16 @@ std::string text_of(const json::object& object, std::string_view name) {
 
 void append_json_string(std::string& out, std::string_view text) {
   static constexpr char kHex[] = "0123456789abcdef";
+  const auto is_special = [](std::uint64_t word) {
+    return has_control_byte(word) | has_byte(word, '"') | has_byte(word, '\\') | has_non_ascii(word);
+  };
+  // Most texts stand in JSON as they are.
+  if (!any_byte(text, is_special)) {
+    out.push_back('"');
+    out.append(text);
+    out.push_back('"');
+    return;
+  }
   const bool utf8 = is_valid_utf8(text);
   out.push_back('"');
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -129,8 +140,9 @@ ObjectReader& ObjectReader::text(std::string_view name, std::string& target, std
   const std::string_view content(found->data(), found->size());
   const std::size_t length = utf8_length(content);
   if (length < length_min || length > length_max) {
-    finding(name, "value", length_min > 0 ? fmt::format("must have {} to {} characters", length_min, length_max)
-                                          : fmt::format("must have at most {} characters", length_max));
+    finding(name, "value",
+            length_min > 0 ? fmt::format("must have {} to {} characters", length_min, length_max)
+                           : fmt::format("must have at most {} characters", length_max));
     return *this;
   }
   target = content;

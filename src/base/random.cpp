@@ -5,10 +5,22 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "base/check.h"
 
 namespace funcgate::base {
+namespace {
+
+// The letter that a random byte stands for, NUL for none: from 248 = 4 x 62 on bytes would favour the first letters.
+constexpr std::array<char, 256> kLetterOf = [] {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  std::array<char, 256> letters{};
+  for (std::size_t byte = 0; byte < 4 * kAlphabet.size(); ++byte) letters[byte] = kAlphabet[byte % kAlphabet.size()];
+  return letters;
+}();
+
+}  // namespace
 
 std::string Random::bytes(std::size_t size) {
   std::string out(size, '\0');
@@ -23,15 +35,16 @@ std::string Random::alphanumeric(std::size_t length) {
 }
 
 void Random::append_alphanumeric(std::string& out, std::size_t length) {
-  static constexpr char kAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  const std::size_t end = out.size() + length;
-  out.reserve(end);
-  while (out.size() < end) {
-    std::array<unsigned char, 64> block;
+  const std::size_t begin = out.size();
+  out.resize(begin + length);
+  char* to = out.data() + begin;
+  char* const end = to + length;
+  while (to != end) {
+    std::array<unsigned char, 32> block;
     fill(block.data(), block.size());
-    for (unsigned char byte : block) {
-      // 248 = 4 x 62: larger bytes would favour the first letters.
-      if (byte < 248 && out.size() < end) out.push_back(kAlphabet[byte % 62]);
+    for (std::size_t i = 0; i < block.size() && to != end; ++i) {
+      *to = kLetterOf[block[i]];
+      to += *to != '\0' ? 1 : 0;
     }
   }
 }
@@ -48,11 +61,13 @@ void Random::append_uuid_upper(std::string& out) {
   fill(block.data(), block.size());
   block[6] = static_cast<unsigned char>((block[6] & 0x0f) | 0x40);
   block[8] = static_cast<unsigned char>((block[8] & 0x3f) | 0x80);
-  out.reserve(out.size() + 36);
+  const std::size_t begin = out.size();
+  out.resize(begin + 36);
+  char* to = out.data() + begin;
   for (std::size_t i = 0; i < block.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out.push_back('-');
-    out.push_back(kHex[block[i] >> 4]);
-    out.push_back(kHex[block[i] & 15]);
+    if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
+    *to++ = kHex[block[i] >> 4];
+    *to++ = kHex[block[i] & 15];
   }
 }
 

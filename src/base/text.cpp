@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/byte_scan.h"
 #include "base/encoding.h"
 
 namespace funcgate::base {
@@ -90,6 +91,7 @@ bool is_token(std::string_view text) {
 }
 
 bool is_valid_utf8(std::string_view text) {
+  if (!any_byte(text, has_non_ascii)) return true;
   std::size_t i = 0;
   while (i < text.size()) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -115,9 +117,7 @@ bool is_valid_utf8(std::string_view text) {
   return true;
 }
 
-bool has_control(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
+bool has_control(std::string_view text) { return any_byte(text, has_control_byte); }
 
 std::string latin1_to_utf8(std::string_view text) {
   std::string out;

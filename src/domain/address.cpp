@@ -2,7 +2,9 @@
 
 #include <arpa/inet.h>
 
+#include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include "base/text.h"
 
@@ -38,8 +40,17 @@ std::optional<Address> Address::parse(std::string_view text) {
 std::string Address::text() const {
   if (is_local_) return "local";
   char buffer[INET6_ADDRSTRLEN] = {};
-  inet_ntop(is_v4_ ? AF_INET : AF_INET6, is_v4_ ? bytes_.data() + 12 : bytes_.data(), buffer, sizeof buffer);
-  return buffer;
+  if (!is_v4_) {
+    inet_ntop(AF_INET6, bytes_.data(), buffer, sizeof buffer);
+    return buffer;
+  }
+  // Every call asks for it, and nearly all are of IPv4: inet_ntop() would go through a format string.
+  char* to = buffer;
+  for (std::size_t i = 12; i < bytes_.size(); ++i) {
+    if (i > 12) *to++ = '.';
+    to = std::to_chars(to, std::end(buffer), bytes_[i]).ptr;
+  }
+  return {buffer, to};
 }
 
 Address Address::network() const {

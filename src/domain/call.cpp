@@ -55,7 +55,10 @@ std::string Call::addresses_json() const {
 }
 
 bool media_type_is(std::string_view content_type, std::string_view media_type) {
-  return base::equals_ignore_case(base::trim(content_type.substr(0, content_type.find(';'))), media_type);
+  content_type = base::trim(content_type);
+  if (!base::starts_with_ignore_case(content_type, media_type)) return false;
+  content_type = base::trim(content_type.substr(media_type.size()));
+  return content_type.empty() || content_type.front() == ';';
 }
 
 }  // namespace funcgate::domain

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 
+#include "base/byte_scan.h"
 #include "base/text.h"
 
 namespace funcgate::http {
@@ -73,11 +75,9 @@ class HeadParser final : public beast::http::basic_parser<true> {
 
 std::optional<Refusal> check_target(domain::Call& call) {
   std::string_view target = call.target;
-  for (char c : target) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte <= 0x20 || byte == 0x7f) return malformed("The target has a control character");
-    if (c == '#') return malformed("The target has a fragment");
-  }
+  const auto is_control = [](std::uint64_t word) { return base::has_below(word, 0x21) | base::has_byte(word, 0x7f); };
+  if (base::any_byte(target, is_control)) return malformed("The target has a control character");
+  if (target.find('#') != std::string_view::npos) return malformed("The target has a fragment");
   std::string_view authority;
   if (target.starts_with("http://") || target.starts_with("https://")) {
     std::string_view rest = target.substr(target.find("//") + 2);
@@ -97,35 +97,85 @@ std::optional<Refusal> check_target(domain::Call& call) {
   return std::nullopt;
 }
 
-std::optional<Refusal> check_host(domain::Call& call, bool required) {
-  const int count = call.header_count("host");
-  if (count > 1) return malformed("More than one Host header");
-  if (count == 0 && required) return malformed("The Host header is missing");
-  if (const auto* host = call.header("host")) {
-    if (!host->empty() && !is_host(*host)) return malformed("The Host header is malformed");
-    call.host = *host;
+// A field that decides about the connection: where there are several, two readers could take different ones.
+struct Field {
+  const std::string_view* first = nullptr;
+  bool repeated = false;
+  void found(const std::string_view& value) {
+    repeated = first != nullptr;
+    if (!repeated) first = &value;
   }
+};
+
+struct Fields {
+  Field host, content_length, transfer_encoding, connection, expect;
+};
+
+Fields find_fields(const domain::Call& call) {
+  Fields fields;
+  for (const auto& [name, value] : call.headers) {
+    switch (name.size()) {
+      case 4:
+        if (name == "host") fields.host.found(value);
+        break;
+      case 6:
+        if (name == "expect") fields.expect.found(value);
+        break;
+      case 10:
+        if (name == "connection") fields.connection.found(value);
+        break;
+      case 14:
+        if (name == "content-length") fields.content_length.found(value);
+        break;
+      case 17:
+        if (name == "transfer-encoding") fields.transfer_encoding.found(value);
+        break;
+      default: break;
+    }
+  }
+  return fields;
+}
+
+std::optional<Refusal> check_host(domain::Call& call, const Field& host, bool required) {
+  if (host.repeated) return malformed("More than one Host header");
+  if (host.first == nullptr) return required ? std::optional(malformed("The Host header is missing")) : std::nullopt;
+  if (!host.first->empty() && !is_host(*host.first)) return malformed("The Host header is malformed");
+  call.host = *host.first;
   return std::nullopt;
 }
 
-std::optional<Refusal> check_length(domain::Call& call, ParsedHead& parsed) {
-  const int lengths = call.header_count("content-length"), codings = call.header_count("transfer-encoding");
-  if (lengths > 1) return malformed("More than one Content-Length header");
-  if (lengths > 0 && codings > 0) return malformed("Content-Length and Transfer-Encoding together");
-  if (codings > 0) {
-    if (codings > 1 || !base::equals_ignore_case(*call.header("transfer-encoding"), "chunked") || parsed.http_1_0) {
+std::optional<Refusal> check_length(domain::Call& call, const Field& length_field, const Field& coding, ParsedHead& parsed) {
+  if (length_field.repeated) return malformed("More than one Content-Length header");
+  if (length_field.first != nullptr && coding.first != nullptr) return malformed("Content-Length and Transfer-Encoding together");
+  if (coding.first != nullptr) {
+    if (coding.repeated || !base::equals_ignore_case(*coding.first, "chunked") || parsed.http_1_0) {
       return malformed("Transfer-Encoding must be chunked");
     }
     parsed.chunked = call.has_body = true;
   }
-  if (lengths == 1) {
-    const auto length = base::parse_digits(*call.header("content-length"));
+  if (length_field.first != nullptr) {
+    const auto length = base::parse_digits(*length_field.first);
     if (!length) return malformed("Content-Length is not a number");
     call.content_length = *length;
     call.has_body = *length > 0;
   }
   call.body_complete = !call.has_body;
   return std::nullopt;
+}
+
+// Also a fold that adds nothing to its value, which the parser cannot tell from an ordinary line.
+bool has_fold(std::string_view head) {
+  std::size_t line = head.find('\n');
+  while (line != std::string_view::npos && ++line < head.size()) {
+    if (head[line] == ' ' || head[line] == '\t') return true;
+    line = head.find('\n', line);
+  }
+  return false;
+}
+
+// Of all control characters.
+bool has_only_tabs(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c == '\t' || !base::has_control({&c, 1}); });
 }
 
 bool list_has(std::string_view list, std::string_view token) {
@@ -138,10 +188,13 @@ bool list_has(std::string_view list, std::string_view token) {
 }  // namespace
 
 bool is_host(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte > 0x20 && byte < 0x7f && std::string_view("/\\@?\"<>").find(c) == std::string_view::npos;
-  });
+  static constexpr std::array<bool, 256> kAllowed = [] {
+    std::array<bool, 256> allowed{};
+    for (std::size_t byte = 0x21; byte < 0x7f; ++byte) allowed[byte] = true;
+    for (char c : std::string_view("/\\@?\"<>")) allowed[static_cast<unsigned char>(c)] = false;
+    return allowed;
+  }();
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return kAllowed[static_cast<unsigned char>(c)]; });
 }
 
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
@@ -193,26 +246,22 @@ std::optional<Refusal> parse_head(char* head, std::size_t head_bytes, const doma
     return too_large(Fault::HeadersTooLarge, fmt::format("There are more than {} headers", limits.header_count));
   }
   if (error || !parser.is_header_done() || used != head_bytes) return malformed("The request head is malformed");
-  // Also a fold that adds nothing to its value, which the parser cannot tell from an ordinary line.
-  const std::string_view text(head, head_bytes);
-  if (parser.folded || text.find("\r\n ") != std::string_view::npos || text.find("\r\n\t") != std::string_view::npos)
-    return malformed("A header is folded over several lines");
+  if (parser.folded || has_fold({head, head_bytes})) return malformed("A header is folded over several lines");
   parsed.http_1_0 = parser.version == 10;
-  if (auto refused = check_host(call, !parsed.http_1_0)) return refused;
+  const Fields fields = find_fields(call);
+  if (auto refused = check_host(call, fields.host, !parsed.http_1_0)) return refused;
   if (auto refused = check_target(call)) return refused;
-  if (auto refused = check_length(call, parsed)) return refused;
+  if (auto refused = check_length(call, fields.content_length, fields.transfer_encoding, parsed)) return refused;
   for (const domain::Header& header : call.headers) {
     if (header.name == "authorization" && static_cast<std::int64_t>(header.value.size()) > limits.authorization_bytes) {
       return too_large(Fault::HeadersTooLarge, fmt::format("Authorization is longer than {} bytes", limits.authorization_bytes));
     }
-    for (char c : header.value) {
-      if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f) return malformed("A header has a control character");
-    }
+    if (base::has_control(header.value) && !has_only_tabs(header.value)) return malformed("A header has a control character");
   }
-  const auto* connection = call.header("connection");
+  const std::string_view* connection = fields.connection.first;
   parsed.keep_alive = parsed.http_1_0 ? connection != nullptr && list_has(*connection, "keep-alive")
                                       : connection == nullptr || !list_has(*connection, "close");
-  if (const auto* expect = call.header("expect")) {
+  if (const std::string_view* expect = fields.expect.first) {
     if (!base::equals_ignore_case(*expect, "100-continue")) return malformed("Expect must be 100-continue");
     parsed.expects_continue = call.has_body && !parsed.http_1_0;
   }

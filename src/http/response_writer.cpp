@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
+#include <initializer_list>
 
 #include "base/text.h"
 #include "http/envelope.h"
@@ -10,30 +12,56 @@
 namespace funcgate::http {
 namespace {
 
-void append_number(std::string& out, std::int64_t number) {
-  const fmt::format_int text(number);
-  out.append(text.data(), text.size());
+// Small texts, for which `out` is made larger once.
+void append_all(std::string& out, std::initializer_list<std::string_view> texts) {
+  std::size_t bytes = 0;
+  for (std::string_view text : texts) bytes += text.size();
+  const std::size_t begin = out.size();
+  out.resize(begin + bytes);
+  char* to = out.data() + begin;
+  for (std::string_view text : texts) {
+    if (!text.empty()) std::memcpy(to, text.data(), text.size());
+    to += text.size();
+  }
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out.append(name).append(": ").append(value).append("\r\n");
+  append_all(out, {name, ": ", value, "\r\n"});
+}
+
+std::string_view view(const fmt::format_int& number) { return {number.data(), number.size()}; }
+
+// The end of a head of `media` (empty: no such line) and so many bytes.
+void append_length(std::string& out, std::string_view media, std::size_t bytes) {
+  const fmt::format_int length(bytes);
+  append_all(out, {media.empty() ? "" : "Content-Type: ", media, media.empty() ? "" : "\r\n", "Content-Length: ", view(length),
+                   "\r\n\r\n"});
 }
 
 // What only the server may say; names in lower case.
 bool reserved_header(std::string_view name) {
-  static constexpr std::string_view kReserved[] = {"content-length", "transfer-encoding", "connection", "date", "server",
-                                                   "www-authenticate", "authentication-info", "x-trace-id", "content-type",
-                                                   "x-content-type-options", "access-control-allow-origin",
+  static constexpr std::string_view kReserved[] = {"content-length",
+                                                   "transfer-encoding",
+                                                   "connection",
+                                                   "date",
+                                                   "server",
+                                                   "www-authenticate",
+                                                   "authentication-info",
+                                                   "x-trace-id",
+                                                   "content-type",
+                                                   "x-content-type-options",
+                                                   "access-control-allow-origin",
                                                    "access-control-allow-credentials"};
   const std::string lowered = base::to_lower(name);
   return std::find(std::begin(kReserved), std::end(kReserved), lowered) != std::end(kReserved);
 }
 
 bool is_active_content(std::string_view content_type) {
-  for (std::string_view media : {"text/html", "image/svg+xml", "application/xml", "text/xml", "application/xhtml+xml"}) {
-    if (domain::media_type_is(content_type, media)) return true;
-  }
-  return false;
+  static constexpr std::string_view kActive[] = {"text/html", "image/svg+xml", "application/xml", "text/xml",
+                                                 "application/xhtml+xml"};
+  const std::string_view media = base::trim(content_type.substr(0, content_type.find(';')));
+  return std::any_of(std::begin(kActive), std::end(kActive),
+                     [&](std::string_view active) { return base::equals_ignore_case(media, active); });
 }
 
 }  // namespace
@@ -73,52 +101,32 @@ std::string_view status_text(int status) {
   }
 }
 
-std::string_view ResponseWriter::now_text() {
+void ResponseWriter::read_time(const ResponseContext& context) {
+  arrived_.set(context.call.arrival_ms);
   const base::WallMs now = io_.clock().wall_ms();
-  if (now != now_ms_) {
-    now_ms_ = now;
-    now_text_.clear();
-    base::append_rfc3339(now_text_, now);
-    if (now / 1000 != date_s_) {
-      date_s_ = now / 1000;
-      date_text_ = base::format_http_date(now);
-    }
-  }
-  return now_text_;
+  now_.set(now);
+  if (now / 1000 == date_s_) return;
+  date_s_ = now / 1000;
+  date_lines_ = "\r\nServer: funcgate\r\nDate: " + base::format_http_date(now) + "\r\n";
+}
+
+void ResponseWriter::TimeText::set(base::WallMs time) {
+  if (time == ms) return;
+  ms = time;
+  text.clear();
+  base::append_rfc3339(text, time);
 }
 
 void ResponseWriter::head(std::string& out, int status, const ResponseContext& context) {
-  out += "HTTP/1.1 ";
-  append_number(out, status);
-  out.push_back(' ');
-  out += status_text(status);
-  out += "\r\nServer: funcgate\r\nDate: ";
-  now_text();
-  out += date_text_;
-  out += "\r\n";
-  if (!context.keep_alive) {
-    out += "Connection: close\r\n";
-  } else if (context.http_1_0) {
-    out += "Connection: keep-alive\r\n";
-  }
-  append_header(out, "X-Trace-Id", context.call.trace_id);
-  if (!context.call.client_time.empty()) append_header(out, "X-Client-Time", context.call.client_time);
-  times(out, context);
-  out += "X-Content-Type-Options: nosniff\r\n";
-}
-
-void ResponseWriter::times(std::string& out, const ResponseContext& context) {
-  out += "X-Request-Time: ";
-  if (context.call.arrival_ms == now_ms_) {
-    out += now_text_;
-  } else {
-    base::append_rfc3339(out, context.call.arrival_ms);
-  }
-  out += "\r\nX-Response-Time: ";
-  out += now_text_;
-  out += "\r\nX-Request-Cost: ";
-  append_number(out, std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms));
-  out += "\r\n";
+  const fmt::format_int code(status), cost(cost_ms());
+  const std::string_view connection = !context.keep_alive ? "Connection: close\r\n"
+                                      : context.http_1_0  ? "Connection: keep-alive\r\n"
+                                                          : "";
+  const std::string_view client_time = context.call.client_time;
+  append_all(out,
+             {"HTTP/1.1 ", view(code), " ", status_text(status), date_lines_, connection, "X-Trace-Id: ", context.call.trace_id,
+              client_time.empty() ? "" : "\r\nX-Client-Time: ", client_time, "\r\nX-Request-Time: ", arrived_.text,
+              "\r\nX-Response-Time: ", now_.text, "\r\nX-Request-Cost: ", view(cost), "\r\nX-Content-Type-Options: nosniff\r\n"});
 }
 
 void ResponseWriter::common(std::string& out, const service::Answer& answer, const ResponseContext&) {
@@ -138,38 +146,33 @@ void ResponseWriter::common(std::string& out, const service::Answer& answer, con
 void ResponseWriter::refusal(std::string& out, const service::Answer& answer, const ResponseContext& context) {
   const domain::Refusal& refusal = *answer.refusal;
   scratch_.clear();
-  std::string request_time;
-  base::append_rfc3339(request_time, context.call.arrival_ms);
-  const EnvelopeTimes times{request_time, now_text(), std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms)};
+  const EnvelopeTimes times{arrived_.text, now_.text, cost_ms()};
   const std::string_view target = context.masked_target.empty() ? context.call.target : std::string_view(context.masked_target);
-  const int status = append_refusal(scratch_, refusal, context.call, target, times, settings_, answer.async_api,
-                                    answer.management);
+  const int status =
+      append_refusal(scratch_, refusal, context.call, target, times, settings_, answer.async_api, answer.management);
   head(out, status, context);
   common(out, answer, context);
   for (const std::string& challenge : refusal.challenges) append_header(out, "WWW-Authenticate", challenge);
   if (!refusal.allow.empty()) append_header(out, "Allow", refusal.allow);
   if (refusal.retry_after_s > 0) append_header(out, "Retry-After", std::to_string(refusal.retry_after_s));
-  out += "Cache-Control: private, no-store\r\nContent-Type: application/json\r\nContent-Length: ";
-  append_number(out, static_cast<std::int64_t>(scratch_.size()));
-  out += "\r\n\r\n";
+  out += "Cache-Control: private, no-store\r\n";
+  append_length(out, "application/json", scratch_.size());
   if (context.call.method != domain::Method::Head) out += scratch_;
 }
 
 void ResponseWriter::envelope(std::string& out, const service::Answer& answer, const ResponseContext& context) {
   scratch_.clear();
-  std::string request_time;
-  base::append_rfc3339(request_time, context.call.arrival_ms);
-  const EnvelopeTimes times{request_time, now_text(), std::max<std::int64_t>(0, now_ms_ - context.call.arrival_ms)};
+  const EnvelopeTimes times{arrived_.text, now_.text, cost_ms()};
   append_success(scratch_, answer.status, answer.body_bytes(), context.call, times, answer.envelope_members);
   head(out, answer.status, context);
   common(out, answer, context);
-  out += "Cache-Control: private, no-store\r\nContent-Type: application/json\r\nContent-Length: ";
-  append_number(out, static_cast<std::int64_t>(scratch_.size()));
-  out += "\r\n\r\n";
+  out += "Cache-Control: private, no-store\r\n";
+  append_length(out, "application/json", scratch_.size());
   if (context.call.method != domain::Method::Head) out += scratch_;
 }
 
 void ResponseWriter::write(std::string& out, const service::Answer& answer, const ResponseContext& context) {
+  read_time(context);
   if (answer.refusal) return refusal(out, answer, context);
   if (answer.envelope) return envelope(out, answer, context);
   head(out, answer.status, context);
@@ -188,14 +191,12 @@ void ResponseWriter::write(std::string& out, const service::Answer& answer, cons
   if (is_active_content(answer.content_type)) out += "Content-Security-Policy: sandbox allow-scripts allow-forms\r\n";
   const bool no_body = answer.status == 204 || answer.status == 304;
   const std::string_view body = answer.body_bytes();
-  if (!no_body) {
-    if (!answer.content_type.empty()) append_header(out, "Content-Type", answer.content_type);
-    out += "Content-Length: ";
-    append_number(out, answer.file ? answer.file_bytes : static_cast<std::int64_t>(body.size()));
+  if (no_body) {
     out += "\r\n";
+    return;
   }
-  out += "\r\n";
-  if (!no_body && context.call.method != domain::Method::Head) out += body;
+  append_length(out, answer.content_type, answer.file ? static_cast<std::size_t>(answer.file_bytes) : body.size());
+  if (context.call.method != domain::Method::Head) out += body;
 }
 
 }  // namespace funcgate::http

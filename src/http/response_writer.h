@@ -3,6 +3,7 @@
 // Not thread-safe: one per io thread.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -33,14 +34,23 @@ class ResponseWriter {
   void refusal(std::string& out, const service::Answer& answer, const ResponseContext& context);
   void envelope(std::string& out, const service::Answer& answer, const ResponseContext& context);
   void common(std::string& out, const service::Answer& answer, const ResponseContext& context);
-  void times(std::string& out, const ResponseContext& context);
-  std::string_view now_text();
+  // Sets arrived_, now_ and date_lines_.
+  void read_time(const ResponseContext& context);
+  std::int64_t cost_ms() const { return std::max<std::int64_t>(0, now_.ms - arrived_.ms); }
+
+  // A time and its text, of which many answers in a row have the same.
+  struct TimeText {
+    base::WallMs ms = -1;
+    std::string text;
+    void set(base::WallMs time);
+  };
 
   base::IoThread& io_;
   const service::ServerSettings& settings_;
-  base::WallMs now_ms_ = -1;
+  TimeText now_, arrived_;
   std::int64_t date_s_ = -1;
-  std::string now_text_, date_text_, scratch_;
+  std::string date_lines_;  // the lines of a head that change once a second, from the end of the status line on
+  std::string scratch_;
 };
 
 std::string_view status_text(int status);

@@ -19,13 +19,31 @@ FrameState next_frame(std::string_view buffer, Frame& frame, std::size_t& used) 
 
 FrameWriter::FrameWriter(std::string& out, MessageType type, std::uint64_t call, std::uint16_t slot)
     : out_(out), begin_(out.size()) {
-  const FrameHead head{0, type, kVersion, slot, call};
-  char bytes[kHeadBytes];
-  std::memcpy(bytes, &head, kHeadBytes);
-  out_.append(bytes, kHeadBytes);
+  make_room();
+  raw(FrameHead{0, type, kVersion, slot, call});
+}
+
+void FrameWriter::cut() {
+  if (to_ != nullptr) out_.resize(static_cast<std::size_t>(to_ - out_.data()));
+}
+
+void FrameWriter::make_room() {
+  constexpr std::size_t kBlockBytes = 1024;
+  cut();
+  const std::size_t written = out_.size();
+  out_.resize(written + kBlockBytes);
+  to_ = out_.data() + written;
+  end_ = to_ + kBlockBytes;
+}
+
+void FrameWriter::long_text(std::string_view value) {
+  cut();
+  out_.append(value);
+  to_ = end_ = out_.data() + out_.size();
 }
 
 void FrameWriter::finish() {
+  cut();
   const auto payload_bytes = static_cast<std::uint32_t>(out_.size() - begin_ - kHeadBytes);
   std::memcpy(out_.data() + begin_, &payload_bytes, sizeof payload_bytes);
 }

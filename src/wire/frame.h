@@ -54,29 +54,41 @@ enum class FrameState { Complete, NeedMore, Broken };
 // bytes that must be there in all (0 while the head is not). Broken: unknown type or version, or too long: close the socket.
 FrameState next_frame(std::string_view buffer, Frame& frame, std::size_t& used);
 
-// Appends a frame to `out`; the length is filled in by finish().
+// Appends a frame to `out`, which nobody else may touch before finish() has filled in the length. A frame is many small fields:
+// `out` is made larger by a block at a time, and cut to what was written at the end.
 class FrameWriter {
  public:
   FrameWriter(std::string& out, MessageType type, std::uint64_t call, std::uint16_t slot = 0);
-  void u8(std::uint8_t value) { out_.push_back(static_cast<char>(value)); }
+  void u8(std::uint8_t value) { raw(value); }
   void u16(std::uint16_t value) { raw(value); }
   void u32(std::uint32_t value) { raw(value); }
   void i64(std::int64_t value) { raw(value); }
   void text(std::string_view value) {
     raw(static_cast<std::uint32_t>(value.size()));
-    out_.append(value);
+    if (value.empty()) return;
+    if (value.size() > room()) return long_text(value);
+    std::memcpy(to_, value.data(), value.size());
+    to_ += value.size();
   }
   void finish();
 
  private:
   template <class T>
   void raw(T value) {
-    char bytes[sizeof value];
-    std::memcpy(bytes, &value, sizeof value);
-    out_.append(bytes, sizeof value);
+    if (sizeof value > room()) make_room();
+    std::memcpy(to_, &value, sizeof value);
+    to_ += sizeof value;
   }
+  std::size_t room() const { return static_cast<std::size_t>(end_ - to_); }
+  void cut();
+  void make_room();
+  void long_text(std::string_view value);
+
   std::string& out_;
-  std::size_t begin_;
+  const std::size_t begin_;
+  // [to_, end_): the end of `out_`, not written yet
+  char* to_ = nullptr;
+  char* end_ = nullptr;
 };
 
 class FieldReader {

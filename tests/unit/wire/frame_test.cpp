@@ -35,6 +35,29 @@ TEST(Frame, CarriesItsHeadAndFields) {
   EXPECT_TRUE(reader.complete());
 }
 
+TEST(Frame, CarriesTextsOfAnyLengthBesideEachOther) {
+  for (std::size_t size = 0; size < 5000; size = size < 40 ? size + 1 : size * 5 / 4) {
+    const std::string text(size, 't');
+    std::string bytes = "before";
+    FrameWriter writer(bytes, MessageType::Ask, 1);
+    for (int i = 0; i < 40; ++i) {
+      writer.text(text);
+      writer.u16(static_cast<std::uint16_t>(i));
+    }
+    writer.finish();
+    Frame frame;
+    std::size_t used = 0;
+    ASSERT_EQ(next_frame(std::string_view(bytes).substr(6), frame, used), FrameState::Complete) << size;
+    ASSERT_EQ(used, bytes.size() - 6) << size;
+    FieldReader reader(frame.payload);
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_EQ(reader.text(), text);
+      ASSERT_EQ(reader.u16(), i);
+    }
+    EXPECT_TRUE(reader.complete());
+  }
+}
+
 TEST(Frame, SaysHowMuchIsMissingWhateverTheCut) {
   const std::string bytes = frame_with("some text");
   for (std::size_t size = 0; size < bytes.size(); ++size) {
