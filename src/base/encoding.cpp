@@ -40,20 +40,25 @@ std::string encode(std::string_view bytes, std::string_view alphabet, bool paddi
 std::optional<std::size_t> decode_to(std::string_view text, const std::array<std::int8_t, 256>& table, char* out,
                                      std::size_t capacity) {
   if (text.size() % 4 == 1 || text.size() / 4 * 3 + text.size() % 4 * 3 / 4 > capacity) return std::nullopt;
+  const auto value = [&](std::size_t at) { return static_cast<int>(table[static_cast<unsigned char>(text[at])]); };
   char* end = out;
-  std::uint32_t buffer = 0;
-  int bits = 0;
-  for (char c : text) {
-    const int value = table[static_cast<unsigned char>(c)];
-    if (value < 0) return std::nullopt;
-    buffer = (buffer << 6) | static_cast<std::uint32_t>(value);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      *end++ = static_cast<char>((buffer >> bits) & 255);
-    }
+  std::size_t at = 0;
+  for (; at + 4 <= text.size(); at += 4) {
+    const int a = value(at), b = value(at + 1), c = value(at + 2), d = value(at + 3);
+    if ((a | b | c | d) < 0) return std::nullopt;
+    const int three = a << 18 | b << 12 | c << 6 | d;
+    *end++ = static_cast<char>(three >> 16);
+    *end++ = static_cast<char>(three >> 8);
+    *end++ = static_cast<char>(three);
   }
-  if ((buffer & ((1U << bits) - 1)) != 0) return std::nullopt;
+  if (at < text.size()) {
+    // Two or three characters are left: one or two bytes, and bits behind them that must not be set.
+    const bool two = at + 3 == text.size();
+    const int a = value(at), b = value(at + 1), c = two ? value(at + 2) : 0;
+    if ((a | b | c) < 0 || (two ? c & 3 : b & 15) != 0) return std::nullopt;
+    *end++ = static_cast<char>(a << 2 | b >> 4);
+    if (two) *end++ = static_cast<char>(b << 4 | c >> 2);
+  }
   return static_cast<std::size_t>(end - out);
 }
 

@@ -3,13 +3,27 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 
 #include "base/byte_scan.h"
 #include "base/encoding.h"
 
 namespace funcgate::base {
+namespace {
+
+// RFC 9110, 5.6.2: tchar.
+constexpr std::array<bool, 256> kTokenCharacters = [] {
+  std::array<bool, 256> table{};
+  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = table[c - 32] = true;
+  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
+  return table;
+}();
+
+}  // namespace
 
 std::optional<std::int64_t> parse_digits(std::string_view text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
@@ -38,8 +52,6 @@ std::optional<double> parse_number(std::string_view text) {
   return value;
 }
 
-char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 std::string to_lower(std::string_view text) {
   std::string out(text);
   for (char& c : out) c = ascii_lower(c);
@@ -54,9 +66,8 @@ std::string to_upper(std::string_view text) {
   return out;
 }
 
-bool equals_ignore_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
+bool letters_equal_ignoring_case(const char* a, const char* b, std::size_t size) {
+  return std::equal(a, a + size, b, [](char x, char y) { return x == y || ascii_lower(x) == ascii_lower(y); });
 }
 
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix) {
@@ -83,11 +94,21 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
-bool is_token(std::string_view text) {
-  static constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || kMarks.find(c) != std::string_view::npos;
-  });
+std::size_t token_length(std::string_view text) {
+  std::size_t length = 0;
+  while (length < text.size() && kTokenCharacters[static_cast<unsigned char>(text[length])]) ++length;
+  return length;
+}
+
+bool is_token(std::string_view text) { return !text.empty() && token_length(text) == text.size(); }
+
+std::size_t plain_quoted_length(std::string_view text) {
+  const auto is_special = [](std::uint64_t word) { return has_control_byte(word) | has_byte(word, '"') | has_byte(word, '\\'); };
+  constexpr std::size_t kBlock = sizeof(std::uint64_t);
+  std::size_t length = 0;
+  while (length + kBlock <= text.size() && !any_byte(text.substr(length, kBlock), is_special)) length += kBlock;
+  while (length < text.size() && !any_byte(text.substr(length, 1), is_special)) ++length;
+  return length;
 }
 
 bool is_valid_utf8(std::string_view text) {

@@ -18,10 +18,14 @@ std::optional<std::int64_t> parse_int(std::string_view text);
 // JSON-like decimal or exponent number, finite; no "inf", "nan", hex, blanks or leading '+'.
 std::optional<double> parse_number(std::string_view text);
 
-char ascii_lower(char c);
+inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);
-bool equals_ignore_case(std::string_view a, std::string_view b);
+bool letters_equal_ignoring_case(const char* a, const char* b, std::size_t size);
+// Most texts that are compared differ in length already.
+inline bool equals_ignore_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && letters_equal_ignoring_case(a.data(), b.data(), a.size());
+}
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
 // Without SP and HTAB at both ends (RFC 9110, OWS).
 std::string_view trim(std::string_view text);
@@ -30,6 +34,10 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 // RFC 9110, 5.6.2: one or more tchar.
 bool is_token(std::string_view text);
+// How many tchar `text` begins with.
+std::size_t token_length(std::string_view text);
+// How many bytes `text` begins with that stand for themselves in a quoted string: no quote, no backslash, no control character.
+std::size_t plain_quoted_length(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 // U+0000-U+001F and U+007F.
 bool has_control(std::string_view text);

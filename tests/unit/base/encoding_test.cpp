@@ -46,6 +46,25 @@ TEST(Base64, OneValueHasOneSpelling) {
   for (std::string_view bad : {"Zg==", "Zh", "Zm9", "Z", "Zm9v/", "Zm9v+"}) EXPECT_EQ(base64url_decode(bad), std::nullopt) << bad;
 }
 
+TEST(Encoding, EveryCharacterOutsideOfTheAlphabetIsRefusedWhereverItStands) {
+  const std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  for (std::size_t length = 1; length <= 9; ++length) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(length, 'A');
+        text[place] = static_cast<char>(byte);
+        const std::size_t value = alphabet.find(text[place]);
+        const std::size_t left = length % 4;
+        // Bits behind the last whole byte must not be set.
+        const std::size_t unused = place + 1 < length || left == 0 ? 0 : left == 2 ? 15 : 3;
+        const bool is_good = left != 1 && value != std::string_view::npos && (value & unused) == 0;
+        ASSERT_EQ(base64url_decode(text).has_value(), is_good) << text << " " << byte;
+        if (is_good) ASSERT_EQ(base64url_encode(*base64url_decode(text)), text);
+      }
+    }
+  }
+}
+
 TEST(Base64, DecodesIntoFixedMemoryOnlyIfItFits) {
   char out[4] = {};
   EXPECT_EQ(base64_decode_to("Zm9v", out, 3), 3u);

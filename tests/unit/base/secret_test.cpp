@@ -57,6 +57,20 @@ TEST(Secret, AMovedSecretIsInOnePlaceOnly) {
   }
 }
 
+TEST(ConstantTimeEqual, SeesADifferenceAtEveryPlaceOfEveryLength) {
+  for (std::size_t length = 1; length < 70; ++length) {
+    const std::string text(length, 'x');
+    EXPECT_TRUE(constant_time_equal(text, std::string(length, 'x')));
+    for (std::size_t place = 0; place < length; ++place) {
+      for (const int bit : {0, 7}) {
+        std::string other = text;
+        other[place] = static_cast<char>(other[place] ^ 1 << bit);
+        ASSERT_FALSE(constant_time_equal(text, other)) << length << " " << place;
+      }
+    }
+  }
+}
+
 TEST(Secret, EqualityIsByContent) {
   EXPECT_EQ(SecretString("a"), SecretString("a"));
   EXPECT_FALSE(SecretString("a") == SecretString("b"));

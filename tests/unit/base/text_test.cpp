@@ -85,6 +85,48 @@ INSTANTIATE_TEST_SUITE_P(
                     Utf8Row{"a lead byte inside", "\xE2\xC3\xA4", false}, Utf8Row{"FF", "\xFF", false},
                     Utf8Row{"NUL is a character", "a\0b"sv, true}));
 
+// Eight bytes are read at once: every byte at every place of it, and behind it.
+TEST(Text, EveryByteIsJudgedAlikeWhereverItStands) {
+  for (std::size_t length = 1; length <= 19; ++length) {
+    for (std::size_t place = 0; place < length; ++place) {
+      for (int byte = 0; byte < 256; ++byte) {
+        for (const char around : {'a', '!', '\xC3'}) {
+          std::string text(length, around);
+          text[place] = static_cast<char>(byte);
+          const bool control = byte < 0x20 || byte == 0x7f;
+          ASSERT_EQ(has_control(text), control) << byte << " at " << place << " of " << length;
+          const bool plain = !control && byte != '"' && byte != '\\';
+          ASSERT_EQ(plain_quoted_length(text), plain ? length : place) << byte << " at " << place << " of " << length;
+        }
+      }
+    }
+  }
+}
+
+TEST(Text, AByteThatIsNotUtf8IsFoundBehindLongAscii) {
+  for (std::size_t length = 0; length < 40; ++length) {
+    EXPECT_TRUE(is_valid_utf8(std::string(length, 'a')));
+    EXPECT_TRUE(is_valid_utf8(std::string(length, 'a') + "\xC3\xA4" + std::string(length, 'b')));
+    for (std::size_t place = 0; place < length; ++place) {
+      std::string text(length, 'a');
+      text[place] = '\xE4';
+      ASSERT_FALSE(is_valid_utf8(text)) << place << " of " << length;
+    }
+  }
+}
+
+TEST(Text, TokensAreOfTheCharactersOfRfc9110) {
+  const std::string_view marks = "!#$%&'*+-.^_`|~";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool expected =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.find(c) != std::string_view::npos;
+    EXPECT_EQ(is_token(std::string(1, c)), expected) << byte;
+    EXPECT_EQ(token_length("ab" + std::string(1, c) + "c"), expected ? 4u : 2u) << byte;
+  }
+  EXPECT_FALSE(is_token(""));
+}
+
 TEST(HasControl, FindsC0AndDelete) {
   EXPECT_FALSE(has_control("a \xC3\xA4"));
   for (std::string_view bad : {"\0"sv, "\x1f"sv, "a\nb"sv, "\x7f"sv, "\t"sv}) EXPECT_TRUE(has_control(bad));
