@@ -34,12 +34,12 @@ std::size_t digest_bytes(HashAlgorithm algorithm) {
 
 HexDigest::HexDigest(std::string_view digest) : length_(2 * digest.size()) {
   CHECK(length_ <= text_.size());
-  static constexpr char kHex[] = "0123456789abcdef";
-  std::size_t at = 0;
-  for (const char c : digest) {
-    const auto byte = static_cast<unsigned char>(c);
-    text_[at++] = kHex[byte >> 4];
-    text_[at++] = kHex[byte & 15];
+  // Without a table and without a branch, so that the compiler does sixteen at once.
+  const auto digit = [](unsigned value) { return static_cast<char>(value + (value > 9 ? 'a' - 10 : '0')); };
+  for (std::size_t i = 0; i < digest.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(digest[i]);
+    text_[2 * i] = digit(byte >> 4);
+    text_[2 * i + 1] = digit(byte & 15U);
   }
 }
 

@@ -12,17 +12,28 @@
 namespace funcgate::crypto {
 
 namespace {
-constexpr std::size_t kBlockBytes = SHA256_CBLOCK;
 constexpr unsigned char kInnerPad = 0x36;
 constexpr unsigned char kOuterPad = 0x5c;
+using Block = std::array<unsigned char, kSha256BlockBytes>;
 
-void start_padded(SHA256_CTX& state, std::array<unsigned char, kBlockBytes> block, unsigned char pad) {
+void read_padded(Sha256State& state, Block block, unsigned char pad) {
   for (unsigned char& byte : block) byte = static_cast<unsigned char>(byte ^ pad);
-  SHA256_Init(&state);
-  SHA256_Update(&state, block.data(), block.size());
+  state.read(as_view(block));
   OPENSSL_cleanse(block.data(), block.size());
 }
+
+Digest256 finish_outer(const Sha256State& outer, const Digest256& inner) {
+  ShortMessage message;
+  message.append(as_view(inner));
+  return outer.finish(message, kSha256BlockBytes);
+}
 }  // namespace
+
+HmacStream::HmacStream(const Sha256State& inner, const Sha256State& outer) : outer_(outer) {
+  SHA256_Init(&inner_);
+  std::copy(inner.words().begin(), inner.words().end(), inner_.h);
+  inner_.Nl = 8 * kSha256BlockBytes;  // bits so far: the padded key
+}
 
 HmacStream::~HmacStream() { OPENSSL_cleanse(&inner_, sizeof inner_); }
 
@@ -34,31 +45,35 @@ HmacStream& HmacStream::update(std::string_view bytes) {
 Digest256 HmacStream::finish() {
   Digest256 digest;
   SHA256_Final(digest.data(), &inner_);
-  SHA256_CTX outer = outer_;
-  SHA256_Update(&outer, digest.data(), digest.size());
-  SHA256_Final(digest.data(), &outer);
-  return digest;
+  return finish_outer(outer_, digest);
 }
 
 HmacKey::HmacKey(std::string_view key) {
-  std::array<unsigned char, kBlockBytes> block{};
+  Block block{};
   if (key.size() > block.size()) {
     const Digest256 shortened = sha256_digest(key);
     std::copy(shortened.begin(), shortened.end(), block.begin());
   } else {
     std::copy(key.begin(), key.end(), block.begin());
   }
-  start_padded(inner_, block, kInnerPad);
-  start_padded(outer_, block, kOuterPad);
+  read_padded(inner_, block, kInnerPad);
+  read_padded(outer_, block, kOuterPad);
   OPENSSL_cleanse(block.data(), block.size());
 }
 
 HmacKey::~HmacKey() {
-  OPENSSL_cleanse(&inner_, sizeof inner_);
-  OPENSSL_cleanse(&outer_, sizeof outer_);
+  inner_.wipe();
+  outer_.wipe();
 }
 
-Digest256 HmacKey::sign(std::string_view data) const { return start().update(data).finish(); }
+Digest256 HmacKey::sign(ShortMessage& message) const { return finish_outer(outer_, inner_.finish(message, kSha256BlockBytes)); }
+
+Digest256 HmacKey::sign(std::string_view data) const {
+  if (!ShortMessage::fits(data.size())) return start().update(data).finish();
+  ShortMessage message;
+  message.append(data);
+  return sign(message);
+}
 
 bool HmacKey::verify(std::string_view data, std::string_view tag) const {
   const Digest256 expected = sign(data);

@@ -13,6 +13,7 @@
 
 #include "base/secret.h"
 #include "crypto/hash.h"
+#include "crypto/sha256_blocks.h"
 
 namespace funcgate::crypto {
 
@@ -30,10 +31,10 @@ class HmacStream {
 
  private:
   friend class HmacKey;
-  HmacStream(const SHA256_CTX& inner, const SHA256_CTX& outer) : inner_(inner), outer_(outer) {}
+  HmacStream(const Sha256State& inner, const Sha256State& outer);
 
   SHA256_CTX inner_;
-  const SHA256_CTX& outer_;
+  const Sha256State& outer_;
 };
 
 // A key whose two padded blocks are hashed once, when it is made: a short message then costs two runs of the compression
@@ -48,6 +49,8 @@ class HmacKey {
   ~HmacKey();
 
   Digest256 sign(std::string_view data) const;
+  // The same for a message that was put together in place, which is spent.
+  Digest256 sign(ShortMessage& message) const;
   // True if `tag` is the whole 32 bytes of sign(data). Constant time for tags of equal length.
   bool verify(std::string_view data, std::string_view tag) const;
   // The key must outlive the stream.
@@ -55,8 +58,8 @@ class HmacKey {
 
  private:
   // Constant after construction: the states after the inner and the outer padded key.
-  SHA256_CTX inner_;
-  SHA256_CTX outer_;
+  Sha256State inner_;
+  Sha256State outer_;
 };
 
 // 32 raw bytes. For a key used once; whoever signs often keeps an HmacKey.

@@ -17,6 +17,13 @@ std::array<char, 8> length_bytes(std::string_view part) {
 }  // namespace
 
 Digest256 KeyedHash::digest(std::span<const std::string_view> parts) const {
+  std::size_t bytes = 0;
+  for (const std::string_view part : parts) bytes += sizeof(std::uint64_t) + part.size();
+  if (ShortMessage::fits(bytes)) {
+    ShortMessage message;
+    for (const std::string_view part : parts) message.append_number(part.size()).append(part);
+    return key_.sign(message);
+  }
   HmacStream stream = key_.start();
   for (const std::string_view part : parts) {
     const auto length = length_bytes(part);
@@ -35,6 +42,13 @@ Digest128 KeyedHash::digest128(std::span<const std::string_view> parts) const {
   Digest128 half;
   std::copy_n(whole.begin(), half.size(), half.begin());
   return half;
+}
+
+KeyedHash KeyedHash::derived(std::initializer_list<std::string_view> parts) const {
+  Digest256 key = digest(parts);
+  KeyedHash made(base::SecretString{std::string(as_view(key))});
+  explicit_bzero(key.data(), key.size());
+  return made;
 }
 
 std::string length_prefixed(std::span<const std::string_view> parts) {

@@ -32,6 +32,10 @@ class KeyedHash {
     return digest128(std::span(parts.begin(), parts.size()));
   }
 
+  // A hash under a key of its own: digest() of the parts, which say what it is for. What many messages have in common is paid for
+  // once this way, and not with each of them.
+  KeyedHash derived(std::initializer_list<std::string_view> parts) const;
+
  private:
   HmacKey key_;
 };

@@ -87,6 +87,14 @@ TEST(Hmac, PiecesGiveTheTagOfTheWhole) {
   }
 }
 
+TEST(Hmac, ShortAndLongMessagesAreSignedAlike) {
+  const HmacKey key("a key");
+  for (std::size_t length = ShortMessage::kBytesMax - 70; length < ShortMessage::kBytesMax + 70; ++length) {
+    const std::string data(length, 'd');
+    ASSERT_EQ(key.sign(data), key.start().update(data).finish()) << length;
+  }
+}
+
 TEST(Hmac, VerifyAcceptsTheWholeTagOnly) {
   const HmacKey key("a key");
   std::string tag(as_view(key.sign("data")));

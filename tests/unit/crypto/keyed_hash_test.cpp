@@ -18,6 +18,22 @@ TEST(KeyedHash, IsHmacOverPartsWithTheirLengthsInFront) {
   EXPECT_EQ(length_prefixed({"ab", "", std::string(256, 'x')}), message);
 }
 
+// Short lists are put together in place and long ones are taken in pieces.
+TEST(KeyedHash, EveryLengthIsHmacOfThePartsWithTheirLengths) {
+  const KeyedHash keyed(SecretString("key"));
+  for (std::size_t length = 0; length < 600; ++length) {
+    const std::string part(length, 'p');
+    ASSERT_EQ(keyed.hash({"n", part}), hmac_sha256("key", length_prefixed({"n", part}))) << length;
+  }
+}
+
+TEST(KeyedHash, DerivedOneHasTheDigestOfItsPurposeAsKey) {
+  const KeyedHash keyed(SecretString("key"));
+  EXPECT_EQ(keyed.derived({"for", "cats"}).hash({"tom"}), KeyedHash(SecretString(keyed.hash({"for", "cats"}))).hash({"tom"}));
+  EXPECT_NE(keyed.derived({"for", "cats"}).hash({"tom"}), keyed.derived({"forc", "ats"}).hash({"tom"}));
+  EXPECT_NE(keyed.derived({"for", "cats"}).hash({"tom"}), keyed.hash({"tom"}));
+}
+
 TEST(KeyedHash, NoTwoListsOfPartsHashAlike) {
   const KeyedHash keyed(SecretString("key"));
   const std::string eight_nul(8, '\0');
