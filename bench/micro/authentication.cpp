@@ -53,6 +53,7 @@ struct World {
   std::optional<auth::NonceCounters> nonces{std::in_place, 10'000, life_start};
   auth::VerifiedKeys keys{1000};
   auth::KeyUsage key_usage{1, 1024};
+  auth::ToldSuccesses successes;
   auth::SigningKeysPtr signing =
       std::make_shared<const auth::SigningKeys>("i1", base::SecretString(random.bytes(32)), std::vector<auth::RetiredSecret>{});
   auth::SchemeKeys secrets{base::SecretString(random.bytes(32)), base::SecretString(random.bytes(32)),
@@ -67,7 +68,8 @@ struct World {
                           .hashes = gate,
                           .nonces = *nonces,
                           .keys = &keys,
-                          .key_usage = &key_usage.table(0)};
+                          .key_usage = &key_usage.table(0),
+                          .successes = &successes};
   domain::DirectoryPtr directory;
 
   template <class Config>

@@ -41,7 +41,8 @@ IoWorld::IoWorld(std::size_t index, const base::Clock& clock, base::Random& rand
                   .verdicts = verdicts,
                   .hashes = hashes,
                   .nonces = nonces,
-                  .keys = &keys} {}
+                  .keys = &keys,
+                  .successes = &successes} {}
 
 Instance::Instance(InstanceOptions options, Config config, runtime::ZygoteClient* zygote)
     : options_(std::move(options)),
@@ -137,25 +138,25 @@ base::Status Instance::make_management() {
   TRY(instance_id_, configuration_->instance_id());
   TRY_DONE(open_overlaps());
   publish_signing_keys();
-  plane_ = std::make_unique<Management>(Management::Parts{.config = config_,
-                                                          .data_dir = options_.data_dir,
-                                                          .instance_id = instance_id_,
-                                                          .keystore = *keystore_,
-                                                          .database = *database_,
-                                                          .directory = directory_,
-                                                          .signing_keys = *signing_keys_,
-                                                          .throttle = throttle_,
-                                                          .clock = clock_,
-                                                          .random = random_,
-                                                          .signing_keys_changed = [this] { publish_signing_keys(); },
-                                                          .keystore_changed = [this] { keystore_changed(); },
-                                                          .while_no_resource_changes =
-                                                              [this](const std::function<base::Status()>& work) {
-                                                                return resources_ ? resources_->while_nothing_changes(work)
-                                                                                  : work();
-                                                              },
-                                                          .overlaps = *overlaps_,
-                                                          .hash_places = hash_places_});
+  plane_ =
+      std::make_unique<Management>(Management::Parts{.config = config_,
+                                                     .data_dir = options_.data_dir,
+                                                     .instance_id = instance_id_,
+                                                     .keystore = *keystore_,
+                                                     .database = *database_,
+                                                     .directory = directory_,
+                                                     .signing_keys = *signing_keys_,
+                                                     .throttle = throttle_,
+                                                     .clock = clock_,
+                                                     .random = random_,
+                                                     .signing_keys_changed = [this] { publish_signing_keys(); },
+                                                     .keystore_changed = [this] { keystore_changed(); },
+                                                     .while_no_resource_changes =
+                                                         [this](const std::function<base::Status()>& work) {
+                                                           return resources_ ? resources_->while_nothing_changes(work) : work();
+                                                         },
+                                                     .overlaps = *overlaps_,
+                                                     .hash_places = hash_places_});
   TRY_DONE(plane_->start());
   if (keystore_created_)
     plane_->keystore_control().record("keystore.created", "", "Keystore made with new secrets", domain::Actor());
@@ -310,8 +311,7 @@ runtime::HostSettings Instance::host_settings() const {
 base::Status Instance::make_services() {
   make_scheme_factory();
   hashes_ = std::make_unique<auth::HashGate>(
-      hash_gate_settings(config_.server.limits),
-      [this, places = hash_places_](std::string_view password, std::string_view phc) {
+      hash_gate_settings(config_.server.limits), [this, places = hash_places_](std::string_view password, std::string_view phc) {
         const auto content = keystore_->content();
         return places->run([&] { return verify_under_any_pepper(*content, password, phc); });
       });

@@ -61,6 +61,7 @@ struct IoWorld {
   auth::CredentialCache credentials;
   auth::VerdictCache verdicts;
   auth::VerifiedKeys keys;
+  auth::ToldSuccesses successes;
   auth::AuthThread auth_thread;
   std::unique_ptr<service::ScriptServer> scripts;
   std::unique_ptr<service::Gateway> gateway;
@@ -139,9 +140,9 @@ class Instance {
       std::make_shared<auth::LiveSigningKeys>(auth::SigningKeys::none("the keystore is not open"));
   std::unique_ptr<auth::SchemeFactory> schemes_;  // management plane only
   bool schemes_changed_ = false, pepper_usable_ = false, sealing_usable_ = false;
-  base::SecretString password_cache_key_;            // the same as long as the pepper below is current or retired
-  std::string password_cache_pepper_;                // its kid
-  std::vector<base::SecretString> former_sealing_;   // newest first: callers may still hold Digest nonces of theirs
+  base::SecretString password_cache_key_;           // the same as long as the pepper below is current or retired
+  std::string password_cache_pepper_;               // its kid
+  std::vector<base::SecretString> former_sealing_;  // newest first: callers may still hold Digest nonces of theirs
   std::unique_ptr<service::CatalogBuilder> builder_;
   auth::Throttle throttle_;
   service::RateLimiter rates_;

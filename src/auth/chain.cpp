@@ -39,10 +39,7 @@ int strength(const Outcome& outcome) {
 }
 
 // What a check says must hang together; a contradiction inside it is a fault of ours and denies.
-Outcome checked(Outcome outcome) {
-  if ((outcome.verdict == Verdict::Accepted) == (outcome.principal != nullptr)) return outcome;
-  return Outcome::unavailable(Reason::AuthInternal);
-}
+bool is_consistent(const Outcome& outcome) { return (outcome.verdict == Verdict::Accepted) == (outcome.principal != nullptr); }
 
 std::vector<std::string> challenges(const Chain& chain, const std::vector<Outcome>& outcomes, AuthThread& thread) {
   struct Line {
@@ -102,7 +99,7 @@ domain::Refusal refusal_of(const Outcome& outcome, const Scheme* scheme) {
   return refusal;
 }
 
-ChainResult decide(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult result) {
+void decide(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult& result) {
   result.state = State::Refused;
   std::size_t decisive = 0;
   for (std::size_t i = 1; i < result.so_far.size(); ++i) {
@@ -126,7 +123,6 @@ ChainResult decide(const Chain& chain, const AuthCall& call, AuthThread& thread,
       if (throttle.failed(chain.entries[i].config_id, outcome.account, call.call.peer)) result.block_began = true;
     }
   }
-  return result;
 }
 
 ChainResult refused(Fault fault, Reason reason, std::string message, std::int64_t retry_after_s = 0) {
@@ -137,15 +133,15 @@ ChainResult refused(Fault fault, Reason reason, std::string message, std::int64_
 }
 
 // True: the entry accepted and `result` says so. False: its answer was added.
-bool settle(const ChainEntry& entry, Outcome outcome, const AuthCall& call, Throttle& throttle, std::size_t entries,
-            ChainResult& result) {
-  outcome = checked(std::move(outcome));
+bool settle(const ChainEntry& entry, Outcome&& outcome, const AuthCall& call, AuthThread& thread, Throttle& throttle,
+            std::size_t entries, ChainResult& result) {
+  if (!is_consistent(outcome)) outcome = Outcome::unavailable(Reason::AuthInternal);
   if (outcome.verdict != Verdict::Accepted) {
     result.so_far.reserve(entries);
     result.so_far.push_back(std::move(outcome));
     return false;
   }
-  if (entry.scheme->has_accounts()) throttle.succeeded(entry.config_id, outcome.principal->fields().name, call.call.peer);
+  if (entry.scheme->has_accounts()) throttle.succeeded(entry.config_id, outcome.principal, call.call.peer, thread.successes);
   result.state = State::Accepted;
   result.config_id = entry.config_id;
   result.scheme = entry.scheme.get();
@@ -160,26 +156,38 @@ bool can_run_as(std::string_view login, const AuthCall& call) {
   return user != nullptr && user->enabled();
 }
 
-// Why the entry is not even looked at, if so. Takes an attempt from the throttle otherwise.
-std::optional<Outcome> stopped_before(const ChainEntry& entry, const AuthCall& call, Throttle& throttle) {
-  if (entry.scheme == nullptr) return Outcome::unavailable(entry.broken);
+// Why an entry is not even looked at.
+struct Stop {
+  Reason reason;
+  std::int64_t blocked_s = 0;  // by the throttle; 0: for another reason
+  bool is_closed = false;      // to plain HTTP
+  Outcome outcome() const {
+    if (is_closed) return closed();
+    return blocked_s > 0 ? blocked(reason, blocked_s) : Outcome::unavailable(reason);
+  }
+};
+
+// Takes an attempt from the throttle unless it stops.
+std::optional<Stop> stopped_before(const ChainEntry& entry, const AuthCall& call, Throttle& throttle) {
+  if (entry.scheme == nullptr) return Stop{entry.broken};
   const Scheme& scheme = *entry.scheme;
-  if (scheme.require_tls && !call.call.tls) return closed();
-  if (!can_run_as(scheme.run_as, call)) return Outcome::unavailable(Reason::AuthRunAsDisabled);
+  if (scheme.require_tls && !call.call.tls) return Stop{.reason = Reason::AuthPlainHttp, .is_closed = true};
+  if (!can_run_as(scheme.run_as, call)) return Stop{Reason::AuthRunAsDisabled};
   if (const auto seconds = throttle.address_blocked_s(entry.config_id, call.call.peer); seconds > 0) {
-    return blocked(Reason::AuthBlockedAddress, seconds);
+    return Stop{Reason::AuthBlockedAddress, seconds};
   }
   if (!throttle.counts_accounts() || !scheme.has_accounts()) return std::nullopt;
   const std::string account = scheme.account_name(call);
   const auto seconds = throttle.account_blocked_s(entry.config_id, account, call.call.peer);
-  if (seconds > 0) return blocked(Reason::AuthBlockedAccount, seconds);
+  if (seconds > 0) return Stop{Reason::AuthBlockedAccount, seconds};
   return std::nullopt;
 }
 
 // The same for an entry that was waiting for the body: its user may have been disabled since. The attempt is already counted.
-std::optional<Outcome> stopped_meanwhile(const ChainEntry& entry, const AuthCall& call) {
-  if (entry.scheme != nullptr && can_run_as(entry.scheme->run_as, call)) return std::nullopt;
-  return Outcome::unavailable(entry.scheme == nullptr ? entry.broken : Reason::AuthRunAsDisabled);
+std::optional<Stop> stopped_meanwhile(const ChainEntry& entry, const AuthCall& call) {
+  if (entry.scheme == nullptr) return Stop{entry.broken};
+  if (!can_run_as(entry.scheme->run_as, call)) return Stop{Reason::AuthRunAsDisabled};
+  return std::nullopt;
 }
 
 // Bytes of the body that must still be read before the entry can answer: 0 = none, else how many are enough.
@@ -194,38 +202,48 @@ std::size_t body_missing(Needs needs, const AuthCall& call, bool start_read, boo
   return kWholeBody;
 }
 
+struct Asking {
+  const AuthCall& call;
+  AuthThread& thread;
+  Throttle& throttle;
+  bool start_read;  // what an entry wanted of the start of the body is in the call
+  bool all_read;    // the whole body was asked for before
+};
+
+// Stage 1 of one entry. `looked_at`: the throttle has already let it pass. Not 0 in `missing`: so much of the body it wants
+// first, and what is returned is no answer. Whatever is thrown inside a check, out of memory included, means that it could not be
+// decided.
+Outcome ask(const ChainEntry& entry, const Asking& asking, bool looked_at, std::size_t& missing) {
+  try {
+    const auto stop = looked_at ? stopped_meanwhile(entry, asking.call) : stopped_before(entry, asking.call, asking.throttle);
+    if (stop) return stop->outcome();
+    missing = body_missing(entry.scheme->needs(asking.call, asking.thread), asking.call, asking.start_read, asking.all_read);
+    if (missing > 0) return Outcome::undecided();
+    return entry.scheme->try_now(asking.call, asking.thread);
+  } catch (...) {
+    base::log::error("auth.check_threw", {{"config", entry.config_id}});
+  }
+  missing = 0;
+  return Outcome::unavailable(Reason::AuthInternal);
+}
+
 // Asks the entries from result.resume_at on. `looked_at`: the throttle has already let the first of them pass.
-ChainResult advance(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult result,
-                    bool start_read, bool looked_at) {
+void advance(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle, ChainResult& result,
+             bool start_read, bool looked_at) {
+  const Asking asking{call, thread, throttle, start_read, result.body_read};
   for (std::size_t i = result.resume_at; i < chain.entries.size(); ++i, looked_at = false) {
     const ChainEntry& entry = chain.entries[i];
-    Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
-    // Whatever is thrown inside a check, out of memory included, means that it could not be decided.
-    try {
-      std::optional<Outcome> stopped = looked_at ? stopped_meanwhile(entry, call) : stopped_before(entry, call, throttle);
-      if (stopped) {
-        outcome = std::move(*stopped);
-      } else if (const std::size_t missing = body_missing(entry.scheme->needs(call, thread), call, start_read, result.body_read);
-                 missing > 0) {
-        result.state = State::NeedsBody;
-        result.resume_at = i;
-        result.body_bytes_wanted = missing == kWholeBody ? 0 : missing;
-        return result;
-      } else {
-        outcome = entry.scheme->try_now(call, thread);
-      }
-    } catch (...) {
-      base::log::error("auth.check_threw", {{"config", entry.config_id}});
-      outcome = Outcome::unavailable(Reason::AuthInternal);
-    }
-    if (outcome.verdict == Verdict::Undecided) {
-      result.state = State::Undecided;
+    std::size_t missing = 0;
+    Outcome outcome = ask(entry, asking, looked_at, missing);
+    if (missing > 0 || outcome.verdict == Verdict::Undecided) {
+      result.state = missing > 0 ? State::NeedsBody : State::Undecided;
       result.resume_at = i;
-      return result;
+      if (missing > 0) result.body_bytes_wanted = missing == kWholeBody ? 0 : missing;
+      return;
     }
-    if (settle(entry, std::move(outcome), call, throttle, chain.entries.size(), result)) return result;
+    if (settle(entry, std::move(outcome), call, thread, throttle, chain.entries.size(), result)) return;
   }
-  return decide(chain, call, thread, throttle, std::move(result));
+  decide(chain, call, thread, throttle, result);
 }
 
 // Whatever was thrown outside of the checks, while their answers were gathered, counted or worded: nobody enters.
@@ -285,8 +303,7 @@ ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThr
   if (authorizations > 1) {
     return refused(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
   }
-  if (chain.is_anonymous_for(call.call) &&
-      (chain.pass_authorization || (authorizations == 0 && call.authorization.empty()))) {
+  if (chain.is_anonymous_for(call.call) && (chain.pass_authorization || (authorizations == 0 && call.authorization.empty()))) {
     ChainResult result;
     result.state = State::Accepted;
     result.outcome = Outcome::accepted(chain.anonymous_principal);
@@ -308,7 +325,8 @@ ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThr
   } else {
     result.body_read = body_read;
   }
-  return advance(chain, call, thread, throttle, std::move(result), start_read, looked_at);
+  advance(chain, call, thread, throttle, result, start_read, looked_at);
+  return result;
 }
 
 base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
@@ -323,9 +341,9 @@ base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCal
       outcome = Outcome::unavailable(Reason::AuthInternal);
     }
     if (outcome.verdict == Verdict::Undecided) outcome = Outcome::unavailable(Reason::AuthInternal);
-    if (settle(entry, std::move(outcome), call, throttle, chain.entries.size(), stopped)) break;
+    if (settle(entry, std::move(outcome), call, thread, throttle, chain.entries.size(), stopped)) break;
     ++stopped.resume_at;
-    stopped = advance(chain, call, thread, throttle, std::move(stopped), false, false);
+    advance(chain, call, thread, throttle, stopped, false, false);
   }
   co_return stopped;
 }

@@ -31,6 +31,7 @@ class VerdictCache;     // verdict_cache.h: remembered answers of authentication
 class HashGate;         // hash_gate.h: Argon2id on a bounded pool, single-flight; shared by all threads
 class NonceCounters;    // digest_nonce.h: nc windows; shared by all threads
 class VerifiedKeys;     // verified_keys.h: API keys of this thread whose signature was right
+class ToldSuccesses;    // told_successes.h: of which successes the throttle knows from this thread
 class KeyUsageTable;    // key_usage.h: last uses of API keys on this thread
 
 // Per io thread; lives as long as the thread.
@@ -46,6 +47,7 @@ struct AuthThread {
   domain::PasswordRenewal* renewal = nullptr;  // null: hashes stay as they are
   VerifiedKeys* keys = nullptr;                // null: every signature is computed
   KeyUsageTable* key_usage = nullptr;          // null: nobody wants to know
+  ToldSuccesses* successes = nullptr;          // null: the throttle is told of each
 };
 
 // One call as authentication sees it.

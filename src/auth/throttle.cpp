@@ -145,6 +145,7 @@ bool Throttle::failed(std::string_view config_id, std::string_view name, const d
   if (name.empty()) return began;
   began = fail_in_a_row(key("account", config_id, name, &address), address, now) || began;
   any_account_.store(true, std::memory_order_release);
+  account_failures_.fetch_add(1, std::memory_order_release);
   fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
   return began;
 }
@@ -161,6 +162,19 @@ void Throttle::succeeded(std::string_view config_id, std::string_view name, cons
   } else {
     home.known.put(pair, now);
   }
+}
+
+void Throttle::succeeded(std::string_view config_id, const domain::PrincipalPtr& who, const domain::Address& address,
+                         ToldSuccesses* told) {
+  if (told == nullptr) return succeeded(config_id, who->fields().name, address);
+  // Before the counter is forgotten: a failure after it is seen the next time.
+  const std::uint64_t failures = account_failures_.load(std::memory_order_acquire);
+  const std::int64_t now = now_ms();
+  const ToldSuccesses::Success* last = told->find(who, address);
+  const bool is_fresh = last != nullptr && kToldAgain * (now - last->at_ms) < settings_.known_address_s * 1000;
+  if (is_fresh && last->failures == failures) return;
+  succeeded(config_id, who->fields().name, address);
+  told->keep({who, address, failures, now});
 }
 
 std::size_t Throttle::clear() {

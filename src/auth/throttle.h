@@ -13,10 +13,12 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/told_successes.h"
 #include "base/clock.h"
 #include "base/lru_cache.h"
 #include "crypto/keyed_hash.h"
 #include "domain/address.h"
+#include "domain/principal.h"
 
 namespace funcgate::auth {
 
@@ -42,6 +44,11 @@ class Throttle {
   // One wrong credential. `name` empty: no account was named. True if a block began with it.
   bool failed(std::string_view config_id, std::string_view name, const domain::Address& address);
   void succeeded(std::string_view config_id, std::string_view name, const domain::Address& address);
+  // The same for a principal, whose name is that of one account of `config_id` and of no other. `told` (null: nothing is known)
+  // is of this thread: what it was told within kToldAgain-th of known_address_s, and no failure of any account since, is not told
+  // again.
+  void succeeded(std::string_view config_id, const domain::PrincipalPtr& who, const domain::Address& address,
+                 ToldSuccesses* told);
   // Forgets every failure and every block; how many counters went. Addresses with a success stay known.
   std::size_t clear();
   // The same for what failed from the network of `address`, whichever configuration or account it was tried with. What counts for
@@ -53,7 +60,7 @@ class Throttle {
  private:
   // One counter: of an address, an account at an address, or an account everywhere.
   struct Cell {
-    std::vector<std::int64_t> recent_ms;  // failures within the window, oldest first
+    std::vector<std::int64_t> recent_ms;     // failures within the window, oldest first
     std::optional<domain::Address> network;  // from which it failed; none: from everywhere
     std::int64_t in_a_row = 0, blocked_until_ms = 0, last_failure_ms = 0, repeats = 0, last_attempt_ms = 0;
   };
@@ -66,6 +73,7 @@ class Throttle {
     base::LruCache<Key, std::int64_t, crypto::Digest128Hash> known;  // account at an address → last success
   };
   static constexpr std::size_t kShards = 64;
+  static constexpr std::int64_t kToldAgain = 1440;  // of a day: once a minute
 
   std::int64_t now_ms() const { return clock_.steady_ns() / base::kNsPerMs; }
   Key key(std::string_view kind, std::string_view config_id, std::string_view name, const domain::Address* address) const;
@@ -87,6 +95,7 @@ class Throttle {
   // any thread
   std::array<std::unique_ptr<Shard>, kShards> shards_;
   std::atomic<bool> any_address_{false}, any_account_{false};
+  std::atomic<std::uint64_t> account_failures_{0};  // ever
 };
 
 }  // namespace funcgate::auth

@@ -4,6 +4,7 @@
 
 #include <new>
 
+#include "auth/principal_issuer.h"
 #include "support/counting_allocator.h"
 #include "support/fake_clock.h"
 
@@ -86,6 +87,82 @@ TEST_F(Throttle, BlocksAnAccountAtAnAddressAfterFiveInARow) {
   fail(1, "MIA");
   EXPECT_EQ(throttle.account_blocked_s("staff", "mIa", home), 60) << "letter case does not matter";
   EXPECT_EQ(throttle.account_blocked_s("staff", "jo", home), 0);
+}
+
+// ---- what a thread has told already ----
+
+struct ToldSuccesses : Throttle {
+  static domain::PrincipalPtr account(const std::string& name) {
+    return auth::PrincipalIssuer::issue({.type = "httpBasic", .auth_id = "staff", .name = name});
+  }
+  void accept(const domain::PrincipalPtr& who, const Address& from) { throttle.succeeded("staff", who, from, &told); }
+  auth::ToldSuccesses told;
+  const domain::PrincipalPtr mia = account("mia"), jo = account("jo");
+};
+
+TEST_F(ToldSuccesses, EverySuccessAfterAFailureResetsTheCounter) {
+  for (int round = 0; round < 3; ++round) {
+    accept(mia, home);
+    fail(4, "mia");
+    accept(mia, home);
+    accept(mia, home);
+    fail(4, "mia");
+    EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0) << round;
+    accept(jo, home);
+    fail(1, "mia");
+    EXPECT_GT(throttle.account_blocked_s("staff", "mia", home), 0) << round << ": the success of another is none of mia's";
+    accept(mia, home);
+    EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0) << round;
+  }
+}
+
+TEST_F(ToldSuccesses, OfAnotherThreadAreNotKnownHere) {
+  auth::ToldSuccesses of_another;
+  accept(mia, home);
+  fail(4, "mia");
+  throttle.succeeded("staff", mia, home, &of_another);
+  fail(4, "mia");
+  accept(mia, home);
+  fail(4, "mia");
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", home), 0);
+}
+
+TEST_F(ToldSuccesses, AnAddressStaysKnownAsLongAsItSucceeds) {
+  const auto guess = [&] {
+    for (int i = 0; i < 101; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  };
+  constexpr std::int64_t kHours = 30;
+  guess();
+  for (std::int64_t minute = 0; minute < kHours * 60; ++minute) {
+    accept(mia, elsewhere);
+    clock.advance_ms(60'000);
+  }
+  guess();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 0) << "had a success lately";
+  const Address stranger = at("192.0.3.1");
+  throttle.account_blocked_s("staff", "mia", stranger);
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", stranger), 1);
+}
+
+// Nothing fails here in between: the success is told again for its age alone.
+TEST_F(ToldSuccesses, AreToldAgainAfterAMinute) {
+  accept(mia, elsewhere);
+  for (int i = 0; i < 101; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  accept(mia, elsewhere);
+  clock.advance_ms(60'000);
+  accept(mia, elsewhere);
+  clock.advance_ms(86'400'000 - 60'000 + 30'000);
+  for (int i = 0; i < 101; ++i) throttle.failed("staff", "jo", at("192.0.2." + std::to_string(i)));
+  for (int i = 0; i < 101; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 0) << "less than a day ago";
+}
+
+TEST_F(ToldSuccesses, OfTheSameAccountFromManyPlacesAreAllCounted) {
+  for (int i = 0; i < 2000; ++i) accept(mia, at("198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250)));
+  for (int i = 0; i < 101; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  for (int i = 0; i < 2000; ++i)
+    ASSERT_EQ(throttle.account_blocked_s("staff", "mia", at("198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250))),
+              0);
 }
 
 // authentication must-hold 70
