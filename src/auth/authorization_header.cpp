@@ -25,11 +25,10 @@ class ParameterReader {
   bool next(std::string_view& name, std::string_view& value) {
     while (at_ < text_.size() && (is_blank(text_[at_]) || text_[at_] == ',')) ++at_;
     if (at_ == text_.size()) return false;
-    const std::size_t begin = at_;
-    while (at_ < text_.size() && text_[at_] != '=' && text_[at_] != ',' && !is_blank(text_[at_])) ++at_;
-    name = text_.substr(begin, at_ - begin);
+    name = text_.substr(at_, base::token_length(text_.substr(at_)));
+    at_ += name.size();
     blanks();
-    if (!base::is_token(name) || at_ == text_.size() || text_[at_] != '=') return fail();
+    if (name.empty() || at_ == text_.size() || text_[at_] != '=') return fail();
     ++at_;
     blanks();
     if (!(at_ < text_.size() && text_[at_] == '"' ? quoted_value(value) : bare_value(value))) return fail();
@@ -59,8 +58,7 @@ class ParameterReader {
 
   bool quoted_value(std::string_view& value) {
     const std::size_t begin = ++at_;
-    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && (!is_control(text_[at_]) || text_[at_] == '\t'))
-      ++at_;
+    at_ += base::plain_quoted_length(text_.substr(at_));
     if (at_ < text_.size() && text_[at_] == '"') {
       value = text_.substr(begin, at_++ - begin);
       return true;
@@ -102,8 +100,9 @@ bool read_parameters(std::string_view text, const ParameterRow<Parameters> (&row
   ParameterReader reader(text, out.scratch.data(), out.scratch_used);
   std::string_view name, value;
   while (reader.next(name, value)) {
-    const auto* const row = std::find_if(std::begin(rows), std::end(rows),
-                                         [&](const auto& one) { return base::equals_ignore_case(name, one.name); });
+    const auto* const row = std::find_if(std::begin(rows), std::end(rows), [&](const auto& one) {
+      return name == one.name || base::equals_ignore_case(name, one.name);
+    });
     if (row == std::end(rows)) continue;
     auto& target = out.*row->member;
     if (target.has_value()) return false;
@@ -145,8 +144,8 @@ bool parse_digest_parameters(std::string_view rest, DigestParameters& out) {
 
 bool parse_digest_offer(std::string_view rest, DigestOffer& out) {
   static constexpr ParameterRow<DigestOffer> kRows[] = {
-      {"realm", &DigestOffer::realm},   {"nonce", &DigestOffer::nonce},         {"opaque", &DigestOffer::opaque},
-      {"stale", &DigestOffer::stale},   {"algorithm", &DigestOffer::algorithm}, {"qop", &DigestOffer::qop},
+      {"realm", &DigestOffer::realm},         {"nonce", &DigestOffer::nonce},         {"opaque", &DigestOffer::opaque},
+      {"stale", &DigestOffer::stale},         {"algorithm", &DigestOffer::algorithm}, {"qop", &DigestOffer::qop},
       {"nextnonce", &DigestOffer::nextnonce},
   };
   return read_parameters(rest, kRows, out);
@@ -163,14 +162,23 @@ std::optional<std::string> decode_extended_value(std::string_view value) {
   return text;
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (is_control(c)) continue;
-    if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
+void append_quoted(std::string& out, std::string_view text) {
+  out.push_back('"');
+  while (!text.empty()) {
+    const std::size_t plain = base::plain_quoted_length(text);
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    const char c = text[plain];
+    if (!is_control(c)) out.append({'\\', c});
+    text.remove_prefix(plain + 1);
   }
   out.push_back('"');
+}
+
+std::string quoted(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  append_quoted(out, text);
   return out;
 }
 

@@ -56,6 +56,7 @@ std::optional<std::string> decode_extended_value(std::string_view value);
 
 // `text` in quotes, with " and \ escaped; whatever cannot stand in a header is left out.
 std::string quoted(std::string_view text);
+void append_quoted(std::string& out, std::string_view text);
 
 // `Basic realm="…", charset="UTF-8"`, `Bearer realm="…"`, …
 std::string basic_challenge(std::string_view realm);

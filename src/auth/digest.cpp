@@ -1,6 +1,7 @@
 #include "auth/digest.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 
 #include "auth/principal_issuer.h"
@@ -47,6 +48,31 @@ struct InfoState {
   }
 };
 
+// What an accepted request with qop=auth leaves: nothing of it depends on the answer. The moment its nonce was issued, in 8
+// bytes, and the value of Authentication-Info but for nextnonce; told from InfoState by its first byte.
+struct ReadyInfo {
+  static constexpr char kMark = 'R';
+  base::WallMs issued_ms = 0;
+  std::string_view text;
+
+  static std::optional<ReadyInfo> read(std::string_view state) {
+    ReadyInfo info;
+    if (state.size() < 1 + sizeof info.issued_ms || state.front() != kMark) return std::nullopt;
+    std::memcpy(&info.issued_ms, state.data() + 1, sizeof info.issued_ms);
+    info.text = state.substr(1 + sizeof info.issued_ms);
+    return info;
+  }
+  static std::string write(base::WallMs issued_ms, std::string_view rspauth, const DigestRequest& request) {
+    constexpr std::size_t kFixedBytes = 64;  // names, quotes and blanks
+    std::string out(1 + sizeof issued_ms, kMark);
+    std::memcpy(out.data() + 1, &issued_ms, sizeof issued_ms);
+    out.reserve(out.size() + kFixedBytes + rspauth.size() + request.qop->size() + request.nc.size() + request.cnonce.size());
+    out.append("rspauth=\"").append(rspauth).append("\", qop=").append(*request.qop).append(", nc=").append(request.nc);
+    append_quoted(out.append(", cnonce="), request.cnonce);
+    return out;
+  }
+};
+
 bool is_auth_int(std::string_view qop) { return base::equals_ignore_case(qop, "auth-int"); }
 
 // With the key that it names; what names none of them fails under the current one.
@@ -67,30 +93,6 @@ crypto::HashAlgorithm hash_algorithm(DigestAlgorithm algorithm) {
     case DigestAlgorithm::Md5: return crypto::HashAlgorithm::Md5;
   }
   return crypto::HashAlgorithm::Sha256;
-}
-
-crypto::HexDigest digest_response(crypto::HashAlgorithm algorithm, const DigestResponseParts& parts) {
-  crypto::Hasher a2(algorithm);
-  a2.update(parts.method).update(":").update(parts.uri);
-  if (parts.body_hash) a2.update(":").update(*parts.body_hash);
-  const crypto::HexDigest ha2 = a2.finish_hex();
-  crypto::Hasher response(algorithm);
-  response.update(parts.ha1).update(":").update(parts.nonce).update(":").update(parts.nc).update(":").update(parts.cnonce);
-  response.update(":").update(parts.qop).update(":").update(ha2.view());
-  return response.finish_hex();
-}
-
-std::string digest_ha1(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm,
-                       std::string_view password) {
-  crypto::Hasher hasher(algorithm);
-  hasher.update(name).update(":").update(realm).update(":").update(password);
-  return std::string(hasher.finish_hex().view());
-}
-
-std::string digest_userhash(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm) {
-  crypto::Hasher hasher(algorithm);
-  hasher.update(name).update(":").update(realm);
-  return std::string(hasher.finish_hex().view());
 }
 
 base::Result<std::string> seal_digest_ha1(const crypto::SealingKey& sealing, std::string_view config_id, std::string_view name,
@@ -180,13 +182,18 @@ Outcome DigestScheme::stale(Reason reason) const {
   return outcome;
 }
 
-Outcome DigestScheme::accepted(const DigestRequest& request, const Account& account) const {
-  Outcome outcome = Outcome::accepted(account.principal);
-  const InfoState state{*request.algorithm, static_cast<std::size_t>(&account - accounts_.data()),
-                        request.nonce,      request.nc,
-                        *request.qop,       request.cnonce,
-                        request.uri};
-  outcome.authentication_info_state = state.write();
+Outcome DigestScheme::accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash) const {
+  Outcome outcome = Outcome::accepted(subject.account->principal);
+  if (is_auth_int(*request.qop)) {
+    const InfoState state{*request.algorithm, static_cast<std::size_t>(subject.account - accounts_.data()),
+                          request.nonce,      request.nc,
+                          *request.qop,       request.cnonce,
+                          request.uri};
+    outcome.authentication_info_state = state.write();
+  } else {
+    const crypto::HexDigest rspauth = hash.of({}, std::nullopt);
+    outcome.authentication_info_state = ReadyInfo::write(subject.nonce.issued_ms, rspauth.view(), request);
+  }
   return outcome;
 }
 
@@ -226,30 +233,33 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
   return std::nullopt;
 }
 
-// nullopt: the response is right.
-std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request, const AuthCall& call,
-                                                    const Subject& subject) const {
-  const crypto::HashAlgorithm algorithm = hash_algorithm(*request.algorithm);
+ResponseHash DigestScheme::response_hash(const DigestRequest& request, const Subject& subject) const {
   // The same work for accounts that do not exist or may not enter.
   const auto& secrets = subject.usable ? subject.account->ha1 : dummy_ha1_;
-  DigestResponseParts parts{.ha1 = secrets[index_of(*request.algorithm)].reveal(),
-                            .nonce = request.nonce,
-                            .nc = request.nc,
-                            .cnonce = request.cnonce,
-                            .qop = *request.qop,
-                            .method = call.call.method_text,
-                            .uri = request.uri};
+  return {hash_algorithm(*request.algorithm),
+          {.ha1 = secrets[index_of(*request.algorithm)].reveal(),
+           .nonce = request.nonce,
+           .nc = request.nc,
+           .cnonce = request.cnonce,
+           .qop = *request.qop,
+           .uri = request.uri}};
+}
+
+// nullopt: the response is right.
+std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject,
+                                                    const ResponseHash& hash) const {
   std::optional<crypto::HexDigest> body_hash;
+  std::optional<std::string_view> body_hex;
   if (is_auth_int(*request.qop)) {
     if (subject.usable && call.call.has_body && !call.call.body_complete) {
       Outcome outcome = Outcome::rejected(Reason::AuthBodyTooLarge, "The body is too large for qop=auth-int", false);
       outcome.fault = domain::Fault::BodyTooLarge;
       return outcome;
     }
-    body_hash = crypto::Hasher(algorithm).update(call.call.body).finish_hex();
-    parts.body_hash = body_hash->view();
+    body_hash = crypto::Hasher(hash_algorithm(*request.algorithm)).update(call.call.body).finish_hex();
+    body_hex = body_hash->view();
   }
-  const bool right = base::constant_time_equal(digest_response(algorithm, parts).view(), request.response);
+  const bool right = base::constant_time_equal(hash.of(call.call.method_text, body_hex).view(), request.response);
   const std::string_view name = subject.account != nullptr ? std::string_view(subject.account->name) : request.name;
   if (subject.account == nullptr) return rejected(Reason::DigestUserUnknown, true, name);
   if (!subject.usable) return rejected(Reason::DigestUserDisabled, true, name);
@@ -257,7 +267,8 @@ std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request
   return std::nullopt;
 }
 
-Outcome DigestScheme::judge_use(const DigestRequest& request, const Subject& subject, AuthThread& thread) const {
+Outcome DigestScheme::judge_use(const DigestRequest& request, const Subject& subject, const ResponseHash& hash,
+                                AuthThread& thread) const {
   const std::int64_t age_ms = thread.clock.wall_ms() - subject.nonce.issued_ms;
   const auto outdated = [&] {
     Outcome outcome = stale(Reason::DigestNonceStale);
@@ -266,7 +277,7 @@ Outcome DigestScheme::judge_use(const DigestRequest& request, const Subject& sub
   };
   if (age_ms > nonce_ttl_ms_ || age_ms < -kClockToleranceMs) return outdated();
   switch (thread.nonces.use(subject.nonce, request.count)) {
-    case NonceUse::Accepted: return accepted(request, *subject.account);
+    case NonceUse::Accepted: return accepted(request, subject, hash);
     case NonceUse::Replayed: return stale(Reason::DigestNcReplayed);
     case NonceUse::Jump: return stale(Reason::DigestNcJump);
     case NonceUse::Stale: return outdated();
@@ -295,8 +306,9 @@ Outcome DigestScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   const DigestRequest request(call.authorization);
   Subject subject;
   if (auto refusal = check(request, call, thread, subject)) return std::move(*refusal);
-  if (auto refusal = judge_response(request, call, subject)) return std::move(*refusal);
-  return judge_use(request, subject, thread);
+  const ResponseHash hash = response_hash(request, subject);
+  if (auto refusal = judge_response(request, call, subject, hash)) return std::move(*refusal);
+  return judge_use(request, subject, hash, thread);
 }
 
 // ---- what is sent ----
@@ -321,8 +333,18 @@ bool DigestScheme::needs_answer_body(const Outcome& accepted) const {
   return state && is_auth_int(state->qop);
 }
 
+// `, nextnonce="…"` once more than half of the lifetime is over.
+std::string DigestScheme::next_nonce(base::WallMs issued_ms, AuthThread& thread) const {
+  const base::WallMs now_ms = thread.clock.wall_ms();
+  if (now_ms - issued_ms <= nonce_ttl_ms_ / 2) return {};
+  return ", nextnonce=" + quoted(nonces_.issue(id, realm, now_ms, thread.random));
+}
+
 std::optional<std::string> DigestScheme::authentication_info(const Outcome& accepted, std::optional<std::string_view> body,
                                                              AuthThread& thread) const {
+  if (const auto ready = ReadyInfo::read(accepted.authentication_info_state)) {
+    return std::string(ready->text) + next_nonce(ready->issued_ms, thread);
+  }
   const auto state = InfoState::read(accepted.authentication_info_state);
   if (!state || state->account >= accounts_.size()) return std::nullopt;
   const crypto::HashAlgorithm algorithm = hash_algorithm(state->algorithm);
@@ -334,18 +356,13 @@ std::optional<std::string> DigestScheme::authentication_info(const Outcome& acce
                             .uri = state->uri};
   std::string out;
   std::optional<crypto::HexDigest> body_hash;
-  const bool auth_int = is_auth_int(state->qop);
-  if (auth_int && body) {
+  if (body) {
     body_hash = crypto::Hasher(algorithm).update(*body).finish_hex();
     parts.body_hash = body_hash->view();
+    out += "rspauth=" + quoted(digest_response(algorithm, parts).view()) + ", ";
   }
-  if (!auth_int || body) out += "rspauth=" + quoted(digest_response(algorithm, parts).view()) + ", ";
   out.append("qop=").append(state->qop).append(", nc=").append(state->nc).append(", cnonce=").append(quoted(state->cnonce));
-  const std::int64_t now_ms = thread.clock.wall_ms();
-  const auto nonce = nonces_.verify(state->nonce, id, realm);
-  if (nonce && now_ms - nonce->issued_ms > nonce_ttl_ms_ / 2) {
-    out += ", nextnonce=" + quoted(nonces_.issue(id, realm, now_ms, thread.random));
-  }
+  if (const auto nonce = nonces_.verify(state->nonce, id, realm)) out += next_nonce(nonce->issued_ms, thread);
   return out;
 }
 

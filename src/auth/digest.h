@@ -13,6 +13,7 @@
 
 #include "auth/digest_nonce.h"
 #include "auth/digest_request.h"
+#include "auth/digest_response.h"
 #include "auth/scheme.h"
 #include "base/result.h"
 #include "crypto/hash.h"
@@ -23,23 +24,12 @@ namespace funcgate::auth {
 
 crypto::HashAlgorithm hash_algorithm(domain::DigestAlgorithm algorithm);
 
-// The parts of a response, unquoted, as sent.
-struct DigestResponseParts {
-  std::string_view ha1, nonce, nc, cnonce, qop, method, uri;
-  std::optional<std::string_view> body_hash;  // lower-case hex of H(body) for auth-int
-};
-// RFC 7616, 3.4.1: H(HA1 : nonce : nc : cnonce : qop : H(A2)); rspauth (3.5) is the same with an empty method. Lower-case hex.
-crypto::HexDigest digest_response(crypto::HashAlgorithm algorithm, const DigestResponseParts& parts);
-// H(name : realm : password), and H(name : realm) for userhash; lower-case hex.
-std::string digest_ha1(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm, std::string_view password);
-std::string digest_userhash(crypto::HashAlgorithm algorithm, std::string_view name, std::string_view realm);
-
 // What is stored instead of a password, per algorithm: the sealed HA1. `realm` is the one of the challenge (default: the id).
 base::Result<std::string> seal_digest_ha1(const crypto::SealingKey& sealing, std::string_view config_id, std::string_view name,
                                           domain::DigestAlgorithm algorithm, std::string_view realm, std::string_view password);
 
 struct DigestSecrets {
-  const std::vector<crypto::SealingKey>& sealing;      // the current one first; the others open what is sealed under them
+  const std::vector<crypto::SealingKey>& sealing;  // the current one first; the others open what is sealed under them
   const NonceSigner& nonces;
   const std::vector<base::SecretString>& opaque_keys;  // the current one first; the others are recognised
 };
@@ -81,9 +71,12 @@ class DigestScheme final : public Scheme {
   base::Status add_accounts(const domain::DigestConfig& config, const DigestSecrets& secrets, base::Random& random);
   // The steps up to the user. nullopt: go on with `subject`.
   std::optional<Outcome> check(const DigestRequest& request, const AuthCall& call, AuthThread& thread, Subject& subject) const;
-  std::optional<Outcome> judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject) const;
-  Outcome judge_use(const DigestRequest& request, const Subject& subject, AuthThread& thread) const;
-  Outcome accepted(const DigestRequest& request, const Account& account) const;
+  ResponseHash response_hash(const DigestRequest& request, const Subject& subject) const;
+  std::optional<Outcome> judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject,
+                                        const ResponseHash& hash) const;
+  Outcome judge_use(const DigestRequest& request, const Subject& subject, const ResponseHash& hash, AuthThread& thread) const;
+  Outcome accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash) const;
+  std::string next_nonce(base::WallMs issued_ms, AuthThread& thread) const;
   const Account* find(const DigestRequest& request) const;
   bool offers(domain::DigestAlgorithm algorithm) const;
   bool offers_qop(std::string_view qop) const;

@@ -100,6 +100,26 @@ TEST(DigestVectors, OfTheStandardForMd5AndSha256) {
   }
 }
 
+// What request and answer share is hashed once: lengths around every block, and parts too long for that.
+TEST(DigestVectors, SharedBeginningChangesNoHash) {
+  for (const auto algorithm : {crypto::HashAlgorithm::Md5, crypto::HashAlgorithm::Sha256, crypto::HashAlgorithm::Sha512_256}) {
+    const auto hash = [algorithm](const std::string& text) {
+      return std::string(crypto::Hasher(algorithm).update(text).finish_hex().view());
+    };
+    const std::string ha1 = hash("mia:stock:Circle of Life"), nonce(43, 'n'), body = hash("a body");
+    for (std::size_t length = 1; length <= 600; ++length) {
+      const std::string cnonce(length, 'c'), uri = "/" + std::string(600 - length, 'u');
+      const auth::DigestResponseParts parts{
+          .ha1 = ha1, .nonce = nonce, .nc = "00000001", .cnonce = cnonce, .qop = "auth", .uri = uri};
+      const auth::ResponseHash shared(algorithm, parts);
+      const std::string front = ha1 + ":" + nonce + ":00000001:" + cnonce + ":auth:";
+      ASSERT_EQ(shared.of("GET", {}).view(), hash(front + hash("GET:" + uri))) << length;
+      ASSERT_EQ(shared.of("", {}).view(), hash(front + hash(":" + uri))) << length;
+      ASSERT_EQ(shared.of("POST", body).view(), hash(front + hash("POST:" + uri + ":" + body))) << length;
+    }
+  }
+}
+
 // RFC 7616, 3.9.2, with the values of erratum 4897: the printed ones belong to a truncated SHA-512.
 TEST(DigestVectors, OfTheStandardForSha512_256AndUserhash) {
   constexpr auto kAlgorithm = crypto::HashAlgorithm::Sha512_256;
