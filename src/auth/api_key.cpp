@@ -32,17 +32,26 @@ Outcome no_secret() {
 
 ApiKeyScheme::ApiKeyScheme(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config,
                            LiveSigningKeysPtr keys, const crypto::KeyedHash& process)
-    : keys_(std::move(keys)), process_(process), allowed_groups_(config.allowed_groups), allowed_roles_(config.allowed_roles) {
+    : keys_(std::move(keys)),
+      hash_(hash_for(authentication, config, process)),
+      allowed_groups_(config.allowed_groups),
+      allowed_roles_(config.allowed_roles) {
   identify(authentication, "apiKey");
   if (authentication.realm.empty() && authentication.id == kBuiltinKeyId) realm = "funcgate";
   run_as = domain::kSystemLogin;  // nobody else's: each call runs as the owner of its key
   for (const std::string& login : config.allowed_users) allowed_users_.push_back(base::to_lower(login));
-  const std::string users = std::to_string(allowed_users_.size()), groups = std::to_string(allowed_groups_.size());
-  std::vector<std::string_view> parts{id, users, groups};
-  for (const auto* names : {&allowed_users_, &allowed_groups_, &allowed_roles_}) {
+}
+
+// A Principal is that of this configuration and of no other: whom it allows is part of it.
+crypto::KeyedHash ApiKeyScheme::hash_for(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config,
+                                         const crypto::KeyedHash& process) {
+  const std::string users = std::to_string(config.allowed_users.size()), groups = std::to_string(config.allowed_groups.size());
+  std::vector<std::string_view> parts{authentication.id, users, groups};
+  for (const auto* names : {&config.allowed_users, &config.allowed_groups, &config.allowed_roles}) {
     parts.insert(parts.end(), names->begin(), names->end());
   }
-  mark_ = crypto::length_prefixed(std::span<const std::string_view>(parts));
+  const std::string mark = crypto::length_prefixed(std::span<const std::string_view>(parts));
+  return process.derived({"api key", mark});
 }
 
 Outcome ApiKeyScheme::rejected(Reason reason) const { return Outcome::rejected(reason, std::string(refusal_message()), true); }
@@ -55,7 +64,7 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
     case PresentedKey::State::Present: break;
   }
   const base::WallMs now_ms = thread.clock.wall_ms();
-  const crypto::Digest128 place = process_.digest128({mark_, call.application, presented.token});
+  const crypto::Digest128 place = hash_.digest128({call.application, presented.token});
   // Before the secrets: if they change in between, the signature is verified once more and not once less.
   const std::uint64_t secrets = keys_->sequence();
   if (thread.keys != nullptr) {

@@ -31,6 +31,8 @@ class ApiKeyScheme final : public Scheme {
   std::string_view refusal_message() const override { return "API Key Auth failed"; }
 
  private:
+  static crypto::KeyedHash hash_for(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config,
+                                    const crypto::KeyedHash& process);
   Outcome rejected(domain::Reason reason) const;
   Outcome judged(RememberedKey& remembered, const AuthCall& call, AuthThread& thread, base::WallMs now_ms) const;
   bool allows(const domain::UserEntry& owner, const domain::Directory& directory, std::string_view application) const;
@@ -38,10 +40,9 @@ class ApiKeyScheme final : public Scheme {
 
   // constant after construction
   const LiveSigningKeysPtr keys_;
-  const crypto::KeyedHash process_;
+  const crypto::KeyedHash hash_;  // for the places of VerifiedKeys
   // Names; all empty: everyone. Logins in lower case.
   std::vector<std::string> allowed_users_, allowed_groups_, allowed_roles_;
-  std::string mark_;  // what makes a Principal of this configuration another one than that of any other
 };
 
 }  // namespace funcgate::auth

@@ -38,7 +38,7 @@ Problem BasicCredentials::read(std::string_view authorization, bool latin1_fallb
   // A second word, or anything else that is not Base64, fails to decode.
   if (parts.rest.empty() || parts.rest.size() > kTokenCharactersMax) return Problem::Malformed;
   const auto size = base::base64_decode_to(parts.rest, decoded_.data(), decoded_.size());
-  decoded_size_ = decoded_.size();  // a failure may have written some of it
+  decoded_size_ = std::min(decoded_.size(), parts.rest.size());  // a failure may have written some of it
   if (!size) return Problem::Malformed;
   std::string_view text(decoded_.data(), *size);
   if (base::has_control(text)) return Problem::Malformed;
@@ -66,17 +66,17 @@ BasicScheme::BasicScheme(const domain::ApiAuthentication& authentication, const 
     : process_(process),
       dummy_phc_(std::move(dummy_phc)),
       latin1_fallback_(config.latin1_fallback),
-      cache_ttl_s_(config.cache_ttl_s) {
+      cache_ttl_s_(config.cache_ttl_s),
+      dummy_hash_(hash_for(authentication, dummy_phc_)) {
   identify(authentication, "httpBasic");
-  dummy_mark_ = mark(dummy_phc_);
   for (const domain::BasicUser& user : config.users) {
-    accounts_[user.username] = {
-        .phc = user.password_hash,
-        .mark = mark(user.password_hash),
-        .not_after_ms = user.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
-        .disabled = user.disabled,
-        .outdated = !user.password_hash.empty() && crypto::needs_rehash(user.password_hash, cost),
-        .principal = PrincipalIssuer::issue({.type = type, .auth_id = id, .name = user.username, .run_as = run_as})};
+    Account account{.phc = user.password_hash,
+                    .hash = hash_for(authentication, user.password_hash),
+                    .not_after_ms = user.not_after_ms.value_or(std::numeric_limits<std::int64_t>::max()),
+                    .disabled = user.disabled,
+                    .outdated = !user.password_hash.empty() && crypto::needs_rehash(user.password_hash, cost),
+                    .principal = PrincipalIssuer::issue({.type = type, .auth_id = id, .name = user.username, .run_as = run_as})};
+    accounts_.insert_or_assign(user.username, std::move(account));
   }
 }
 
@@ -86,14 +86,16 @@ const BasicScheme::Account* BasicScheme::find(std::string_view name) const {
 }
 
 // The hash and its salt stand for the password and the moment it was set: whatever else becomes of the configuration, a
-// credential that was verified against another hash is not known any more.
-crypto::Digest128 BasicScheme::mark(const std::string& phc) const {
-  return process_.digest128({"basic mark", id, std::to_string(version), phc});
+// credential that was verified against another hash is not known any more. As a key and not as a part of what is hashed, so that
+// a name and a password of usual length fit into one block.
+crypto::KeyedHash BasicScheme::hash_for(const domain::ApiAuthentication& authentication, const std::string& phc) const {
+  const std::string version_text = std::to_string(authentication.version);
+  return process_.derived({"basic account", authentication.id, version_text, phc});
 }
 
 crypto::Digest128 BasicScheme::cache_key(const Account* account, const BasicCredentials& credentials) const {
-  const crypto::Digest128& verified_against = account != nullptr ? account->mark : dummy_mark_;
-  return process_.digest128({"basic", crypto::as_view(verified_against), credentials.name(), credentials.password()});
+  const crypto::KeyedHash& hash = account != nullptr ? account->hash : dummy_hash_;
+  return hash.digest128({credentials.name(), credentials.password()});
 }
 
 Outcome BasicScheme::rejected(Reason reason, std::string_view account) const {

@@ -60,15 +60,15 @@ class BasicScheme final : public Scheme {
 
  private:
   struct Account {
-    std::string phc;  // empty: admits nobody
-    crypto::Digest128 mark{};  // of the configuration and of `phc`: what a remembered credential was verified against
+    std::string phc;         // empty: admits nobody
+    crypto::KeyedHash hash;  // of the configuration and of `phc`: what a remembered credential was verified against
     std::int64_t not_after_ms = 0;
     bool disabled = false, outdated = false;
     domain::PrincipalPtr principal;
     bool usable(std::int64_t now_ms) const { return !disabled && !phc.empty() && now_ms <= not_after_ms; }
   };
   const Account* find(std::string_view name) const;
-  crypto::Digest128 mark(const std::string& phc) const;
+  crypto::KeyedHash hash_for(const domain::ApiAuthentication& authentication, const std::string& phc) const;
   crypto::Digest128 cache_key(const Account* account, const BasicCredentials& credentials) const;
   Outcome rejected(domain::Reason reason, std::string_view account) const;
   std::optional<Outcome> refuse_unreadable(const BasicCredentials& credentials) const;
@@ -78,7 +78,7 @@ class BasicScheme final : public Scheme {
   const std::string dummy_phc_;
   const bool latin1_fallback_;
   const std::int64_t cache_ttl_s_;
-  crypto::Digest128 dummy_mark_{};  // of names that do not exist
+  const crypto::KeyedHash dummy_hash_;  // of names that do not exist
   domain::TextMap<Account> accounts_;
 };
 

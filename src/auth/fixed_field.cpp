@@ -84,6 +84,7 @@ void FixedFieldScheme::compare(const Field& field, std::string_view value, std::
 FixedFieldScheme::Tally FixedFieldScheme::judge_head(const domain::Call& call, std::int64_t now_ms) const {
   Tally tally;
   std::array<char, kValueBytesMax> decoded;
+  std::size_t decoded_bytes = 0;  // that were written, at most: a value that fails may have written all of them
   for (const Field& field : head_fields_) {
     int count = 0;
     std::string_view value;
@@ -103,6 +104,7 @@ FixedFieldScheme::Tally FixedFieldScheme::judge_head(const domain::Call& call, s
     }
     if (in_query) {
       const auto size = decode_form_to(value, decoded.data(), decoded.size());
+      decoded_bytes = std::max(decoded_bytes, size.value_or(decoded.size()));
       if (!size) {
         tally.mismatch = true;
         continue;
@@ -111,7 +113,7 @@ FixedFieldScheme::Tally FixedFieldScheme::judge_head(const domain::Call& call, s
     }
     compare(field, value, now_ms, tally);
   }
-  explicit_bzero(decoded.data(), decoded.size());
+  if (decoded_bytes > 0) explicit_bzero(decoded.data(), decoded_bytes);
   return tally;
 }
 

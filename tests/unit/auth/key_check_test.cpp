@@ -47,6 +47,24 @@ TEST(PresentedKey, IsABareWordOrBearer) {
   }
 }
 
+// RFC 6750, 2.1: b64token. Wherever in the text a character stands.
+TEST(PresentedKey, HasTheCharactersOfRfc6750) {
+  const std::string_view marks = "-._~+/=";
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    const bool is_good =
+        (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.find(c) != std::string_view::npos;
+    for (const std::size_t place : {0U, 1U, 15U, 16U, 33U, 39U}) {
+      std::string token(40, 'a');
+      token[place] = c;
+      // A blank in front is one more between scheme and token.
+      const bool expected = is_good || (c == ' ' && place == 0);
+      ASSERT_EQ(auth::presented_key("Bearer " + token).state, expected ? State::Present : State::Malformed)
+          << byte << " at " << place;
+    }
+  }
+}
+
 struct Case {
   KeyWorld world;
   VerifiedKey verified;
