@@ -63,7 +63,7 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
     case PresentedKey::State::Malformed: return rejected(Reason::KeyMalformed);
     case PresentedKey::State::Present: break;
   }
-  const base::WallMs now_ms = thread.clock.wall_ms();
+  const base::WallMs now_ms = call.wall_ms(thread);
   const crypto::Digest128 place = hash_.digest128({call.application, presented.token});
   // Before the secrets: if they change in between, the signature is verified once more and not once less.
   const std::uint64_t secrets = keys_->sequence();

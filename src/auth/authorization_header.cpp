@@ -100,8 +100,9 @@ bool read_parameters(std::string_view text, const ParameterRow<Parameters> (&row
   ParameterReader reader(text, out.scratch.data(), out.scratch_used);
   std::string_view name, value;
   while (reader.next(name, value)) {
+    const char first = base::ascii_lower(name.front());  // tells most of them apart
     const auto* const row = std::find_if(std::begin(rows), std::end(rows), [&](const auto& one) {
-      return name == one.name || base::equals_ignore_case(name, one.name);
+      return first == one.name.front() && name.size() == one.name.size() && base::equals_ignore_case(name, one.name);
     });
     if (row == std::end(rows)) continue;
     auto& target = out.*row->member;

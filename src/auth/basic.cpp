@@ -127,8 +127,8 @@ Outcome BasicScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   // The same steps whether the account exists or not. An account that was disabled or has expired meanwhile is not served from
   // the cache; a change of the configuration or of the hash has changed the key.
   const Account* account = find(credentials.name());
-  const bool verified = thread.credentials.contains(cache_key(account, credentials), thread.clock.steady_ns());
-  if (verified && account != nullptr && account->usable(thread.clock.wall_ms())) return Outcome::accepted(account->principal);
+  const bool verified = thread.credentials.contains(cache_key(account, credentials), call.steady_ns(thread));
+  if (verified && account != nullptr && account->usable(call.wall_ms(thread))) return Outcome::accepted(account->principal);
   return Outcome::undecided();
 }
 

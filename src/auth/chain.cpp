@@ -141,7 +141,9 @@ bool settle(const ChainEntry& entry, Outcome&& outcome, const AuthCall& call, Au
     result.so_far.push_back(std::move(outcome));
     return false;
   }
-  if (entry.scheme->has_accounts()) throttle.succeeded(entry.config_id, outcome.principal, call.call.peer, thread.successes);
+  if (entry.scheme->has_accounts()) {
+    throttle.succeeded(entry.config_id, outcome.principal, call.call.peer, call.steady_ns(thread), thread.successes);
+  }
   result.state = State::Accepted;
   result.config_id = entry.config_id;
   result.scheme = entry.scheme.get();
@@ -331,19 +333,21 @@ ChainResult try_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThr
 
 base::Async<ChainResult> finish_chain_or_throw(const Chain& chain, const AuthCall& call, AuthThread& thread, Throttle& throttle,
                                                ChainResult stopped) {
+  AuthCall later = call;
+  later.turn_wall_ms = later.turn_steady_ns = 0;  // that was before the waiting
   while (stopped.state == State::Undecided) {
     const ChainEntry& entry = chain.entries[stopped.resume_at];
     Outcome outcome = Outcome::unavailable(Reason::AuthInternal);
     try {
-      outcome = co_await entry.scheme->authenticate(call, thread);
+      outcome = co_await entry.scheme->authenticate(later, thread);
     } catch (...) {
       base::log::error("auth.check_threw", {{"config", entry.config_id}});
       outcome = Outcome::unavailable(Reason::AuthInternal);
     }
     if (outcome.verdict == Verdict::Undecided) outcome = Outcome::unavailable(Reason::AuthInternal);
-    if (settle(entry, std::move(outcome), call, thread, throttle, chain.entries.size(), stopped)) break;
+    if (settle(entry, std::move(outcome), later, thread, throttle, chain.entries.size(), stopped)) break;
     ++stopped.resume_at;
-    advance(chain, call, thread, throttle, stopped, false, false);
+    advance(chain, later, thread, throttle, stopped, false, false);
   }
   co_return stopped;
 }

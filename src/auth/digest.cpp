@@ -228,7 +228,7 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
   subject.nonce = *nonce;
   subject.account = find(request);
   subject.usable = subject.account != nullptr && !subject.account->disabled &&
-                   thread.clock.wall_ms() <= subject.account->not_after_ms &&
+                   call.wall_ms(thread) <= subject.account->not_after_ms &&
                    !subject.account->ha1[index_of(*request.algorithm)].empty();
   return std::nullopt;
 }
@@ -267,9 +267,9 @@ std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request
   return std::nullopt;
 }
 
-Outcome DigestScheme::judge_use(const DigestRequest& request, const Subject& subject, const ResponseHash& hash,
-                                AuthThread& thread) const {
-  const std::int64_t age_ms = thread.clock.wall_ms() - subject.nonce.issued_ms;
+Outcome DigestScheme::judge_use(const DigestRequest& request, const AuthCall& call, const Subject& subject,
+                                const ResponseHash& hash, AuthThread& thread) const {
+  const std::int64_t age_ms = call.wall_ms(thread) - subject.nonce.issued_ms;
   const auto outdated = [&] {
     Outcome outcome = stale(Reason::DigestNonceStale);
     outcome.fact_ms = age_ms;
@@ -308,7 +308,7 @@ Outcome DigestScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   if (auto refusal = check(request, call, thread, subject)) return std::move(*refusal);
   const ResponseHash hash = response_hash(request, subject);
   if (auto refusal = judge_response(request, call, subject, hash)) return std::move(*refusal);
-  return judge_use(request, subject, hash, thread);
+  return judge_use(request, call, subject, hash, thread);
 }
 
 // ---- what is sent ----

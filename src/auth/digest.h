@@ -74,7 +74,8 @@ class DigestScheme final : public Scheme {
   ResponseHash response_hash(const DigestRequest& request, const Subject& subject) const;
   std::optional<Outcome> judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject,
                                         const ResponseHash& hash) const;
-  Outcome judge_use(const DigestRequest& request, const Subject& subject, const ResponseHash& hash, AuthThread& thread) const;
+  Outcome judge_use(const DigestRequest& request, const AuthCall& call, const Subject& subject, const ResponseHash& hash,
+                    AuthThread& thread) const;
   Outcome accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash) const;
   std::string next_nonce(base::WallMs issued_ms, AuthThread& thread) const;
   const Account* find(const DigestRequest& request) const;

@@ -120,7 +120,7 @@ FixedFieldScheme::Tally FixedFieldScheme::judge_head(const domain::Call& call, s
 Needs FixedFieldScheme::needs(const AuthCall& call, AuthThread& thread) const {
   if (body_fields_.empty()) return Needs::Head;
   const BodyForm form = body_form(call.call);
-  if (form == BodyForm::None || judge_head(call.call, thread.clock.wall_ms()).matched != nullptr) return Needs::Head;
+  if (form == BodyForm::None || judge_head(call.call, call.wall_ms(thread)).matched != nullptr) return Needs::Head;
   return form == BodyForm::Multipart ? Needs::HeadAndBodyStart : Needs::HeadAndBody;
 }
 
@@ -137,7 +137,7 @@ Outcome FixedFieldScheme::conclude(const Tally& tally) const {
 }
 
 Outcome FixedFieldScheme::try_now(const AuthCall& call, AuthThread& thread) const {
-  const std::int64_t now_ms = thread.clock.wall_ms();
+  const std::int64_t now_ms = call.wall_ms(thread);
   Tally tally = judge_head(call.call, now_ms);
   if (tally.matched != nullptr || body_fields_.empty()) return conclude(tally);
   const BodyForm form = body_form(call.call);

@@ -61,6 +61,15 @@ struct AuthCall {
   // Users, keys and privileges, pinned for this call; null: unknown, which denies whatever depends on them.
   domain::DirectoryPtr directory;
   std::string_view application;  // id, for an endpoint of a flow: privileges of its roles count; empty: a function API
+  // The moment at which the call is judged, as far as it is known without asking the clock: that of this turn of the io thread.
+  // 0: it is not known, and checks ask. Whoever has waited asks.
+  base::WallMs turn_wall_ms = 0;
+  base::SteadyNs turn_steady_ns = 0;
+
+  base::WallMs wall_ms(const AuthThread& thread) const { return turn_wall_ms != 0 ? turn_wall_ms : thread.clock.wall_ms(); }
+  base::SteadyNs steady_ns(const AuthThread& thread) const {
+    return turn_steady_ns != 0 ? turn_steady_ns : thread.clock.steady_ns();
+  }
 };
 
 enum class Needs : std::uint8_t {

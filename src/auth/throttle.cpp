@@ -165,16 +165,16 @@ void Throttle::succeeded(std::string_view config_id, std::string_view name, cons
 }
 
 void Throttle::succeeded(std::string_view config_id, const domain::PrincipalPtr& who, const domain::Address& address,
-                         ToldSuccesses* told) {
+                         base::SteadyNs now, ToldSuccesses* told) {
   if (told == nullptr) return succeeded(config_id, who->fields().name, address);
   // Before the counter is forgotten: a failure after it is seen the next time.
   const std::uint64_t failures = account_failures_.load(std::memory_order_acquire);
-  const std::int64_t now = now_ms();
+  const std::int64_t at_ms = now / base::kNsPerMs;
   const ToldSuccesses::Success* last = told->find(who, address);
-  const bool is_fresh = last != nullptr && kToldAgain * (now - last->at_ms) < settings_.known_address_s * 1000;
+  const bool is_fresh = last != nullptr && kToldAgain * (at_ms - last->at_ms) < settings_.known_address_s * 1000;
   if (is_fresh && last->failures == failures) return;
   succeeded(config_id, who->fields().name, address);
-  told->keep({who, address, failures, now});
+  told->keep({who, address, failures, at_ms});
 }
 
 std::size_t Throttle::clear() {

@@ -47,7 +47,7 @@ class Throttle {
   // The same for a principal, whose name is that of one account of `config_id` and of no other. `told` (null: nothing is known)
   // is of this thread: what it was told within kToldAgain-th of known_address_s, and no failure of any account since, is not told
   // again.
-  void succeeded(std::string_view config_id, const domain::PrincipalPtr& who, const domain::Address& address,
+  void succeeded(std::string_view config_id, const domain::PrincipalPtr& who, const domain::Address& address, base::SteadyNs now,
                  ToldSuccesses* told);
   // Forgets every failure and every block; how many counters went. Addresses with a success stay known.
   std::size_t clear();

@@ -223,7 +223,9 @@ base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
 
 // Of the waiting that authentication itself does, and of what it sees: users and keys of this very moment.
 void Gateway::begin_deadline(auth::AuthCall& auth_call) {
-  auth_call.deadline_ns = io_.turn_steady_ns() + kAuthenticationMs * base::kNsPerMs;
+  auth_call.turn_steady_ns = io_.turn_steady_ns();
+  auth_call.turn_wall_ms = io_.turn_wall_ms();
+  auth_call.deadline_ns = auth_call.turn_steady_ns + kAuthenticationMs * base::kNsPerMs;
   auth_call.directory = directory_.get();
 }
 

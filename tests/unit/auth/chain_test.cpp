@@ -28,16 +28,19 @@ struct ScriptedScheme final : auth::Scheme {
   auth::Needs wanted = auth::Needs::Head;
   std::string name = "someone";
   mutable int asked = 0;
+  mutable base::WallMs judged_at_ms = 0;  // the moment that was last taken for now
 
   auth::Needs needs(const auth::AuthCall&, auth::AuthThread&) const override { return wanted; }
   bool has_accounts() const override { return accounts; }
   std::string account_name(const auth::AuthCall&) const override { return name; }
-  Outcome try_now(const auth::AuthCall&, auth::AuthThread&) const override {
+  Outcome try_now(const auth::AuthCall& call, auth::AuthThread& thread) const override {
     ++asked;
+    judged_at_ms = call.wall_ms(thread);
     if (throws && !late) throw std::runtime_error("fault");
     return late ? Outcome::undecided() : answer;
   }
-  base::Async<Outcome> authenticate(const auth::AuthCall&, auth::AuthThread&) const override {
+  base::Async<Outcome> authenticate(const auth::AuthCall& call, auth::AuthThread& thread) const override {
+    judged_at_ms = call.wall_ms(thread);
     if (throws) throw std::runtime_error("fault");
     co_return answer;
   }
@@ -80,6 +83,28 @@ struct ChainRules : AuthFixture {
     return out;
   }
 };
+
+// The time of the turn holds until somebody waits: what expires meanwhile is out of date for all who are asked afterwards.
+TEST_F(ChainRules, WhoIsAskedAfterWaitingAsksTheClock) {
+  const auto first = says("first", rejected()), waiting = says("waiting", rejected()), last = says("last", accepted());
+  waiting->late = true;
+  CallBuilder call = a_call();
+  auth::AuthCall asked = auth_call(call);
+  asked.turn_wall_ms = clock.wall_ms();
+  asked.turn_steady_ns = clock.steady_ns();
+  const base::WallMs began_ms = clock.wall_ms();
+  const Chain& chain = chain_of({first, waiting, last});
+  clock.advance_ms(3);
+  ChainResult result = auth::try_chain(chain, asked, thread, throttle, true);
+  ASSERT_EQ(result.state, State::Undecided);
+  clock.advance_ms(5000);
+  Started<ChainResult> started(auth::finish_chain(chain, asked, thread, throttle, std::move(result)));
+  drive(started);
+  EXPECT_EQ(started->state, State::Accepted);
+  EXPECT_EQ(first->judged_at_ms, began_ms);
+  EXPECT_EQ(waiting->judged_at_ms, began_ms + 5003);
+  EXPECT_EQ(last->judged_at_ms, began_ms + 5003);
+}
 
 TEST_F(ChainRules, AnyOneSufficesAndTheStrongestAnswerDecidesOtherwise) {
   struct Row {

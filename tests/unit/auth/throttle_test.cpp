@@ -95,7 +95,9 @@ struct ToldSuccesses : Throttle {
   static domain::PrincipalPtr account(const std::string& name) {
     return auth::PrincipalIssuer::issue({.type = "httpBasic", .auth_id = "staff", .name = name});
   }
-  void accept(const domain::PrincipalPtr& who, const Address& from) { throttle.succeeded("staff", who, from, &told); }
+  void accept(const domain::PrincipalPtr& who, const Address& from) {
+    throttle.succeeded("staff", who, from, clock.steady_ns(), &told);
+  }
   auth::ToldSuccesses told;
   const domain::PrincipalPtr mia = account("mia"), jo = account("jo");
 };
@@ -120,7 +122,7 @@ TEST_F(ToldSuccesses, OfAnotherThreadAreNotKnownHere) {
   auth::ToldSuccesses of_another;
   accept(mia, home);
   fail(4, "mia");
-  throttle.succeeded("staff", mia, home, &of_another);
+  throttle.succeeded("staff", mia, home, clock.steady_ns(), &of_another);
   fail(4, "mia");
   accept(mia, home);
   fail(4, "mia");
