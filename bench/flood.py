@@ -14,7 +14,9 @@ What guessing costs others, and what it tells the one who guesses. Prints one JS
 `parallel` and `keys` take turns between three cases: nobody guesses; the server of the caller is guessed at; a second server of the
 same kind is guessed at, which the caller has nothing to do with (`elsewhere`). Server and load share the machine, so that the ratio
 to idle is an upper bound; the third case says how much of it is the machine's: hashes and guessers take processors from everybody.
-What the guessed-at server itself does to its callers is the distance between the second and the third.
+What the guessed-at server itself does to its callers is the distance between the second and the third. Each case also says where
+processor time went, in percent of one core: threads that hash (of the guessed-at server), the other threads and the workers of the
+caller's server, caller, guessers; `io_waited` is how long io threads of the caller's server could have run and waited for a processor.
 
 Needs build/release (script/build). Everything runs on loopback in a temporary folder.
 """
@@ -24,18 +26,17 @@ import contextlib
 import hashlib
 import http.client
 import json
-import multiprocessing
 import os
 import re
 import socket
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
-from processes import BINARY, run_program
+from guessers import RECEIVED_MAX, Flood, Guessing, is_whole, no_flood
+from processes import BINARY, Failure, run_program, thread_times, workers_of
 from product import Product
 
 PASSWORD = "A password of the bench!"
@@ -84,6 +85,9 @@ def hello():
 # Nobody is blocked: what is measured is the work, not its refusal.
 CONFIG = '[auth.throttle]\nexempt = ["127.0.0.0/8"]\n[identity]\nsign_in_failures_per_hour = 100000\n[limits]\nhash_concurrency = {hashes}\n'
 GUESSERS = 200
+HASH_THREADS = "funcgate-hash"
+# Longer than a hash takes: whoever has not run for so long has nothing to hash.
+QUIET_S = 0.3
 TURNS = 5
 BASIC, DIGEST, KEYED = "/api/v1/func-api/basic/s", "/api/v1/func-api/digest/s", "/api/v1/func-api/keyed/s"
 MANAGEMENT = "/admin/api/v1"
@@ -144,44 +148,72 @@ def peak_kib(pid: int) -> int:
 
 # --- parallel
 
-def cached_times(port: int, samples: int, target: str = BASIC, headers: dict | None = None, pause_s: float = 0.002) -> list[float]:
-    """Response times of a caller who is known, at a steady pace; by default a Basic user who was verified before."""
-    caller = Caller(port)
-    headers = headers or basic("mia", PASSWORD)
+class KnownCaller:
+    """One who is known, with a request whose bytes are ready: what is timed shall be the server and not our library."""
+
+    def __init__(self, port: int, target: str, headers: dict):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.request = f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n".encode()
+
+    def call(self) -> float:
+        """Seconds until the whole answer was there."""
+        begin = time.perf_counter()
+        self.socket.send(self.request)
+        answer = self.socket.recv(RECEIVED_MAX)
+        while not is_whole(answer):
+            more = self.socket.recv(RECEIVED_MAX)
+            if not more:
+                raise Failure("the server closed the connection of a known caller")
+            answer += more
+        seconds = time.perf_counter() - begin
+        if not answer.startswith(b"HTTP/1.1 200 "):
+            raise Failure(f"a known caller got {answer[:200]!r}")
+        return seconds
+
+
+def known_times(port: int, samples: int, known: tuple[str, dict], pause_s: float = 0.002) -> list[float]:
+    """Response times of a caller with `known` target and headers, at a steady pace."""
+    caller = KnownCaller(port, *known)
     times = []
     for _ in range(samples):
-        seconds, status, _ = caller.call(target, headers)
-        if status != 200:
-            sys.exit(f"bench/flood.py: a known caller got {status}")
-        times.append(seconds)
+        times.append(caller.call())
         time.sleep(pause_s)
-    caller.close()
+    caller.socket.close()
     return times
 
 
-def guess(port: int, number: int, until, answers, sign_in: bool) -> None:
-    """One of the guessers. Each guess is a password of its own; addresses differ, so that the share per address does not end it."""
-    caller = Caller(port, f"127.7.{number // 250}.{1 + number % 250}")
-    count: dict[int, int] = {}
-    tries = 0
-    while not until.is_set():
-        tries += 1
-        word = f"wrong password {number} {tries}"
-        _, status, _ = caller.sign_in("mia", word) if sign_in else caller.call(BASIC, basic("mia", word))
-        count[status] = count.get(status, 0) + 1
-        if status == 503:
-            until.wait(0.2)  # told to come back later; nobody gains by asking at once
-    caller.close()
-    answers.put(count)
+class Spent:
+    """Where processor time went while a case was measured: seconds of the threads that hash, of the server's others, of its workers, of
+    the caller; and for how long the io threads could have run and waited for a processor. Added up over the turns."""
 
+    NAMES = ("hashes", "server", "workers", "caller", "io_waited")
 
-def guessers(port: int, until, answers, half_sign_in: bool) -> None:
-    """All of them, in a process of their own: the caller that is measured shall not wait for their interpreter."""
-    threads = [threading.Thread(target=guess, args=(port, number, until, answers, half_sign_in and number % 2 == 0)) for number in range(GUESSERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def __init__(self, caller_of: Product, hashes_of: Product):
+        self.caller_of, self.hashes_of = caller_of, hashes_of
+        self.seconds, self.elapsed_s, self.guessers_s = dict.fromkeys(self.NAMES, 0.0), 0.0, 0.0
+
+    def now(self) -> dict[str, float]:
+        threads = thread_times(self.caller_of.pid)
+        hashes = thread_times(self.hashes_of.pid).get(HASH_THREADS, (0.0, 0.0))[0]
+        io = [times for name, times in threads.items() if name.startswith("io-")]
+        return {"hashes": hashes, "server": sum(ran for name, (ran, _) in threads.items() if name != HASH_THREADS),
+                "workers": sum(ran for worker in workers_of(self.caller_of.pid) for ran, _ in thread_times(worker).values()),
+                "caller": time.process_time(), "io_waited": sum(waited for _, waited in io)}
+
+    @contextlib.contextmanager
+    def measured(self):
+        before, begin = self.now(), time.monotonic()
+        yield
+        self.elapsed_s += time.monotonic() - begin
+        for name, value in self.now().items():
+            self.seconds[name] += value - before[name]
+
+    def percent(self, guessers: Flood | None = None) -> dict:
+        """Percent of one core each, by what it went to."""
+        shares = {name: round(100 * value / self.elapsed_s, 1) for name, value in self.seconds.items()}
+        return shares | ({"guessers": round(100 * guessers.cpu_s / guessers.elapsed_s, 1)} if guessers and guessers.elapsed_s else {})
 
 
 def make_key(port: int) -> str:
@@ -205,44 +237,68 @@ def make_key(port: int) -> str:
     return made["token"]
 
 
-def flooded_times(port: int, samples: int, known: tuple[str, dict], guessed_at: int, half_sign_in: bool, counts: dict[int, int]) -> list[float]:
-    """Response times of the known caller at `port` while the server at port `guessed_at` is guessed at. Adds the answers to guesses to `counts`."""
-    until, answers = multiprocessing.Event(), multiprocessing.Queue()
-    others = multiprocessing.Process(target=guessers, args=(guessed_at, until, answers, half_sign_in))
-    others.start()
-    time.sleep(1.0)
-    times = cached_times(port, samples, *known)
-    until.set()
-    for _ in range(GUESSERS):
-        for status, count in answers.get(timeout=60).items():
-            counts[status] = counts.get(status, 0) + count
-    others.join()
-    return times
+def await_quiet(server: Product, within_s: float = 60.0) -> None:
+    """Returns when the server hashes nothing any more: what was queued when the guessers left belongs to no later case."""
+    until, before = time.monotonic() + within_s, -1.0
+    while (hashed := thread_times(server.pid).get(HASH_THREADS, (0.0, 0.0))[0]) != before:
+        if time.monotonic() > until:
+            raise Failure(f"the server still hashes {within_s:g} s after the last guess")
+        before = hashed
+        time.sleep(QUIET_S)
+
+
+class Case:
+    """One of the cases: times of the known caller at `server` while `guessed_at`, if any, is guessed at."""
+
+    def __init__(self, server: Product, known: tuple[str, dict], guessed_at: Product | None = None, half_sign_in: bool = False):
+        self.server, self.known, self.guessed_at = server, known, guessed_at
+        self.guessing = (GUESSERS, "mia", BASIC, MANAGEMENT + "/session" if half_sign_in else None)
+        self.times: list[float] = []
+        self.spent, self.flood = Spent(server, guessed_at or server), no_flood()
+
+    def take(self, samples: int) -> None:
+        with contextlib.ExitStack() as ended:
+            guessing = ended.enter_context(Guessing(self.guessed_at.port, *self.guessing)) if self.guessed_at else None
+            time.sleep(1.0)  # the queues of the guessed-at server fill; as long without guessers, so that all turns are alike
+            with self.spent.measured():
+                self.times += known_times(self.server.port, samples, self.known)
+            if guessing:
+                self.flood.add(guessing.end())
+        await_quiet(self.guessed_at or self.server)
+
+    def p99(self) -> float:
+        return percentile(self.times, 0.99)
+
+    def figures(self) -> dict:
+        found = milliseconds(self.times) | {"percent_of_a_core": self.spent.percent(self.flood)}
+        if self.guessed_at:
+            found |= {"in_flight": round(self.flood.in_flight, 1), **self.flood.per_second(),
+                      "answers_to_guesses": {str(status): count for status, count in sorted(self.flood.answers.items())}}
+        return found
 
 
 def parallel(server: Product, samples: int, hashes: int, token: str | None = None, elsewhere: Product | None = None, turns: int = 1) -> dict:
     """With `token`: a caller with this key is measured, and half of the guessers try to sign in. With `elsewhere`: also the case in which
     that server is guessed at. `samples` of each case are taken in so many `turns`, so that what else the machine does hits all alike."""
-    port = server.port
     known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
-    cached_times(port, 500, *known)  # warm
+    known_times(server.port, 500, known)  # warm
     before_kib = peak_kib(server.pid)
-    idle, flooded, beside = [], [], []
-    counts: dict[int, int] = {}
+    idle, idle_again = Case(server, known), Case(server, known)
+    flooded = Case(server, known, server, token is not None)
+    beside = Case(server, known, elsewhere, token is not None) if elsewhere else None
     for _ in range(turns):
-        idle += cached_times(port, samples // turns, *known)
-        flooded += flooded_times(port, samples // turns, known, port, token is not None, counts)
-        if elsewhere is not None:
-            beside += flooded_times(port, samples // turns, known, elsewhere.port, token is not None, {})
-    idle_again = cached_times(port, samples // turns, *known)
+        for case in (idle, flooded, beside):
+            if case is not None:
+                case.take(samples // turns)
+    idle_again.take(samples // turns)
+    idle_p99 = percentile(idle.times + idle_again.times, 0.99)
     machine = {}
-    if beside:
-        machine = {"elsewhere": milliseconds(beside), "elsewhere_p99_ratio": round(percentile(beside, 0.99) / percentile(idle + idle_again, 0.99), 2),
-                   "flooded_of_elsewhere_p99_ratio": round(percentile(flooded, 0.99) / percentile(beside, 0.99), 2)}
+    if beside is not None:
+        machine = {"elsewhere": beside.figures(), "elsewhere_p99_ratio": round(beside.p99() / idle_p99, 2),
+                   "flooded_of_elsewhere_p99_ratio": round(flooded.p99() / beside.p99(), 2)}
     return {
-        "idle": milliseconds(idle), "flooded": milliseconds(flooded), "idle_again": milliseconds(idle_again),
-        "p99_ratio": round(percentile(flooded, 0.99) / percentile(idle + idle_again, 0.99), 2), "wanted_p99_ratio_below": 2, **machine,
-        "answers_to_guesses": {str(status): count for status, count in sorted(counts.items())},
+        "idle": idle.figures(), "flooded": flooded.figures(), "idle_again": idle_again.figures(),
+        "p99_ratio": round(flooded.p99() / idle_p99, 2), "wanted_p99_ratio_below": 2, **machine,
         # One hash was computed before, when the resources were applied: its memory is not counted again.
         "memory_grown_mib": round((peak_kib(server.pid) - before_kib) / 1024, 1), "hash_limit_mib": hashes * 19, "cores": os.cpu_count(),
     }

@@ -142,6 +142,20 @@ def cpu_seconds(root: int) -> float:
     return ticks / TICKS_PER_S
 
 
+def thread_times(pid: int) -> dict[str, tuple[float, float]]:
+    """Seconds that the threads of a process have run and have waited for a processor while they could have run, added up by name."""
+    times: dict[str, tuple[float, float]] = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            name = (task / "comm").read_text().strip()
+            ran_ns, waited_ns = map(int, (task / "schedstat").read_text().split()[:2])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+        ran_s, waited_s = times.get(name, (0.0, 0.0))
+        times[name] = (ran_s + ran_ns / 1e9, waited_s + waited_ns / 1e9)
+    return times
+
+
 def sum_of(root: int, file: str, name: str) -> int:
     """Bytes: the line `name: N kB` of /proc/PID/`file`, added up over the tree."""
     total = 0
