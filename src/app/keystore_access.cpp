@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/overlap_ends.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -24,6 +26,19 @@ std::string_view degraded_name(Purpose purpose) {
     case Purpose::Sealing: return "secrets";
   }
   return "";
+}
+
+// Whether what the catalog is built with differs: peppers and sealing keys. Signing secrets are published by themselves, and
+// everything else is looked up when it is used.
+bool catalog_differs(const keystore::KeystoreContent& before, const keystore::KeystoreContent& now) {
+  const auto same = [](const keystore::PreviousSecret& a, const keystore::PreviousSecret& b) { return a.value == b.value; };
+  return std::any_of(keystore::kPurposes.begin(), keystore::kPurposes.end(), [&](Purpose purpose) {
+    if (purpose == Purpose::ApiKeySigning) return false;
+    const auto old_one = before.usable(purpose), new_one = now.usable(purpose);
+    if (old_one.ok() != new_one.ok() || (new_one.ok() && !(*old_one == *new_one))) return true;
+    const auto old_ones = before.previous(purpose), new_ones = now.previous(purpose);
+    return !std::equal(old_ones.begin(), old_ones.end(), new_ones.begin(), new_ones.end(), same);
+  });
 }
 
 }  // namespace
@@ -114,10 +129,18 @@ std::vector<std::string> KeystoreAccess::degraded() const {
 }
 
 // The record before the rest: that waits for an apply that runs, and a crash meanwhile must not leave a change nobody knows of.
-void KeystoreAccess::make_live(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor) {
+// What the file says decides whether there is a rest, and not the alias: somebody may have changed more of it since.
+void KeystoreAccess::make_live(const keystore::KeystoreContent& before, Recorded recorded) {
   effects_.publish_signing_keys();
-  effects_.record(std::move(event), alias, std::move(summary), actor);
-  effects_.publish_all();
+  effects_.record(std::move(recorded.event), recorded.alias, std::move(recorded.summary), recorded.actor);
+  const bool owed = owes_publication_.exchange(false);
+  if (!owed && !catalog_differs(before, *keystore_.content())) return;
+  try {
+    effects_.publish_all();
+  } catch (...) {
+    owes_publication_ = true;
+    throw;
+  }
 }
 
 bool KeystoreAccess::is_sealing_key(std::string_view alias) const {
@@ -130,15 +153,17 @@ Status KeystoreAccess::change(const std::string& alias, const Change& change, co
     if (change.allowed) TRY_DONE(change.allowed());
     return write();
   };
+  const auto before = keystore_.content();
   // Whoever changes something now may have sealed it under this key and not written it yet. For no other secret anybody waits.
   TRY_DONE(is_sealing_key(alias) ? effects_.while_nothing_changes(checked) : checked());
-  make_live("keystore.changed", base::to_lower(alias), change.summary, change.actor);
+  make_live(*before, {"keystore.changed", base::to_lower(alias), change.summary, change.actor});
   return base::kDone;
 }
 
 Status KeystoreAccess::reload(const domain::Actor& actor) {
+  const auto before = keystore_.content();
   TRY_DONE(keystore_.reload());
-  make_live("keystore.reloaded", "", "Keystore read again", actor);
+  make_live(*before, {"keystore.reloaded", "", "Keystore read again", actor});
   base::log::info("keystore.reloaded");
   return base::kDone;
 }
@@ -171,9 +196,11 @@ Result<std::string> KeystoreAccess::rotate(const std::string& alias, std::int64_
       return overlap_.ends.choose(rotation.previous_kid, clock_.wall_ms() + overlap);
     };
   }
+  const auto before = keystore_.content();
   TRY(const keystore::Rotation rotation, keystore_.rotate(alias, options));
   const std::string recorded = base::to_lower(alias);
-  make_live("keystore.rotated", recorded, fmt::format("Secret \"{}\" rotated; the new kid is {}", recorded, rotation.kid), actor);
+  make_live(*before, {"keystore.rotated", recorded,
+                      fmt::format("Secret \"{}\" rotated; the new kid is {}", recorded, rotation.kid), actor});
   base::log::info("keystore.rotated", {{"alias", alias}, {"kid", rotation.kid}, {"previous", rotation.previous_kid}});
   return rotation.kid;
 }

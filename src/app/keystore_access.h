@@ -1,6 +1,7 @@
 // KeystoreAccess: what the management plane may see and do of the keystore. KeyOverlaps: how long retired signing secrets verify.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,7 +55,7 @@ class KeystoreAccess final : public service::KeystorePort {
     std::function<void()> publish_signing_keys;
     // Writes the audit event.
     std::function<void(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor)> record;
-    // Every later call uses the new content; waits for a change of the configuration that runs.
+    // Passwords and sealed texts are judged by the new content; waits for a change of the configuration that runs.
     std::function<void()> publish_all;
     // Runs `work` while nobody seals anything that is written later.
     std::function<base::Status(const std::function<base::Status()>& work)> while_nothing_changes;
@@ -86,13 +87,19 @@ class KeystoreAccess final : public service::KeystorePort {
 
  private:
   base::Status change(const std::string& alias, const Change& change, const std::function<base::Status()>& write);
-  void make_live(std::string event, std::string_view alias, std::string summary, const domain::Actor& actor);
+  struct Recorded {
+    std::string event, alias, summary;
+    const domain::Actor& actor;
+  };
+  // `before`: what was live until this change.
+  void make_live(const keystore::KeystoreContent& before, Recorded recorded);
   std::string problem(keystore::Purpose purpose) const;
 
   keystore::Keystore& keystore_;
   const Overlap overlap_;
   const base::Clock& clock_;
   const Effects effects_;
+  std::atomic<bool> owes_publication_ = false;  // the last one threw: no memory
 };
 
 }  // namespace funcgate::app

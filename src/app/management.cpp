@@ -37,8 +37,8 @@ using keystore::Purpose;
 constexpr std::size_t kThreads = 4, kQueueMax = 256;
 // Whole bundles, trial runs, exports, verifications: up to minutes, and only for those who may.
 constexpr std::size_t kLongWorkThreads = 4, kLongWorkQueueMax = 64;
-// A change of the keystore waits at its end for an apply that runs: with these, the next ones are made meanwhile.
-constexpr std::size_t kKeystoreThreads = 4, kKeystoreQueueMax = 64;
+// A change of the keystore that waits for an apply has a stand-in (wait_aside()).
+constexpr std::size_t kKeystoreThreads = 2, kKeystoreQueueMax = 64;
 constexpr std::size_t kStrangerThreads = 2, kStrangerQueueMax = 256;
 constexpr std::size_t kSignInThreads = 2, kSignInQueueMax = 64;
 // How long one who asks for a checkpoint waits for it, and how many may wait.
@@ -71,8 +71,7 @@ Management::Management(Parts parts)
       identity_store_(parts_.database),
       drafts_(parts_.database),
       identity_({changes_, identity_store_, parts_.directory, parts_.clock}),
-      keystore_(parts_.keystore, {parts_.overlaps, parts_.config.key_overlap_hours * kHourMs}, parts_.clock,
-                keystore_effects()),
+      keystore_(parts_.keystore, {parts_.overlaps, parts_.config.key_overlap_hours * kHourMs}, parts_.clock, keystore_effects()),
       keystore_control_(parts_.keystore, keystore_, identity_, [this] { return sealed_counts(); }),
       hashing_(parts_.keystore, parts_.config.password_hash.cost(), parts_.hash_places),
       keys_(parts_.signing_keys, parts_.directory, parts_.throttle, parts_.clock),
@@ -89,17 +88,30 @@ KeystoreAccess::Effects Management::keystore_effects() {
   effects.record = [this](std::string event, std::string_view alias, std::string summary, const domain::Actor& actor) {
     service::record_keystore_event(identity_, std::move(event), alias, std::move(summary), actor);
   };
-  effects.publish_all = parts_.keystore_changed;
+  effects.publish_all = [this] { wait_aside(parts_.keystore_changed); };
   // Values of secret keys are sealed while identities are changed.
   effects.while_nothing_changes = [this](const std::function<Status()>& work) {
-    return parts_.while_no_resource_changes([&]() -> Status {
-      TRY(const domain::DirectoryPtr same,
-          identity_.change([&](const domain::Directory&, domain::ChangeSet&) { return work(); }));
-      std::ignore = same;
-      return base::kDone;
+    Status done = Error{base::Code::Internal, "Internal error", "it did not run"};
+    wait_aside([&] {
+      done = parts_.while_no_resource_changes([&]() -> Status {
+        TRY(const domain::DirectoryPtr same,
+            identity_.change([&](const domain::Directory&, domain::ChangeSet&) { return work(); }));
+        std::ignore = same;
+        return base::kDone;
+      });
     });
+    return done;
   };
   return effects;
+}
+
+// For what waits until somebody's apply has ended: the next change of the keystore does not wait for this thread.
+void Management::wait_aside(const std::function<void()>& wait) {
+  if (keystore_pool_) {
+    keystore_pool_->while_waiting(wait);
+  } else {
+    wait();
+  }
 }
 
 Status Management::start() { return identity_.start(); }
@@ -199,8 +211,8 @@ Status Management::open_api(ApiParts parts) {
   };
   scripts_ = std::make_unique<service::Scripts>(service::Scripts::Parts{
       parts.resources, drafts_, parts.script_history, parts.function_host, parts_.clock, std::move(parts.run_candidate)});
-  secret_keys_ = std::make_unique<service::SecretKeys>(service::SecretKeys::Parts{
-      identity_, identity_store_, parts.vault, keystore_, parts_.clock, parts_.random, identify});
+  secret_keys_ = std::make_unique<service::SecretKeys>(
+      service::SecretKeys::Parts{identity_, identity_store_, parts.vault, keystore_, parts_.clock, parts_.random, identify});
   services_.reset(new admin::Services{.clock = parts_.clock,
                                       .random = parts_.random,
                                       .settings = parts_.config.server,

@@ -86,7 +86,7 @@ class Management {
   base::Status open_api(ApiParts parts);
   http::AdminEdge& edge() { return *edge_; }
   // For everything that changes the keystore, from wherever it is asked. Nothing else runs there: a leaked secret is replaced at
-  // once, however long somebody's apply takes. After open_api().
+  // once, however long somebody's apply takes: changes that wait for its end keep no thread from the next ones. After open_api().
   base::BlockingPool& keystore_pool() { return *keystore_pool_; }
   service::Explanations& explanations() { return explanations_; }
 
@@ -105,6 +105,7 @@ class Management {
 
  private:
   KeystoreAccess::Effects keystore_effects();
+  void wait_aside(const std::function<void()>& wait);
   service::AuditTools audit_tools(ApiParts& parts);
   base::Result<service::SealedCounts> sealed_counts();
   void record_server(std::string event, std::string summary);

@@ -150,7 +150,28 @@ def test_a_leaked_secret_ends_while_somebody_applies_scripts_that_load_slowly(ma
             world.call(401)
             # Were the server killed now, it would still be known who did it.
             wait_until(lambda: admin.data("/audit?event=keystore.rotated"), "the rotation is recorded")
-            assert not applying.done() and not rotating.done()
+            rotating.result(60)
+            assert not applying.done(), "nor waits the answer"
         applying.result(60)
-        rotating.result(60)
     assert world.server.client.get("/api/v1/func-api/keyed", headers).status == 401
+
+
+def test_changes_that_wait_for_an_apply_keep_no_leaked_secret_alive(make_server):
+    """More of them than threads that change the keystore."""
+    world = World(make_server(config="[limits]\nworker_load_ms = 120000\n"))
+    admin, waiting = sign_in(world.server), 6
+    workers = len(world.server.workers())
+    with ThreadPoolExecutor(waiting + 1) as threads:
+        with Gate(world.server) as gate:
+            slow = f"{PASS}\npass_gate({str(gate.path)!r})\n@DFF.API('Slow')\ndef f():\n    return 1\n"
+            applying = threads.submit(world.server.apply, Resources().scripts("slow", main=slow), "--set", "slow")
+            wait_until(lambda: len(world.server.workers()) > workers, "workers load the slow script")
+            changes = [threads.submit(admin.post, "/keystore/rotate", {"alias": "pepperKey"}) for _ in range(waiting)]
+            wait_until(lambda: len(admin.data("/audit?event=keystore.rotated")) == waiting, "all of them are made and wait")
+            world.call(200)
+            admin.post("/keystore/rotate", {"alias": SIGNING, "overlapHours": 0}).expect(200)
+            world.call(401)
+            assert not applying.done() and not any(change.done() for change in changes)
+        applying.result(60)
+        for change in changes:
+            change.result(60).expect(200)

@@ -365,16 +365,19 @@ Status ResourceService::while_nothing_changes(const std::function<Status()>& wor
 }
 
 void ResourceService::publish_again(const std::function<void()>& before) {
+  const std::uint64_t mine = ++again_wanted_;
   std::lock_guard changing(change_mutex_);
+  if (again_done_ >= mine) return;
+  const std::uint64_t all_until_now = again_wanted_;
   before();
   const Status read = catch_up();
   if (!read.ok()) base::log::error("configuration.not_read", {{"problem", read.error().message}});
   if (const auto [current, generation] = state(); current != nullptr) publish(current, generation);
   is_in_doubt_ = !read.ok();
+  again_done_ = all_until_now;  // not if building the catalog threw: the next one tries it
 }
 
-Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds,
-                                                                     ExportForm form) const {
+Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds, ExportForm form) const {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
   std::vector<ExportedFile> files = export_configuration(*current, kinds, form);

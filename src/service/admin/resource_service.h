@@ -3,6 +3,7 @@
 // Thread-safety: any thread; every method but configuration() and generation() blocks, for as long as scripts take to load.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -94,6 +95,8 @@ class ResourceService {
   // If something that was written could not be made live: once more. Does nothing while a change runs. An Error is the store's.
   base::Status publish_what_is_stored();
   // Makes what is live live again after `before` has run, with changed secrets of the keystore, say. No change runs meanwhile.
+  // Of several that wait for a change to end the first does it for all: `before` reads the state of the moment it runs in, and
+  // whose makes no difference.
   void publish_again(const std::function<void()>& before);
 
   // Users, groups and roles too, if they are kept here. An Error is the store's.
@@ -134,11 +137,13 @@ class ResourceService {
   // constant after construction
   const Parts parts_;
   const PublishConfiguration publish_;
+  std::atomic<std::uint64_t> again_wanted_ = 0;  // calls of publish_again()
   // held during a whole change
   std::mutex change_mutex_;
   // guarded by change_mutex_
   std::optional<std::int64_t> published_sequence_;  // of the configuration that calls are answered from
   bool is_in_doubt_ = false;                        // whether what is stored is live
+  std::uint64_t again_done_ = 0;                    // those calls of publish_again() that have what they want
   // guarded by state_mutex_
   mutable std::mutex state_mutex_;
   State state_;

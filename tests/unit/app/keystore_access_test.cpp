@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,8 +21,8 @@ namespace funcgate::app {
 namespace {
 
 using base::SecretString;
-using ::testing::ElementsAre;
 using keystore::Purpose;
+using ::testing::ElementsAre;
 
 constexpr std::int64_t kHourMs = 3'600'000, kDefaultMs = 720 * kHourMs;
 const std::string kKid = "0123456789abcdef";
@@ -109,7 +110,10 @@ struct AccessTest : OverlapsTest {
                             const domain::Actor& by) {
       happened.push_back(fmt::format("{} {} by {}: {}", event, alias, by.login, summary));
     };
-    effects.publish_all = [this] { happened.emplace_back("all"); };
+    effects.publish_all = [this] {
+      happened.emplace_back("all");
+      if (std::exchange(no_memory, false)) throw std::bad_alloc();
+    };
     effects.while_nothing_changes = [this](const std::function<base::Status()>& work) {
       happened.emplace_back("alone");
       base::Status done = work();
@@ -128,6 +132,7 @@ struct AccessTest : OverlapsTest {
   std::unique_ptr<KeyOverlaps> overlaps;
   std::unique_ptr<KeystoreAccess> access;
   std::vector<std::string> happened;
+  bool no_memory = false;  // for the next publication
   domain::Actor actor;
   const keystore::Aliases aliases;
 };
@@ -144,12 +149,20 @@ TEST_F(AccessTest, EveryRotationOfTheSigningSecretSaysWhenTheOldOneEnds) {
 
 // What waits comes last: a crash while it waits must leave a record, and no key that was ended.
 TEST_F(AccessTest, AChangeEndsKeysAndIsRecordedBeforeItWaitsForAnybody) {
-  const std::string kid_now = *access->rotate("Phixflow-Api-Key", 0, actor);
-  EXPECT_THAT(happened,
-              ElementsAre("keys",
-                          fmt::format("keystore.rotated {0} by root: Secret \"{0}\" rotated; the new kid is {1}",
-                                      base::to_lower(aliases.api_key), kid_now),
-                          "all"));
+  const std::string kid_now = *access->rotate("PepperKey", 0, actor);
+  EXPECT_THAT(happened, ElementsAre("keys",
+                                    fmt::format("keystore.rotated {0} by root: Secret \"{0}\" rotated; the new kid is {1}",
+                                                base::to_lower(aliases.pepper), kid_now),
+                                    "all"));
+}
+
+// A leaked signing secret is replaced while somebody applies a bundle for minutes: nothing of it waits, not even the answer.
+TEST_F(AccessTest, AChangeThatTheCatalogIsNotMadeOfWaitsForNobody) {
+  for (const std::int64_t overlap_ms : {kHourMs, std::int64_t{0}}) {
+    happened.clear();
+    ASSERT_TRUE(access->rotate("Phixflow-Api-Key", overlap_ms, actor).ok());
+    EXPECT_THAT(happened, ElementsAre("keys", ::testing::StartsWith("keystore.rotated phixflow-api-key by root")));
+  }
   const std::pair<const char*, std::function<base::Status()>> changes[] = {
       {"keystore.reloaded  by root: Keystore read again", [&] { return access->reload(actor); }},
       {"keystore.changed mine by root: made", [&] { return access->generate("Mine", {"made", actor}); }},
@@ -158,8 +171,37 @@ TEST_F(AccessTest, AChangeEndsKeysAndIsRecordedBeforeItWaitsForAnybody) {
   for (const auto& [record, change] : changes) {
     happened.clear();
     EXPECT_TRUE(change().ok()) << record;
-    EXPECT_THAT(happened, ElementsAre("keys", record, "all"));
+    EXPECT_THAT(happened, ElementsAre("keys", record));
   }
+}
+
+TEST_F(AccessTest, WhatElseWasChangedInTheFileIsPublishedToo) {
+  auto keytool = keystore::Keystore::open({folder / "keystore.p12", {}}, SecretString("keystore password"), clock, random);
+  ASSERT_TRUE(keytool.ok());
+  const std::pair<const char*, std::function<base::Status()>> reads[] = {
+      {"reload", [&] { return access->reload(actor); }}, {"set", [&] { return access->generate("other", {"made", actor}); }}};
+  for (const auto& [what, read] : reads) {
+    ASSERT_TRUE((*keytool)->rotate(aliases.pepper).ok());
+    happened.clear();
+    EXPECT_TRUE(read().ok());
+    EXPECT_THAT(happened, ::testing::Contains("all")) << what << ": another pepper";
+    ASSERT_TRUE(
+        (*keytool)->remove(aliases.pepper + ".prev." + (*keytool)->content()->previous(Purpose::PasswordPepper)[0].kid).ok());
+    happened.clear();
+    EXPECT_TRUE(read().ok());
+    EXPECT_THAT(happened, ::testing::Contains("all")) << what << ": a retired pepper is gone";
+  }
+}
+
+TEST_F(AccessTest, WhatCouldNotBePublishedIsPublishedWithTheNextChange) {
+  no_memory = true;
+  EXPECT_THROW(std::ignore = access->rotate(aliases.pepper, -1, actor), std::bad_alloc);
+  happened.clear();
+  ASSERT_TRUE(access->reload(actor).ok());
+  EXPECT_THAT(happened, ::testing::Contains("all"));
+  happened.clear();
+  ASSERT_TRUE(access->reload(actor).ok());
+  EXPECT_THAT(happened, ::testing::Not(::testing::Contains("all"))) << "once";
 }
 
 // Somebody may have sealed under it what is not written, and not counted, yet.
@@ -209,7 +251,8 @@ TEST_F(AccessTest, WhereTheEndCannotBeSavedNothingIsRotated) {
   EXPECT_EQ(retired(Purpose::ApiKeySigning), 0u);
   EXPECT_TRUE(happened.empty());
   std::filesystem::remove(path);
-  EXPECT_EQ(overlaps->verifies_until(old_kid, now, kDefaultMs, now), now + kDefaultMs) << "the end that was not saved is forgotten";
+  EXPECT_EQ(overlaps->verifies_until(old_kid, now, kDefaultMs, now), now + kDefaultMs)
+      << "the end that was not saved is forgotten";
 }
 
 }  // namespace

@@ -1,3 +1,10 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <fstream>
 #include <functional>
 #include <new>
 #include <thread>
@@ -94,6 +101,51 @@ TEST_F(ResourceServiceTest, WhereTheStoredCannotBeReadNoChangeBegins) {
   const int published = published_;
   EXPECT_THAT(applied(kRegion), ElementsAre("EnvVariable REGION: unchanged"));
   EXPECT_EQ(published_, published + 1);
+}
+
+// Waits until the thread has gone to sleep, as one does that waits for a lock.
+void await_sleep_of(const std::atomic<int>& thread_id) {
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (std::chrono::steady_clock::now() < until) {
+    std::string state;
+    if (thread_id != 0) std::ifstream(fmt::format("/proc/self/task/{}/stat", thread_id.load())) >> state >> state >> state;
+    if (state == "S") return;
+    std::this_thread::yield();
+  }
+  ADD_FAILURE() << "the thread does not wait";
+}
+
+TEST_F(ResourceServiceTest, OfThoseThatWaitToPublishAgainTheFirstDoesItForAll) {
+  apply(kEverything);
+  for (const bool first_fails : {false, true}) {
+    const int published = published_;
+    std::atomic<int> prepared = 0, refused = 0;
+    std::array<std::atomic<int>, 5> thread_ids{};
+    std::vector<std::thread> threads;
+    const base::Status done = service_->while_nothing_changes([&]() -> base::Status {
+      for (std::atomic<int>& id : thread_ids) {
+        threads.emplace_back([&] {
+          id = ::gettid();
+          try {
+            service_->publish_again([&] { ++prepared; });
+          } catch (const std::bad_alloc&) {
+            ++refused;
+          }
+        });
+        await_sleep_of(id);
+      }
+      publishing_fails_ = first_fails;
+      return base::kDone;
+    });
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(done.ok());
+    EXPECT_EQ(published_, published + (first_fails ? 2 : 1)) << "after a failure first what is stored";
+    EXPECT_EQ(refused, first_fails ? 1 : 0);
+    EXPECT_EQ(prepared, first_fails ? 2 : 1) << "what failed is done for nobody";
+  }
+  const int published = published_;
+  service_->publish_again([] {});
+  EXPECT_EQ(published_, published + 1) << "who asks later is not served by what was done before";
 }
 
 TEST_F(ResourceServiceTest, AnotherWriterIsSeenAndTheChangeCanBeRepeated) {

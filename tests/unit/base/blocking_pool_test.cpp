@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <future>
+#include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace funcgate::base {
@@ -57,6 +61,84 @@ TEST(BlockingPool, ThreadsWorkSideBySide) {
   EXPECT_EQ(second.entered.get_future().wait_for(kPatience), std::future_status::ready);
   first.leave.set_value();
   second.leave.set_value();
+}
+
+std::size_t threads_of_this_process() {
+  const std::filesystem::directory_iterator tasks("/proc/self/task");
+  return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
+}
+
+bool becomes(std::size_t threads) {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  while (threads_of_this_process() != threads) {
+    if (std::chrono::steady_clock::now() > until) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+TEST(BlockingPool, WhileAJobWaitsAnotherThreadStandsInForIt) {
+  BlockingPool pool("test", 1, 10);
+  const std::size_t threads = threads_of_this_process();
+  for (int i = 0; i < 20; ++i) {
+    Blocker first, second;
+    std::promise<void> done, after;
+    ASSERT_TRUE(pool.submit([&] { pool.while_waiting(first.job()); }));
+    ASSERT_TRUE(pool.submit([&] { pool.while_waiting(second.job()); }));
+    ASSERT_TRUE(pool.submit([&] { done.set_value(); }));
+    ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready) << "behind two that wait";
+    first.leave.set_value();
+    second.leave.set_value();
+    EXPECT_TRUE(becomes(threads)) << "who stood in leaves again";
+    ASSERT_TRUE(pool.submit([&] { after.set_value(); }));
+    ASSERT_EQ(after.get_future().wait_for(kPatience), std::future_status::ready);
+  }
+}
+
+TEST(BlockingPool, NoMoreStandInThanAreAllowed) {
+  constexpr std::size_t kJobs = BlockingPool::kStandInsMax + 1;
+  std::promise<void> leave;
+  const std::shared_future<void> left = leave.get_future().share();
+  std::atomic<std::size_t> waiting = 0, ran = 0;
+  {
+    BlockingPool pool("test", 1, kJobs + 1);
+    const std::size_t threads = threads_of_this_process();
+    for (std::size_t i = 0; i < kJobs; ++i) {
+      ASSERT_TRUE(pool.submit([&] {
+        pool.while_waiting([&] {
+          ++waiting;
+          left.wait();
+        });
+        ++ran;
+      }));
+    }
+    ASSERT_TRUE(pool.submit([&] { ++ran; }));
+    EXPECT_TRUE(becomes(threads + BlockingPool::kStandInsMax));
+    while (waiting != kJobs) std::this_thread::yield();
+    EXPECT_EQ(pool.queued(), 1u) << "the last one waits for a thread";
+    EXPECT_EQ(threads_of_this_process(), threads + BlockingPool::kStandInsMax);
+    leave.set_value();
+  }
+  EXPECT_EQ(ran, kJobs + 1);
+}
+
+TEST(BlockingPool, WaitingElsewhereOrWithAnErrorLeavesThePoolAsItWas) {
+  BlockingPool pool("test", 1, 10), other("other", 1, 10);
+  const std::size_t threads = threads_of_this_process();
+  std::size_t on_no_thread_of_it = 0, on_a_thread_of_another = 0;
+  pool.while_waiting([&] { on_no_thread_of_it = threads_of_this_process(); });
+  std::promise<void> done, after;
+  ASSERT_TRUE(other.submit([&] {
+    pool.while_waiting([&] { on_a_thread_of_another = threads_of_this_process(); });
+    done.set_value();
+  }));
+  ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(on_no_thread_of_it, threads);
+  EXPECT_EQ(on_a_thread_of_another, threads);
+  ASSERT_TRUE(pool.submit([&] { pool.while_waiting([] { throw std::runtime_error("as tests do"); }); }));
+  ASSERT_TRUE(pool.submit([&] { after.set_value(); }));
+  ASSERT_EQ(after.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_TRUE(becomes(threads));
 }
 
 }  // namespace
