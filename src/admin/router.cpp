@@ -336,6 +336,8 @@ Work Router::work_of(const Request& head) const {
   return route.pattern == kExportPath || (route.pattern == kAuditPath && lines) ? Work::Long : Work::Quick;
 }
 
+void Router::await_records() { denials_->await_written(kRecordsWait); }
+
 Answer Router::answer_known(Context& context, const Match& match) {
   const Route& route = *match.route;
   if (auto refusal = check_query(context, route.rules.query)) return std::move(*refusal);
@@ -351,6 +353,8 @@ Answer Router::answer_known(Context& context, const Match& match) {
   // Set-up and sign-in are not repeatable: their answers belong to whoever knew the secret in the body.
   const bool idempotent =
       route.method == Method::Post && !context.request.idempotency_key.empty() && context.caller.kind != Caller::Kind::Nobody;
+  // Who reads the stream finds what was refused before he asked.
+  if (route.pattern.starts_with(kAuditPath)) await_records();
   if (!idempotent) return run(context, route);
   Idempotency idempotency(context, started_ms_);
   if (auto first = idempotency.begin()) return std::move(*first);

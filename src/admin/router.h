@@ -5,6 +5,7 @@
 // Thread-safety: the table is immutable once built; handle() from any number of threads; blocks.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -93,6 +94,9 @@ class Router {
   bool knows(const Request& head) const { return known_.has(head); }
   // For anybody, signed in or not: ends the key whose token the body holds. 204 whatever it was, so that nothing can be probed.
   Answer revoke_by_possession(const Request& request);
+  // Refused attempts are recorded behind the answer: returns when those until now are in the stream, or after kRecordsWait.
+  void await_records();
+  static constexpr std::chrono::seconds kRecordsWait{5};
   std::span<const Route> routes() const { return routes_; }
 
  private:
@@ -119,17 +123,17 @@ std::span<const std::string_view> long_writes();
 std::vector<Route> product_routes();
 
 // One function per file of handlers; product_routes() calls all of them.
-void add_session_routes(std::vector<Route>& routes);      // /setup /session /me /password-policy /sessions
-void add_identity_routes(std::vector<Route>& routes);     // /users /user-groups /roles /privileges and their links
+void add_session_routes(std::vector<Route>& routes);   // /setup /session /me /password-policy /sessions
+void add_identity_routes(std::vector<Route>& routes);  // /users /user-groups /roles /privileges and their links
 Answer revoke_presented_key(Services& services, const Request& request);  // api_key_routes.cpp
-void add_api_key_routes(std::vector<Route>& routes);      // /api-keys, /users/{id}/api-keys, /me/api-keys
-void add_access_routes(std::vector<Route>& routes);       // /access/*, /public-endpoints, /explain
-void add_resource_routes(std::vector<Route>& routes);     // /func-apis /api-authentications /env-variables
-void add_apply_routes(std::vector<Route>& routes);        // /resources/apply /diff /export
-void add_script_routes(std::vector<Route>& routes);       // /script-sets /scripts (drafts, versions) /functions
-void add_operation_routes(std::vector<Route>& routes);    // /tasks /server /settings /nodes
-void add_audit_routes(std::vector<Route>& routes);        // /audit* /call-records
-void add_secret_routes(std::vector<Route>& routes);       // /keystore* /secret-keys*
-void add_throttle_routes(std::vector<Route>& routes);     // /throttle
+void add_api_key_routes(std::vector<Route>& routes);                      // /api-keys, /users/{id}/api-keys, /me/api-keys
+void add_access_routes(std::vector<Route>& routes);                       // /access/*, /public-endpoints, /explain
+void add_resource_routes(std::vector<Route>& routes);                     // /func-apis /api-authentications /env-variables
+void add_apply_routes(std::vector<Route>& routes);                        // /resources/apply /diff /export
+void add_script_routes(std::vector<Route>& routes);                       // /script-sets /scripts (drafts, versions) /functions
+void add_operation_routes(std::vector<Route>& routes);                    // /tasks /server /settings /nodes
+void add_audit_routes(std::vector<Route>& routes);                        // /audit* /call-records
+void add_secret_routes(std::vector<Route>& routes);                       // /keystore* /secret-keys*
+void add_throttle_routes(std::vector<Route>& routes);                     // /throttle
 
 }  // namespace funcgate::admin

@@ -179,8 +179,13 @@ class AdminWorld : public ::testing::Test {
   }
   std::vector<std::string> event_names() {
     std::vector<std::string> names;
-    for (const auto& event : identities.events()) names.push_back(event.event);
+    for (const auto& event : recorded()) names.push_back(event.event);
     return names;
+  }
+  // What is in the stream when everything until now is recorded.
+  std::vector<domain::AuditEvent> recorded() {
+    router->await_records();
+    return identities.events();
   }
 
   TemporaryFolder folder;

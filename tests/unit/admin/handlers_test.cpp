@@ -97,8 +97,8 @@ TEST_F(HandlersTest, TheExportedStreamCanBeAppliedAsItIs) {
   const Answer exported = get("/resources/export");
   ASSERT_THAT(exported, Answers(200));
   EXPECT_EQ(exported.content_type, "application/yaml");
-  EXPECT_EQ(identities.events().back().event, "resources.exported");
-  EXPECT_EQ(identities.events().back().actor.login, "root");
+  EXPECT_EQ(recorded().back().event, "resources.exported");
+  EXPECT_EQ(recorded().back().actor.login, "root");
   const Answer again = apply(exported.raw_body);
   ASSERT_THAT(again, Answers(200));
   for (const auto& object : again.data->at("objects").as_array()) EXPECT_EQ(object.at("outcome").as_string(), "unchanged");
@@ -119,7 +119,7 @@ TEST_F(HandlersTest, PrivilegesOfKindsAreRecordedAsUsed) {
   ASSERT_TRUE(audited.ok());
   ASSERT_THAT(apply(kSet), Answers(200));
   std::vector<std::string> used;
-  for (const auto& event : identities.events()) {
+  for (const auto& event : recorded()) {
     if (event.event == "privilege.used") used.push_back(event.reason);
   }
   EXPECT_THAT(used, ::testing::ElementsAre("Publish Scripts", "Manage Environment Variables"));
@@ -224,7 +224,7 @@ TEST_F(HandlersTest, UnlockingIsRecordedOrDoesNotHappen) {
   EXPECT_GT(sessions.locked_until_ms("typist"), 0);
   EXPECT_THAT(call(Method::Post, "/users/" + id + "/unlock"), Answers(204));
   EXPECT_EQ(sessions.locked_until_ms("typist"), 0);
-  const domain::AuditEvent event = identities.events().back();
+  const domain::AuditEvent event = recorded().back();
   EXPECT_EQ(event.event, "user.changed");
   EXPECT_EQ(event.object_id, id);
   EXPECT_EQ(event.actor.login, "root");
@@ -244,7 +244,7 @@ TEST_F(HandlersTest, CountersOfWrongCredentialsAreClearedOnlyAsAskedAndOnRecord)
   EXPECT_THAT(clear({{"address", "192.0.2.7"}}), Answers(200));
   EXPECT_THAT(clear({}), Answers(200));
   EXPECT_THAT(cleared_throttles, testing::ElementsAre("192.0.2.7", "all"));
-  EXPECT_EQ(identities.events().back().event, "auth.throttle_cleared");
+  EXPECT_EQ(recorded().back().event, "auth.throttle_cleared");
 }
 
 // --- the audit trail

@@ -19,7 +19,10 @@ class IdempotencyTest : public AdminWorld {
     add_user("second", {std::string(service::kAdministratorsGroupId)});
     std::vector<Route> table;
     admin::add_session_routes(table);
-    table.push_back({Method::Post, "/things", Access::signed_in(), [this](Context&) {
+    table.push_back({Method::Post,
+                     "/things",
+                     Access::signed_in(),
+                     [this](Context&) {
                        ++made;
                        if (refuse) return admin::conflict("not now");
                        Answer answer = admin::created(base::json::object{{"number", made}}, 1);

@@ -137,7 +137,7 @@ TEST_F(RouterTest, TheMissingPrivilegeIsNamedAndTheAttemptRecorded) {
   ASSERT_THAT(answer, IsRefused(Fault::UserPrivilege));
   EXPECT_EQ(answer.refusal->message, "Privilege \"Administer Users, User Groups and Roles\" is required");
   EXPECT_EQ(runs, 0);
-  const auto events = identities.events();
+  const auto events = recorded();
   EXPECT_EQ(events.back().event, "user.created");
   EXPECT_EQ(events.back().outcome, domain::AuditOutcome::Denied);
   EXPECT_EQ(events.back().reason, "Administer Users, User Groups and Roles");
@@ -147,13 +147,13 @@ TEST_F(RouterTest, TheMissingPrivilegeIsNamedAndTheAttemptRecorded) {
 TEST_F(RouterTest, RepeatedDenialsWithinASecondAreOneRecord) {
   add_user("olga", {});
   const Browser olga = browser("olga");
-  const std::size_t before = identities.events().size();
+  const std::size_t before = recorded().size();
   for (int i = 0; i < 20; ++i) router->handle(with(request(Method::Get, "/users/usr-1"), olga));
-  EXPECT_EQ(identities.events().size(), before + 1);
+  EXPECT_EQ(recorded().size(), before + 1);
   clock.advance_ms(1000);
   router->handle(with(request(Method::Get, "/users/usr-1"), olga));
-  ASSERT_EQ(identities.events().size(), before + 2);
-  EXPECT_THAT(identities.events().back().summary, ::testing::HasSubstr("19 more"));
+  ASSERT_EQ(recorded().size(), before + 2);
+  EXPECT_THAT(recorded().back().summary, ::testing::HasSubstr("19 more"));
 }
 
 TEST_F(RouterTest, ARouteThatNamesNoPrivilegeIsOpenToNobody) {
@@ -242,8 +242,8 @@ TEST_F(RouterTest, AWriteWithASessionNeedsItsTokenItsOriginAndNoForm) {
     EXPECT_THAT(post([&](auto& made) { made.content_type = type; }), IsRefused(Fault::Csrf)) << type;
   }
   EXPECT_EQ(runs, before) << "nothing ran";
-  EXPECT_EQ(identities.events().back().reason, "csrf");
-  EXPECT_EQ(identities.events().back().outcome, domain::AuditOutcome::Denied);
+  EXPECT_EQ(recorded().back().reason, "csrf");
+  EXPECT_EQ(recorded().back().outcome, domain::AuditOutcome::Denied);
 }
 
 TEST_F(RouterTest, ReadingWithASessionNeedsNoToken) {
@@ -323,8 +323,8 @@ TEST_F(RouterTest, UsesOfAuditedPrivilegesAreRecordedOrDoNotHappen) {
   ASSERT_TRUE(audited.ok());
   const Browser mine = browser("root");
   EXPECT_THAT(router->handle(with(request(Method::Get, "/users/usr-1"), mine)), Answers(200));
-  EXPECT_EQ(identities.events().back().event, "privilege.used");
-  EXPECT_EQ(identities.events().back().reason, "View Users, User Groups and Roles");
+  EXPECT_EQ(recorded().back().event, "privilege.used");
+  EXPECT_EQ(recorded().back().reason, "View Users, User Groups and Roles");
   const int before = runs;
   identities.fail_next_commit();
   EXPECT_THAT(router->handle(with(request(Method::Get, "/users/usr-1"), mine)), IsRefused(Fault::LimitReached));
@@ -381,10 +381,10 @@ TEST_F(RouterTest, UsesAreThoseOfChecksThatWerePassedEachOnce) {
   ASSERT_TRUE(audited.ok());
   const Browser mine = browser("root");
   const auto uses = [&](admin::Request made) {
-    const std::size_t before = identities.events().size();
+    const std::size_t before = recorded().size();
     router->handle(with(std::move(made), mine));
     std::vector<std::string> names;
-    const auto events = identities.events();
+    const auto events = recorded();
     for (std::size_t i = before; i < events.size(); ++i) {
       if (events[i].event == "privilege.used" && events[i].outcome == domain::AuditOutcome::Ok) names.push_back(events[i].reason);
     }
@@ -431,7 +431,7 @@ TEST_F(RouterTest, UnknownRepeatedAndSpoiltParametersAreRefusedByNameBeforeAnyth
 }
 
 TEST_F(RouterTest, RefusalsFromOneNetworkAreOneRecord) {
-  const std::size_t before = identities.events().size();
+  const std::size_t before = recorded().size();
   const auto from = [&](const char* address) {
     admin::Request made = request(Method::Get, "/users/usr-1");
     made.authorization_count = 1;
@@ -440,12 +440,12 @@ TEST_F(RouterTest, RefusalsFromOneNetworkAreOneRecord) {
     router->handle(made);
   };
   for (int i = 1; i < 50; ++i) from(("2001:db8:0:1::" + std::to_string(i)).c_str());
-  EXPECT_EQ(identities.events().size(), before + 1) << "whoever has a /64 has many addresses";
-  EXPECT_EQ(identities.events().back().actor.address, "2001:db8:0:1::1") << "the record names the one that was seen";
+  EXPECT_EQ(recorded().size(), before + 1) << "whoever has a /64 has many addresses";
+  EXPECT_EQ(recorded().back().actor.address, "2001:db8:0:1::1") << "the record names the one that was seen";
   from("2001:db8:0:2::1");
   from("203.0.113.8");
   from("203.0.113.9");
-  EXPECT_EQ(identities.events().size(), before + 4);
+  EXPECT_EQ(recorded().size(), before + 4);
 }
 
 TEST_F(RouterTest, WhateverAHandlerThrowsItsIdempotencyKeyIsFree) {
@@ -564,7 +564,7 @@ TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
                                          "envvariable.changed",
                                          "envvariable.deleted",
                                          "privilege.audit_changed",
-      "auth.throttle_cleared"};
+                                         "auth.throttle_cleared"};
   const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/scripts/{id}/draft/run", "/api-keys/inspect"};
   std::map<std::pair<std::string_view, std::string_view>, std::string_view> events;
   for (const Route& route : router->routes()) {

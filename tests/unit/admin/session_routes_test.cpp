@@ -160,10 +160,10 @@ TEST_F(SessionRoutes, ThePasswordPolicyIsReadAndReplacedAsAWhole) {
   EXPECT_NE(changed.etag, before.etag);
   EXPECT_EQ(identity.directory()->password_policy().min_length, 14);
   EXPECT_TRUE(identity.directory()->password_policy().lock_whole_account);
-  EXPECT_EQ(identities.events().back().event, "policy.changed");
-  const std::size_t events = identities.events().size();
+  EXPECT_EQ(recorded().back().event, "policy.changed");
+  const std::size_t events = recorded().size();
   EXPECT_THAT(call(Method::Put, "/password-policy", mine, R"({"minLength":14,"lockScope":"account"})", "*"), Answers(200));
-  EXPECT_EQ(identities.events().size(), events) << "what is so already is no change";
+  EXPECT_EQ(recorded().size(), events) << "what is so already is no change";
 }
 
 TEST_F(SessionRoutes, AdministratorsSeeAndEndSessions) {

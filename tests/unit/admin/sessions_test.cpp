@@ -56,7 +56,7 @@ TEST_F(SessionsTest, OnlyTheHashOfATokenIsStored) {
   const auto stored = identities.sessions(root);
   ASSERT_EQ(stored->size(), 1U);
   EXPECT_EQ(stored->front().token_sha256, crypto::sha256_hex(mine.token.reveal()));
-  for (const auto& event : identities.events()) {
+  for (const auto& event : recorded()) {
     EXPECT_THAT(event.summary + event.object_id + event.object_name + event.reason,
                 ::testing::Not(::testing::HasSubstr(mine.session.id)));
   }
@@ -90,11 +90,11 @@ TEST_F(SessionsTest, UnknownWrongAndDisabledAreAlikeInAnswerAndWork) {
 
 TEST_F(SessionsTest, WhatNobodyIsCalledIsNotRecorded) {
   EXPECT_FALSE(try_sign_in("my-secret-password-by-mistake", "x").ok());
-  for (const auto& event : identities.events()) {
+  for (const auto& event : recorded()) {
     EXPECT_THAT(event.object_name + event.summary + event.actor.login, ::testing::Not(::testing::HasSubstr("mistake")));
   }
-  EXPECT_EQ(identities.events().back().event, "login.failed");
-  EXPECT_EQ(identities.events().back().reason, "login.unknown");
+  EXPECT_EQ(recorded().back().event, "login.failed");
+  EXPECT_EQ(recorded().back().reason, "login.unknown");
 }
 
 TEST_F(SessionsTest, LoginsAreReadWithoutCase) { EXPECT_TRUE(try_sign_in("ROOT").ok()); }
@@ -261,8 +261,8 @@ TEST_F(SessionsTest, AnOldPasswordBeginsNothingOnceAnotherIsSet) {
   EXPECT_EQ(try_sign_in("root").error().code, Code::Unauthenticated);
   EXPECT_EQ(failure.kind, SignInFailure::Kind::Failed);
   EXPECT_TRUE(identities.sessions(root)->empty());
-  EXPECT_EQ(identities.events().back().event, "login.failed");
-  EXPECT_EQ(identities.events().back().reason, "login.password");
+  EXPECT_EQ(recorded().back().event, "login.failed");
+  EXPECT_EQ(recorded().back().reason, "login.password");
   EXPECT_TRUE(try_sign_in("root", "Another-Horse2!").ok());
   // The same password under another pepper is the same password.
   hashing.while_checking = [&] {
