@@ -72,6 +72,18 @@ void print_lines(std::FILE* out, const json::object& result, std::string_view li
   }
 }
 
+bool has_lines(const json::object& result, std::string_view list) {
+  const auto* lines = result.if_contains(json::string_view(list.data(), list.size()));
+  return lines != nullptr && lines->is_array() && !lines->get_array().empty();
+}
+
+// The exit code that a report stands for.
+int code_of(const json::object& result, bool difference_counts) {
+  if (has_lines(result, "problems")) return has_lines(result, "usedBy") ? kConflict : kInvalid;
+  const auto* changed = result.if_contains("changed");
+  return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
+}
+
 base::Result<service::ApplyResult> apply_locally(Instance& instance, const service::Bundle& bundle,
                                                  const ResourceOptions& options, bool dry_run) {
   service::ApplyOptions apply;
@@ -160,25 +172,20 @@ int write_files(const std::string& folder, const json::array& files) {
 }  // namespace
 
 int print_report(const CommonOptions& common, const json::object& result, bool difference_counts) {
-  const bool json_wanted = common.output == "json";
-  if (json_wanted) fmt::print("{}\n", base::to_json(result));
-  const auto* problems = result.if_contains("problems");
-  const bool invalid = problems != nullptr && problems->is_array() && !problems->get_array().empty();
-  const auto* used_by = result.if_contains("usedBy");
-  const bool in_use = used_by != nullptr && used_by->is_array() && !used_by->get_array().empty();
-  if (!json_wanted) {
+  if (common.output == "json") {
+    fmt::print("{}\n", base::to_json(result));
+  } else {
     print_lines(stderr, result, "warnings", "text", "warning: ");
     print_lines(stderr, result, "problems", "text", "");
     print_lines(stderr, result, "usedBy", "text", "still used by ");
-    if (!invalid) print_lines(stdout, result, "objects", "text", "");
+    if (!has_lines(result, "problems")) print_lines(stdout, result, "objects", "text", "");
   }
-  if (invalid) return in_use ? kConflict : kInvalid;
-  const auto* changed = result.if_contains("changed");
-  return difference_counts && changed != nullptr && changed->is_bool() && changed->get_bool() ? kDifferent : kDone;
+  return code_of(result, difference_counts);
 }
 
+// Not by a function that throws where standard error takes no more: nobody could be told of that.
 int fail(const base::Error& error) {
-  fmt::print(stderr, "funcgate: {}\n", error.message);
+  std::fputs(fmt::format("funcgate: {}\n", error.message).c_str(), stderr);
   return exit_code(error);
 }
 
@@ -209,19 +216,20 @@ int serve(const CommonOptions& common, const ServeOptions& options) {
   for (const std::string& folder : options.apply) {
     std::vector<service::Problem> problems;
     const service::Bundle bundle = service::read_bundle(folder, service::process_environment, problems);
-    if (!problems.empty()) end(report_problems(common, std::move(problems)));
+    if (!problems.empty()) end(printed([&] { return report_problems(common, std::move(problems)); }));
     // Each folder is a set of its own: pruning one never touches another.
     ResourceOptions resource_options;
     resource_options.set = std::filesystem::path(folder).lexically_normal().filename().string();
     if (resource_options.set.empty()) resource_options.set = "default";
     auto applied = apply_locally(**instance, bundle, resource_options, false);
     if (!applied.ok()) end(fail(applied.error()));
-    const int code = print_report(common, service::to_json(*applied), false);
-    if (code != kDone) end(code);
+    const json::object report = service::to_json(*applied);
+    // Where nobody can read the report the server says so and serves: what was applied is stored and live.
+    std::ignore = printed([&] { return print_report(common, report, false); });
+    if (const int code = code_of(report, false); code != kDone) end(code);
   }
   // This thread waits for signals from here on: nothing would overwrite what reading the documents left behind.
   base::wipe_stack();
-  std::fflush(stdout);
   auto served = (*instance)->serve(listen);
   // Records and databases are written. Calls that the deadline cut off still hold frames and buffers: the kernel takes them.
   end(served.ok() ? kDone : (fail(served.error()), kCannotStart));

@@ -1,5 +1,7 @@
 #include <CLI/CLI.hpp>
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <functional>
 #include <system_error>
@@ -171,10 +173,21 @@ int finished(int code) {
   return code != 0 || written.ok() ? code : funcgate::app::fail(written.error());
 }
 
+// Whoever closed one of the three would have what is printed written into the first file that is opened: a database, say.
+bool hold_standard_streams() {
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; ++file) {
+    if (::fcntl(file, F_GETFD) >= 0) continue;
+    // The lowest free number is this one. Standard output is not opened for writing: success would be told that nobody hears.
+    if (::open("/dev/null", file == STDERR_FILENO ? O_WRONLY : O_RDONLY) != file) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   using namespace funcgate::app;
+  if (!hold_standard_streams()) return 1;
   Program program;
   program.common.program = argv[0];
   // First of all: the password leaves the environment before anything could inherit it.

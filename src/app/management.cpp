@@ -319,7 +319,11 @@ void Management::record_start(std::string_view version) {
   record_server(std::string(kStarted), fmt::format("Version {} serves{}", version, before));
 }
 
-void Management::record_stop() { record_server(std::string(kStopped), "Stopped in order"); }
+// Behind what was refused until now.
+void Management::record_stop() {
+  if (router_) router_->await_records();
+  record_server(std::string(kStopped), "Stopped in order");
+}
 
 namespace {
 
