@@ -102,8 +102,7 @@ struct World {
       std::optional<auth::ChainResult> ended;
       base::spawn(keep(auth::finish_chain(chain, first, thread, throttle, std::move(result)), ended));
       while (!ended) {
-        io.context().restart();
-        io.context().run_one_for(std::chrono::milliseconds(20));
+        io.run_turn(20);
         io.timers().advance(clock.steady_ns());
         CHECK(clock.steady_ns() < first.deadline_ns);
       }

@@ -102,12 +102,12 @@ void IoThread::wake(EventHandler& handler) {
   if (std::find(woken_.begin(), woken_.end(), &handler) == woken_.end()) woken_.push_back(&handler);
 }
 
-void IoThread::wait_for_events(bool took) {
+void IoThread::wait_for_events(std::int64_t sleep_ms_max) {
   // Times are forgotten before the wait, and the first who asks reads them anew.
   time_is_read_ = false;
   ++turn_;
-  const bool sleeps = !took && woken_.empty() && may_sleep() && posted_.falls_asleep();
-  const auto sleep_ms = sleeps ? timers_.next_delay_ms(clock_.steady_ns(), kLongestSleepMs) : 0;
+  const bool sleeps = !took_ && woken_.empty() && may_sleep() && posted_.falls_asleep();
+  const auto sleep_ms = sleeps ? timers_.next_delay_ms(clock_.steady_ns(), sleep_ms_max) : 0;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(sleep_ms));
   if (sleeps) posted_.awake();
   event_ = 0;
@@ -126,25 +126,26 @@ void IoThread::handle_events() {
   waking_.clear();
 }
 
-void IoThread::loop() {
-  bool took = false;
-  while (!stopping_.load(std::memory_order_relaxed)) {
-    wait_for_events(took);
-    for (MemoryPeer* peer : peers_) {
-      if (peer != nullptr) peer->after_sleep();
-    }
-    handle_events();
-    posted_.run(kPostedPerTurn);
-    took = take_from_peers();
-    timers_.advance(turn_steady_ns());
-    for (;;) {
-      flush_peers();  // before the hooks: the peers begin while the rest of the turn is done here
-      if (hooks_.empty()) break;
-      running_hooks_.swap(hooks_);
-      for (auto& hook : running_hooks_) hook();
-      running_hooks_.clear();
-    }
+void IoThread::run_turn(std::int64_t sleep_ms_max) {
+  wait_for_events(sleep_ms_max);
+  for (MemoryPeer* peer : peers_) {
+    if (peer != nullptr) peer->after_sleep();
   }
+  handle_events();
+  posted_.run(kPostedPerTurn);
+  took_ = take_from_peers();
+  timers_.advance(turn_steady_ns());
+  for (;;) {
+    flush_peers();  // before the hooks: the peers begin while the rest of the turn is done here
+    if (hooks_.empty()) break;
+    running_hooks_.swap(hooks_);
+    for (auto& hook : running_hooks_) hook();
+    running_hooks_.clear();
+  }
+}
+
+void IoThread::loop() {
+  while (!stopping_.load(std::memory_order_relaxed)) run_turn(kLongestSleepMs);
 }
 
 }  // namespace funcgate::base

@@ -105,6 +105,8 @@ class IoThread {
   };
   TurnEnd turn_end() { return {*this}; }
 
+  // One turn on the caller's thread, which sleeps for it no longer than `sleep_ms_max`. Not beside start().
+  void run_turn(std::int64_t sleep_ms_max);
   // start() runs the loop on a thread named `name`; stop() ends it after the current turn and joins.
   void start(const std::string& name);
   void stop();
@@ -117,7 +119,7 @@ class IoThread {
   void read_time();
   void interrupt();
   bool control(int operation, int descriptor, EventHandler& handler, std::uint32_t events);
-  void wait_for_events(bool took);
+  void wait_for_events(std::int64_t sleep_ms_max);
   void handle_events();
   bool take_from_peers();
   void flush_peers();
@@ -135,6 +137,7 @@ class IoThread {
   TimerWheel timers_;
   std::vector<std::function<void()>> hooks_, running_hooks_;
   std::uint64_t turn_ = 0;
+  bool took_ = false;  // something from a peer, in the turn before
   bool time_is_read_ = false;
   SteadyNs turn_steady_ns_ = 0;
   WallMs turn_wall_ms_ = 0;

@@ -91,12 +91,12 @@ void Acceptor::accept() {
 }
 
 void Acceptor::pause(int error_number) {
-  base::log::warning(failure_event_, {{"error", base::errno_text(error_number)}});
+  failed(base::errno_text(error_number));
   edge_.io.timers().arm(pause_, edge_.io.turn_steady_ns() + kPauseMs * base::kNsPerMs);
 }
 
 Listener::Listener(Edge& edge, TlsIdentity* tls, Entrance entrance)
-    : Acceptor(edge, "connection.accept_failed"), tls_(tls), entrance_(entrance) {}
+    : Acceptor(edge), tls_(tls), entrance_(entrance) {}
 
 base::Result<std::unique_ptr<Listener>> Listener::open(Edge& edge, const ListenAddress& address, TlsIdentity* tls,
                                                        Entrance entrance) {
@@ -136,7 +136,9 @@ void Listener::accepted(base::FileDescriptor socket) {
   base::spawn(Connection::run(std::make_unique<Connection>(edge_, std::move(transport), *peer, entrance_)));
 }
 
-ControlListener::ControlListener(Edge& edge) : Acceptor(edge, "control.accept_failed") {}
+void Listener::failed(const std::string& why) { base::log::warning("connection.accept_failed", {{"error", why}}); }
+
+ControlListener::ControlListener(Edge& edge) : Acceptor(edge) {}
 
 base::Result<std::unique_ptr<ControlListener>> ControlListener::open(Edge& edge, const std::string& path) {
   auto failed = [&](std::string_view why) {
@@ -162,6 +164,8 @@ base::Result<std::unique_ptr<ControlListener>> ControlListener::open(Edge& edge,
   listener->socket_ = std::move(socket);
   return listener;
 }
+
+void ControlListener::failed(const std::string& why) { base::log::warning("control.accept_failed", {{"error", why}}); }
 
 void ControlListener::accepted(base::FileDescriptor socket) {
   ucred peer{};

@@ -29,8 +29,9 @@ class Acceptor : private base::EventHandler {
   void stop();
 
  protected:
-  Acceptor(Edge& edge, const char* failure_event) : edge_(edge), failure_event_(failure_event), pause_([this] { accept(); }) {}
+  explicit Acceptor(Edge& edge) : edge_(edge), pause_([this] { accept(); }) {}
   virtual void accepted(base::FileDescriptor socket) = 0;
+  virtual void failed(const std::string& why) = 0;
 
   Edge& edge_;
   base::FileDescriptor socket_;  // listens and does not block
@@ -40,7 +41,6 @@ class Acceptor : private base::EventHandler {
   void accept();
   void pause(int error_number);
 
-  const char* const failure_event_;  // in the log
   base::Timer pause_;
 };
 
@@ -54,6 +54,7 @@ class Listener final : public Acceptor {
  private:
   Listener(Edge& edge, TlsIdentity* tls, Entrance entrance);
   void accepted(base::FileDescriptor socket) override;
+  void failed(const std::string& why) override;
 
   TlsIdentity* tls_;
   const Entrance entrance_;
@@ -67,6 +68,7 @@ class ControlListener final : public Acceptor {
  private:
   explicit ControlListener(Edge& edge);
   void accepted(base::FileDescriptor socket) override;
+  void failed(const std::string& why) override;
 };
 
 }  // namespace funcgate::http

@@ -138,8 +138,7 @@ struct IoOfATest {
   bool wait_for(const std::function<bool()>& condition) {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!condition() && std::chrono::steady_clock::now() < give_up) {
-      io.context().restart();
-      io.context().run_one_for(std::chrono::milliseconds(5));
+      io.run_turn(5);
       io.timers().advance(clock.steady_ns());
     }
     return condition();
@@ -187,7 +186,7 @@ TEST(JournalThread, ManyWhoWaitAreAllToldWhateverTheOrder) {
     ASSERT_TRUE(recorder.reserve());
     recorder.record(a_call(i, "api", test.clock.wall_ms()));
     told.emplace_back(recorder.durable(test.io, test.in_ms(20'000)));
-    if (i % 10 == 0) test.io.context().poll();
+    if (i % 10 == 0) test.io.run_turn(0);
   }
   const auto all = [&] { return std::all_of(told.begin(), told.end(), [](const auto& one) { return one.done(); }); };
   EXPECT_TRUE(test.wait_for(all));

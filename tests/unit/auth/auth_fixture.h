@@ -122,8 +122,7 @@ class AuthFixture : public ::testing::Test {
   void drive(Started<T>& started) {
     const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (!started.done() && std::chrono::steady_clock::now() < give_up) {
-      io.context().restart();
-      io.context().run_one_for(std::chrono::milliseconds(20));
+      io.run_turn(20);
       io.timers().advance(clock.steady_ns());
     }
     ASSERT_TRUE(started.done());

@@ -58,8 +58,7 @@ struct HashGate : AuthFixture {
                                                                clock.steady_ns() + 10'000 * base::kNsPerMs));
   }
   void turn() {
-    io.context().restart();
-    io.context().poll();
+    io.run_turn(0);
     io.timers().advance(clock.steady_ns());
   }
 };
