@@ -19,21 +19,23 @@ class ParameterReader {
  public:
   // `scratch` has room for all of `text`.
   ParameterReader(std::string_view text, char* scratch, std::size_t& scratch_used)
-      : text_(text), scratch_(scratch), scratch_used_(scratch_used) {}
+      : at_(text.data()), end_(text.data() + text.size()), scratch_(scratch), scratch_used_(scratch_used) {}
 
   // False at the end of the list or when it is malformed; failed() tells which.
   bool next(std::string_view& name, std::string_view& value) {
-    while (at_ < text_.size() && (is_blank(text_[at_]) || text_[at_] == ',')) ++at_;
-    if (at_ == text_.size()) return false;
-    name = text_.substr(at_, base::token_length(text_.substr(at_)));
-    at_ += name.size();
-    blanks();
-    if (name.empty() || at_ == text_.size() || text_[at_] != '=') return fail();
-    ++at_;
-    blanks();
-    if (!(at_ < text_.size() && text_[at_] == '"' ? quoted_value(value) : bare_value(value))) return fail();
-    blanks();
-    return at_ == text_.size() || text_[at_] == ',' || fail();
+    const char* at = at_;
+    while (at != end_ && (is_blank(*at) || *at == ',')) ++at;
+    if (at == end_) return false;
+    const char* const begin = at;
+    while (at != end_ && base::is_token_character(*at)) ++at;
+    name = {begin, at};
+    at = after_blanks(at);
+    if (name.empty() || at == end_ || *at != '=') return fail();
+    at = after_blanks(at + 1);
+    at = at != end_ && *at == '"' ? quoted_value(at + 1, value) : bare_value(at, value);
+    if (at == nullptr) return fail();
+    at_ = after_blanks(at);
+    return at_ == end_ || *at_ == ',' || fail();
   }
   bool failed() const { return failed_; }
 
@@ -42,48 +44,46 @@ class ParameterReader {
     failed_ = true;
     return false;
   }
-  void blanks() {
-    while (at_ < text_.size() && is_blank(text_[at_])) ++at_;
+  const char* after_blanks(const char* at) const {
+    while (at != end_ && is_blank(*at)) ++at;
+    return at;
   }
+
+  // Each returns what follows the value that begins at `at`; null: it is malformed.
 
   // Lenient where clients are: a bare uri has slashes and equal signs. A comma or a blank ends it.
-  bool bare_value(std::string_view& value) {
-    const std::size_t begin = at_;
-    for (; at_ < text_.size() && text_[at_] != ',' && !is_blank(text_[at_]); ++at_) {
-      if (text_[at_] == '"' || text_[at_] == '\\' || is_control(text_[at_])) return false;
+  const char* bare_value(const char* at, std::string_view& value) const {
+    const char* const begin = at;
+    for (; at != end_ && *at != ',' && !is_blank(*at); ++at) {
+      if (*at == '"' || *at == '\\' || is_control(*at)) return nullptr;
     }
-    value = text_.substr(begin, at_ - begin);
-    return !value.empty();
+    value = {begin, at};
+    return value.empty() ? nullptr : at;
   }
 
-  bool quoted_value(std::string_view& value) {
-    const std::size_t begin = ++at_;
-    at_ += base::plain_quoted_length(text_.substr(at_));
-    if (at_ < text_.size() && text_[at_] == '"') {
-      value = text_.substr(begin, at_++ - begin);
-      return true;
-    }
-    at_ = begin;
-    return escaped_value(value);
+  const char* quoted_value(const char* begin, std::string_view& value) {
+    const char* const at = begin + base::plain_quoted_length({begin, end_});
+    if (at == end_ || *at != '"') return escaped_value(begin, value);
+    value = {begin, at};
+    return at + 1;
   }
 
-  bool escaped_value(std::string_view& value) {
+  const char* escaped_value(const char* at, std::string_view& value) {
     const std::size_t start = scratch_used_;
-    for (; at_ < text_.size() && text_[at_] != '"'; ++at_) {
-      if (text_[at_] == '\\' && ++at_ == text_.size()) return false;
-      if (is_control(text_[at_]) && text_[at_] != '\t') return false;
-      scratch_[scratch_used_++] = text_[at_];  // fits: all values together are shorter than the header
+    for (; at != end_ && *at != '"'; ++at) {
+      if (*at == '\\' && ++at == end_) return nullptr;
+      if (is_control(*at) && *at != '\t') return nullptr;
+      scratch_[scratch_used_++] = *at;  // fits: all values together are shorter than the header
     }
-    if (at_ == text_.size()) return false;
-    ++at_;
+    if (at == end_) return nullptr;
     value = {scratch_ + start, scratch_used_ - start};
-    return true;
+    return at + 1;
   }
 
-  std::string_view text_;
-  char* scratch_;
+  const char* at_;
+  const char* const end_;
+  char* const scratch_;
   std::size_t& scratch_used_;
-  std::size_t at_ = 0;
   bool failed_ = false;
 };
 
@@ -102,7 +102,7 @@ bool read_parameters(std::string_view text, const ParameterRow<Parameters> (&row
   while (reader.next(name, value)) {
     const char first = base::ascii_lower(name.front());  // tells most of them apart
     const auto* const row = std::find_if(std::begin(rows), std::end(rows), [&](const auto& one) {
-      return first == one.name.front() && name.size() == one.name.size() && base::equals_ignore_case(name, one.name);
+      return first == one.name.front() && (name == one.name || base::equals_ignore_case(name, one.name));
     });
     if (row == std::end(rows)) continue;
     auto& target = out.*row->member;

@@ -14,18 +14,6 @@
 #include "base/encoding.h"
 
 namespace funcgate::base {
-namespace {
-
-// RFC 9110, 5.6.2: tchar.
-constexpr std::array<bool, 256> kTokenCharacters = [] {
-  std::array<bool, 256> table{};
-  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = table[c - 32] = true;
-  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(c)] = true;
-  return table;
-}();
-
-}  // namespace
 
 std::optional<std::int64_t> parse_digits(std::string_view text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
@@ -96,13 +84,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
   return fmt::format("{}", fmt::join(parts, separator));
 }
 
-std::size_t token_length(std::string_view text) {
-  std::size_t length = 0;
-  while (length < text.size() && kTokenCharacters[static_cast<unsigned char>(text[length])]) ++length;
-  return length;
-}
-
-bool is_token(std::string_view text) { return !text.empty() && token_length(text) == text.size(); }
+bool is_token(std::string_view text) { return !text.empty() && std::all_of(text.begin(), text.end(), is_token_character); }
 
 std::size_t plain_quoted_length(std::string_view text) {
   const auto is_special = [](std::uint64_t word) { return has_control_byte(word) | has_byte(word, '"') | has_byte(word, '\\'); };

@@ -3,6 +3,7 @@
 // Thread-safety: pure functions.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,8 +35,16 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 // RFC 9110, 5.6.2: one or more tchar.
 bool is_token(std::string_view text);
-// How many tchar `text` begins with.
-std::size_t token_length(std::string_view text);
+inline bool is_token_character(char c) {
+  static constexpr std::array<bool, 256> kTokenCharacters = [] {
+    std::array<bool, 256> table{};
+    for (unsigned char letter = 'a'; letter <= 'z'; ++letter) table[letter] = table[letter - 32] = true;
+    for (unsigned char digit = '0'; digit <= '9'; ++digit) table[digit] = true;
+    for (const char mark : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(mark)] = true;
+    return table;
+  }();
+  return kTokenCharacters[static_cast<unsigned char>(c)];
+}
 // How many bytes `text` begins with that stand for themselves in a quoted string: no quote, no backslash, no control character.
 std::size_t plain_quoted_length(std::string_view text);
 bool is_valid_utf8(std::string_view text);
