@@ -57,7 +57,7 @@ crypto::KeyedHash ApiKeyScheme::hash_for(const domain::ApiAuthentication& authen
 Outcome ApiKeyScheme::rejected(Reason reason) const { return Outcome::rejected(reason, std::string(refusal_message()), true); }
 
 Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
-  const PresentedKey presented = presented_key(call.authorization);
+  const PresentedKey presented = possible_key(call.authorization);
   switch (presented.state) {
     case PresentedKey::State::Absent: return Outcome::absent(Reason::KeyAbsent);
     case PresentedKey::State::Malformed: return rejected(Reason::KeyMalformed);
@@ -71,6 +71,8 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
     RememberedKey* known = thread.keys->find(place);
     if (known != nullptr && known->secrets == secrets) return judged(*known, call, thread, now_ms);
   }
+  // What is remembered has passed this with the same bytes.
+  if (!is_key_text(presented.token)) return rejected(Reason::KeyMalformed);
   KeyVerification verification = keys_->current()->verify(presented.token, now_ms);
   if (verification.reason == Reason::KeyNoSecret) return no_secret();
   if (verification.reason != Reason::None) return rejected(verification.reason);

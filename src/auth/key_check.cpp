@@ -13,7 +13,17 @@ using domain::Reason;
 
 constexpr std::int64_t kClockSkewS = 60;
 
-// RFC 6750, 2.1: b64token. What else stands in a bare word is no key.
+// What the token itself says.
+Reason judge_claims(const VerifiedKey& verified, domain::KeyScope scope, base::WallMs now_ms) {
+  if (now_ms >= verified.secret_until_ms) return Reason::KeyKid;
+  if ((verified.scopes & static_cast<std::uint8_t>(scope)) == 0) return Reason::KeyAudience;
+  if (verified.issued_at_s * 1000 > now_ms + kClockSkewS * 1000) return Reason::KeyClaims;
+  if (verified.expires_at_s && *verified.expires_at_s * 1000 <= now_ms) return Reason::KeyExpired;
+  return Reason::None;
+}
+
+}  // namespace
+
 bool is_key_text(std::string_view text) {
   if (text.empty() || text.size() > domain::kApiKeyBytesMax) return false;
   // Every character, whatever the one before was: without a branch the compiler reads sixteen at once.
@@ -27,18 +37,7 @@ bool is_key_text(std::string_view text) {
   return is_key;
 }
 
-// What the token itself says.
-Reason judge_claims(const VerifiedKey& verified, domain::KeyScope scope, base::WallMs now_ms) {
-  if (now_ms >= verified.secret_until_ms) return Reason::KeyKid;
-  if ((verified.scopes & static_cast<std::uint8_t>(scope)) == 0) return Reason::KeyAudience;
-  if (verified.issued_at_s * 1000 > now_ms + kClockSkewS * 1000) return Reason::KeyClaims;
-  if (verified.expires_at_s && *verified.expires_at_s * 1000 <= now_ms) return Reason::KeyExpired;
-  return Reason::None;
-}
-
-}  // namespace
-
-PresentedKey presented_key(std::string_view authorization) {
+PresentedKey possible_key(std::string_view authorization) {
   const AuthorizationParts parts = split_authorization(authorization);
   const bool bearer = base::equals_ignore_case(parts.scheme, "Bearer");
   const bool of_another_scheme =
@@ -46,7 +45,14 @@ PresentedKey presented_key(std::string_view authorization) {
   const bool bare = !bearer && !of_another_scheme && parts.rest.empty() && !parts.scheme.empty();
   if (!bearer && !bare) return {};
   const std::string_view token = bearer ? parts.rest : parts.scheme;
-  return {is_key_text(token) ? PresentedKey::State::Present : PresentedKey::State::Malformed, token};
+  const bool is_possible = !token.empty() && token.size() <= domain::kApiKeyBytesMax;
+  return {is_possible ? PresentedKey::State::Present : PresentedKey::State::Malformed, token};
+}
+
+PresentedKey presented_key(std::string_view authorization) {
+  PresentedKey key = possible_key(authorization);
+  if (key.state == PresentedKey::State::Present && !is_key_text(key.token)) key.state = PresentedKey::State::Malformed;
+  return key;
 }
 
 KeyJudgement judge_key(const VerifiedKey& verified, const KeyPurpose& purpose, const domain::Directory& directory,

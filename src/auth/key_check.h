@@ -24,6 +24,11 @@ struct PresentedKey {
 };
 // `Authorization: <key>` or `Authorization: Bearer <key>` (RFC 6750, 2.1), the scheme in any case.
 PresentedKey presented_key(std::string_view authorization);
+// The same, but a text of at most kApiKeyBytesMax that has other characters than a key can have is Present, too: for whoever
+// compares it with keys that are known, and asks is_key_text() of any other.
+PresentedKey possible_key(std::string_view authorization);
+// RFC 6750, 2.1: b64token of at most kApiKeyBytesMax bytes.
+bool is_key_text(std::string_view text);
 
 // What a key is presented for.
 struct KeyPurpose {

@@ -57,7 +57,8 @@ TEST_F(ApiKey, CallRunsAsTheOwnerOfItsKey) {
   EXPECT_EQ(keys.size(), 1u) << "bare and Bearer are the same key";
 }
 
-// A secret that was rotated because it leaked: what was compiled with it, and what was verified by it, know of the change at once.
+// A secret that was rotated because it leaked: what was compiled with it, and what was verified by it, know of the change at
+// once.
 TEST_F(ApiKey, OfASecretThatIsGoneIsRefusedByWhatWasCompiledBefore) {
   const auto secrets = std::make_shared<auth::LiveSigningKeys>(the_signing_keys());
   auth::SchemeKeys made_of = the_keys();
@@ -104,6 +105,8 @@ TEST_F(ApiKey, EachRefusalHasItsReasonAndItsStatus) {
   };
   const Row rows[] = {
       {"malformed", Reason::KeyMalformed, Fault::Unauthenticated, [](ApiKey& t) { return "Bearer " + t.token() + "="; }},
+      {"other characters", Reason::KeyMalformed, Fault::Unauthenticated, [](ApiKey& t) { return "Bearer " + t.token() + "\""; }},
+      {"two words", Reason::KeyMalformed, Fault::Unauthenticated, [](ApiKey& t) { return "Bearer " + t.token() + " x"; }},
       {"no algorithm", Reason::KeyAlg, Fault::Unauthenticated,
        [](ApiKey& t) { return base::base64url_encode(R"({"alg":"none"})") + t.token().substr(t.token().find('.')); }},
       {"unknown secret", Reason::KeyKid, Fault::Unauthenticated,
