@@ -19,16 +19,20 @@ struct Free {
   Free* next;
 };
 
-// Without a destructor: it may be asked when the lists are gone already, as the thread ends.
-thread_local bool lists_are_gone = false;
-
+// Without a constructor and a destructor, so that to look at it costs nothing, and it may be asked when the thread ends.
 struct Lists {
-  std::array<Free*, kClasses> heads{};
-  std::size_t bytes = 0;
+  std::array<Free*, kClasses> heads;
+  std::size_t bytes;
+  bool gone;
+};
+constinit thread_local Lists lists{};
 
-  ~Lists() {
-    lists_are_gone = true;
-    for (Free*& head : heads) {
+// Gives everything back as the thread ends; made with the first frame that is kept.
+struct Keeper {
+  bool keeps = true;
+  ~Keeper() {
+    lists.gone = true;
+    for (Free*& head : lists.heads) {
       while (head != nullptr) {
         Free* next = head->next;
         ::operator delete(head);
@@ -37,8 +41,7 @@ struct Lists {
     }
   }
 };
-
-thread_local Lists lists;
+thread_local Keeper keeper;
 
 std::size_t class_of(std::size_t bytes) { return (bytes - 1) / kStep; }
 std::size_t size_of_class(std::size_t number) { return (number + 1) * kStep; }
@@ -48,12 +51,10 @@ std::size_t size_of_class(std::size_t number) { return (number + 1) * kStep; }
 void* take_frame(std::size_t bytes) {
   const std::size_t number = class_of(bytes);
   if (!kKeepsFrames || number >= kClasses) return ::operator new(bytes);
-  if (!lists_are_gone) {
-    if (Free* head = lists.heads[number]; head != nullptr) {
-      lists.heads[number] = head->next;
-      lists.bytes -= size_of_class(number);
-      return head;
-    }
+  if (Free* head = lists.heads[number]; head != nullptr) {
+    lists.heads[number] = head->next;
+    lists.bytes -= size_of_class(number);
+    return head;
   }
   return ::operator new(size_of_class(number));
 }
@@ -65,7 +66,7 @@ void give_frame(void* frame, std::size_t bytes) noexcept {
     return;
   }
   const std::size_t size = size_of_class(number);
-  if (lists_are_gone || lists.bytes + size > kFrameBytesKept) {
+  if (lists.gone || lists.bytes + size > kFrameBytesKept || (lists.bytes == 0 && !keeper.keeps)) {
     ::operator delete(frame, size);
     return;
   }

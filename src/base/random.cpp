@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 
@@ -18,6 +19,13 @@ constexpr std::array<char, 256> kLetterOf = [] {
   std::array<char, 256> letters{};
   for (std::size_t byte = 0; byte < 4 * kAlphabet.size(); ++byte) letters[byte] = kAlphabet[byte % kAlphabet.size()];
   return letters;
+}();
+
+constexpr std::array<std::array<char, 2>, 256> kHexOf = [] {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::array<std::array<char, 2>, 256> pairs{};
+  for (std::size_t byte = 0; byte < pairs.size(); ++byte) pairs[byte] = {kHex[byte >> 4], kHex[byte & 15]};
+  return pairs;
 }();
 
 }  // namespace
@@ -56,19 +64,14 @@ std::string Random::uuid_upper() {
 }
 
 void Random::append_uuid_upper(std::string& out) {
-  static constexpr char kHex[] = "0123456789ABCDEF";
   std::array<unsigned char, 16> block;
   fill(block.data(), block.size());
   block[6] = static_cast<unsigned char>((block[6] & 0x0f) | 0x40);
   block[8] = static_cast<unsigned char>((block[8] & 0x3f) | 0x80);
-  const std::size_t begin = out.size();
-  out.resize(begin + 36);
-  char* to = out.data() + begin;
-  for (std::size_t i = 0; i < block.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-    *to++ = kHex[block[i] >> 4];
-    *to++ = kHex[block[i] & 15];
-  }
+  char text[] = "XXXXXXXX-XXXX-XXXX-XXXX-XXXXXXXXXXXX";
+  static constexpr std::uint8_t kPlaces[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+  for (std::size_t i = 0; i < block.size(); ++i) std::memcpy(text + kPlaces[i], kHexOf[block[i]].data(), 2);
+  out.append(text, sizeof text - 1);
 }
 
 void SystemRandom::fill(void* out, std::size_t size) {

@@ -200,9 +200,14 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
 }
 
 bool is_object_id(std::string_view text) {
-  auto alphanumeric = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  return !text.empty() && text.size() <= 60 && alphanumeric(text.front()) &&
-         std::all_of(text.begin(), text.end(), [&](char c) { return alphanumeric(c) || c == '_' || c == '-'; });
+  static constexpr std::array<bool, 256> kAllowed = [] {
+    std::array<bool, 256> allowed{};
+    for (char c : std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"))
+      allowed[static_cast<unsigned char>(c)] = true;
+    return allowed;
+  }();
+  return !text.empty() && text.size() <= 60 && text.front() != '_' && text.front() != '-' &&
+         std::all_of(text.begin(), text.end(), [](char c) { return kAllowed[static_cast<unsigned char>(c)]; });
 }
 
 std::optional<std::vector<QueryField>> split_query(std::string_view query, std::size_t fields_max) {
