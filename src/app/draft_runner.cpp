@@ -100,7 +100,8 @@ base::Async<void> run(base::IoThread& io, domain::FunctionRunner& runner, std::s
   work.caller_json = "{}";
   work.trigger_time_ms = io.clock().wall_ms();
   work.result_bytes_max = work.large_result_bytes_max = kDraftResultBytesMax;
-  const domain::RunResult result = co_await runner.run(work);
+  domain::RunResult result;
+  co_await runner.run(work, result);
   draft->done.set_value(copied(result));
 }
 

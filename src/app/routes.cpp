@@ -14,7 +14,7 @@ using service::Answer;
 Answer text_answer(int status, std::string content_type, std::string body) {
   Answer answer;
   answer.status = status;
-  answer.content_type = std::move(content_type);
+  answer.owned_content_type = std::move(content_type);
   answer.owned_body = std::move(body);
   return answer;
 }
@@ -25,7 +25,9 @@ Answer json_answer(int status, const json::value& value) {
 
 Answer error_answer(const base::Error& error) {
   const bool conflict = error.code == base::Code::Conflict || error.code == base::Code::FailedPrecondition;
-  return json_answer(error.code == base::Code::InvalidArgument ? 400 : conflict ? 409 : 503,
+  return json_answer(error.code == base::Code::InvalidArgument ? 400
+                     : conflict                                ? 409
+                                                               : 503,
                      json::object{{"error", error.message}, {"code", base::code_name(error.code)}});
 }
 
@@ -155,8 +157,7 @@ base::Async<Answer> ServerRoutes::export_files() {
     json::array files;
     TRY(const auto exported, parts_.resources.export_documents({}));
     TRY_DONE(parts_.plane.identity().record({service::export_event(exported, domain::local_actor())}));
-    for (const auto& file : exported)
-      files.push_back(json::object{{"path", file.path}, {"content", file.content}});
+    for (const auto& file : exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});
   };
   base::Result<std::string> result = co_await base::offload<std::string>(parts_.management, io_, work);

@@ -23,7 +23,7 @@ bool RingRecorder::reserve() {
   return false;
 }
 
-void RingRecorder::record(domain::CallRecord record) {
+void RingRecorder::record(domain::CallRecord&& record) {
   calls_.publish(std::move(record));
   ++published_;
   if (wake_.dozing() || calls_.size() >= wake_at_) wake_.ring();
@@ -63,7 +63,7 @@ void RingRecorder::deliver() {
   }
 }
 
-void RingRecorder::record_refusal(domain::CallRecord record) {
+void RingRecorder::record_refusal(domain::CallRecord&& record) {
   if (!refusals_.reserve()) {
     counters_.refusals_counted_only.add(record.count);
     return;

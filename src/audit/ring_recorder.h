@@ -19,7 +19,7 @@ namespace funcgate::audit {
 class RingRecorder final : public domain::Recorder {
  public:
   struct Counters {
-    base::Counter& places_refused;   // reserve() said no
+    base::Counter& places_refused;  // reserve() said no
     base::Counter& refusals_counted_only;
   };
 
@@ -29,8 +29,8 @@ class RingRecorder final : public domain::Recorder {
 
   [[nodiscard]] bool reserve() override;
   void release() override { calls_.release(); }
-  void record(domain::CallRecord record) override;
-  void record_refusal(domain::CallRecord record) override;
+  void record(domain::CallRecord&& record) override;
+  void record_refusal(domain::CallRecord&& record) override;
   base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) override;
 
   template <class Take>

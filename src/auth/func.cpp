@@ -55,9 +55,9 @@ FuncScheme::FuncScheme(const domain::ApiAuthentication& authentication, const do
 // holds the principal of the one it was given under.
 crypto::Digest128 FuncScheme::mark(const domain::ApiAuthentication& authentication) const {
   std::vector<std::string> facts{id, run_as, config_.function_id, readable_, std::to_string(require_tls)};
-  for (const std::int64_t number : {version, authentication.created_at_ms, timeout_ms_, config_.cache_ttl_s,
-                                    config_.negative_cache_ttl_s, config_.body_bytes_max,
-                                    static_cast<std::int64_t>(config_.expose_detail)})
+  for (const std::int64_t number :
+       {version, authentication.created_at_ms, timeout_ms_, config_.cache_ttl_s, config_.negative_cache_ttl_s,
+        config_.body_bytes_max, static_cast<std::int64_t>(config_.expose_detail)})
     facts.push_back(std::to_string(number));
   const std::vector<std::string_view> parts(facts.begin(), facts.end());
   return process_.digest128(parts);
@@ -100,8 +100,7 @@ FuncScheme::Presented FuncScheme::present(const domain::Call& call) const {
 crypto::Digest128 FuncScheme::cache_key(const AuthCall& call, const domain::FunctionInfo& function,
                                         const Presented& presented) const {
   // The number of the generation counts whatever is published: the function may decide by what it imports.
-  const std::string publish_version =
-      std::to_string(function.publish_version) + '.' + std::to_string(call.generation->number);
+  const std::string publish_version = std::to_string(function.publish_version) + '.' + std::to_string(call.generation->number);
   // How a body is read is part of what it says.
   const std::string form = std::to_string(body_declared_ ? static_cast<int>(body_form(call.call)) : -1);
   std::vector<std::string_view> parts{"func", crypto::as_view(mark_), publish_version, call.api_id, form};
@@ -252,7 +251,8 @@ base::Async<Outcome> FuncScheme::run(const AuthCall& call, AuthThread& thread, c
   invocation.result_bytes_max = kResultBytesMax;
   invocation.large_result_bytes_max = kResultBytesMax;
   invocation.json_depth_max = call.json_depth_max;
-  const domain::RunResult result = co_await thread.functions->run(invocation);
+  domain::RunResult result;
+  co_await thread.functions->run(invocation, result);
   const FuncRun facts{.config_id = id,
                       .run_as = run_as,
                       .refusal_message = refusal_message(),

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/short_text.h"
 #include "domain/address.h"
 #include "domain/call.h"
 #include "domain/principal.h"
@@ -20,20 +21,20 @@ struct CallRecordTexts {
 struct CallRecord {
   std::int64_t trigger_time_ms = 0, start_time_ms = 0, end_time_ms = 0;
   std::int64_t queue_us = 0, run_us = 0;
-  std::string trace_id;
-  std::shared_ptr<const std::string> api_id;   // shared with the endpoint: no copy per call
+  base::ShortText<64> trace_id;
+  std::shared_ptr<const std::string> api_id;  // shared with the endpoint: no copy per call
   std::shared_ptr<const std::string> func_id;
   std::int64_t publish_version = 0, api_version = 0;
   PrincipalPtr caller;  // null: refused before anybody was known
   std::string auth_id;  // configuration that decided a refusal
-  std::string task_id;
+  base::ShortText<32> task_id;
   Address address;
   Method method = Method::Get;
-  int status = 0;         // HTTP
-  std::string_view error; // "401.99", static text; empty = none
+  int status = 0;          // HTTP
+  std::string_view error;  // "401.99", static text; empty = none
   Reason reason = Reason::None;
   bool cached = false;
-  std::uint32_t count = 1;  // refusals of one second that were merged
+  std::uint32_t count = 1;              // refusals of one second that were merged
   std::int64_t records_kept_max = 100;  // taskRecordLimit of the API
   std::unique_ptr<CallRecordTexts> texts;
 };

@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/frame_bytes.h"
 #include "domain/call.h"
 #include "domain/function_api.h"
 #include "domain/principal.h"
@@ -73,7 +74,7 @@ struct Invocation {
   base::SteadyNs total_deadline_ns = 0;  // Auth: waiting included, 0 = none
 
   bool strict_validation = true, unbox = true, json_dumps = false, async_api = false, restricted = false;
-  bool want_arguments = false;  // FunctionReply::kwargs shall be filled
+  bool want_arguments = false;    // FunctionReply::kwargs shall be filled
   std::string_view fixed_kwargs;  // JSON object or empty
   std::string_view api_id, trace_id, task_id, root_task_id, origin, origin_id, function_chain;
   std::int64_t trigger_time_ms = 0;
@@ -118,7 +119,7 @@ struct FunctionReply {
   std::string_view content_type, body, problem, kwargs, print_log, caller_name, caller_attributes, options;
   std::vector<Header> headers;
   std::int64_t start_time_ms = 0, run_ns = 0;
-  std::unique_ptr<char[]> buffer;
+  base::FrameBytes buffer;
 };
 
 struct RunResult {

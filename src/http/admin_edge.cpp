@@ -151,7 +151,7 @@ Answer to_answer(admin::Answer from) {
   answer.authenticated = true;  // Cache-Control: private, no-store
   if (from.status == 204 || from.status == 304) return answer;
   if (!from.content_type.empty()) {
-    answer.content_type = std::move(from.content_type);
+    answer.owned_content_type = std::move(from.content_type);
     answer.owned_body = std::move(from.raw_body);
     return answer;
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/log.h"
 #include "base/secret.h"
@@ -85,15 +86,21 @@ base::Async<void> Connection::run(std::unique_ptr<Connection> connection) {
 
 base::Async<void> Connection::serve_all() {
   while (true) {
-    const HeadResult head = co_await read_head();
-    if (head == HeadResult::Closed) break;
+    Head head = begin_head();
+    while (head == Head::Incomplete) {
+      if ((!out_.empty() || broken_) && !co_await flush()) break;
+      const IoResult got = co_await transport_->read_some(room_for_head());
+      head = arrived(got);
+    }
+    if (head != Head::Here) break;
+    prepare_call();
     co_await serve_one();
     const bool more_waits = in_end_ > in_begin_ && !closing_;
     if (more_waits && !broken_ && out_.size() < kGatherBytes) continue;
     // All answers of a turn leave one after the other, and only then is read again: a client on the same machine is woken once
     // for many of them, and has sent its next request by the time we look.
     co_await edge_.io.turn_end();
-    if (!co_await flush() || closing_) break;
+    if ((!flush_at_once() && !co_await flush()) || closing_) break;
     co_await edge_.io.turn_end();
   }
   if (co_await flush()) co_await say_goodbye();
@@ -121,59 +128,63 @@ base::Async<void> Connection::linger() {
   }
 }
 
-base::Async<Connection::HeadResult> Connection::read_head() {
-  std::size_t scanned = 0;
-  head_bytes_ = 0;
+Connection::Head Connection::begin_head() {
+  head_scanned_ = head_bytes_ = 0;
+  head_begun_ = false;
   head_refusal_.reset();
   call_ = domain::Call{};
   head_ = ParsedHead{};
-  bool begun = false;
-  while (true) {
-    // An empty line before the request line is allowed (RFC 9112, 2.2).
-    while (in_end_ - in_begin_ >= 2 && scanned == 0 && std::memcmp(in_.data() + in_begin_, "\r\n", 2) == 0) in_begin_ += 2;
-    const std::string_view buffered(in_.data() + in_begin_, in_end_ - in_begin_);
-    const HeadState state = find_head(buffered, scanned, head_bytes_, edge_.settings.limits, head_refusal_);
-    if (state == HeadState::Refused) break;
-    if (state == HeadState::Complete) {
-      call_.headers.swap(edge_.spare_headers);
-      head_refusal_ = parse_head(in_.data() + in_begin_, head_bytes_, edge_.settings.limits, call_, head_);
-      break;
-    }
-    if (closing_ || (edge_.stopping && buffered.empty())) co_return HeadResult::Closed;
-    if ((!out_.empty() || broken_) && !co_await flush()) co_return HeadResult::Closed;
-    if (in_begin_ > 0) {
-      std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
-      in_end_ -= in_begin_;
-      in_begin_ = 0;
-    }
-    if (in_.size() < in_end_ + kIdleBytes / 2) in_.resize(std::max(in_.size() * 2, kIdleBytes));
-    const bool idle = in_end_ == 0;
-    if (idle) {
-      arm(edge_.settings.limits.idle_ms);
-    } else if (!begun) {
-      arm(edge_.settings.limits.header_read_ms);
-      begun = true;
-    }
-    waiting_for_request_ = idle;
-    const IoResult got = co_await transport_->read_some(std::span(in_).subspan(in_end_));
-    waiting_for_request_ = false;
-    if (got.error && timed_out_ && !idle) {
-      head_refusal_ = domain::Refusal{.fault = domain::Fault::Timeout,
-                                      .reason = domain::Reason::HttpSlow,
-                                      .message = "The request head came too slowly",
-                                      .close = true};
-      break;
-    }
-    if (got.error) co_return HeadResult::Closed;
-    in_end_ += got.bytes;
+  return look_for_head();
+}
+
+Connection::Head Connection::look_for_head() {
+  // An empty line before the request line is allowed (RFC 9112, 2.2).
+  while (in_end_ - in_begin_ >= 2 && head_scanned_ == 0 && std::memcmp(in_.data() + in_begin_, "\r\n", 2) == 0) in_begin_ += 2;
+  const std::string_view buffered(in_.data() + in_begin_, in_end_ - in_begin_);
+  switch (find_head(buffered, head_scanned_, head_bytes_, edge_.settings.limits, head_refusal_)) {
+    case HeadState::Refused: return Head::Here;
+    case HeadState::NeedMore: return closing_ || (edge_.stopping && buffered.empty()) ? Head::Closed : Head::Incomplete;
+    case HeadState::Complete: break;
   }
-  timer_.cancel();
-  timed_out_ = false;
-  prepare_call();
-  co_return head_refusal_ ? HeadResult::Refused : HeadResult::Parsed;
+  call_.headers.swap(edge_.spare_headers);
+  head_refusal_ = parse_head(in_.data() + in_begin_, head_bytes_, edge_.settings.limits, call_, head_);
+  return Head::Here;
+}
+
+std::span<char> Connection::room_for_head() {
+  if (in_begin_ > 0) {
+    std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
+    in_end_ -= in_begin_;
+    in_begin_ = 0;
+  }
+  if (in_.size() < in_end_ + kIdleBytes / 2) in_.resize(std::max(in_.size() * 2, kIdleBytes));
+  waiting_for_request_ = in_end_ == 0;
+  if (waiting_for_request_) {
+    arm(edge_.settings.limits.idle_ms);
+  } else if (!head_begun_) {
+    arm(edge_.settings.limits.header_read_ms);
+    head_begun_ = true;
+  }
+  return std::span(in_).subspan(in_end_);
+}
+
+Connection::Head Connection::arrived(const IoResult& got) {
+  const bool idle = std::exchange(waiting_for_request_, false);
+  if (got.error && (idle || !timed_out_)) return Head::Closed;
+  if (got.error) {
+    head_refusal_ = domain::Refusal{.fault = domain::Fault::Timeout,
+                                    .reason = domain::Reason::HttpSlow,
+                                    .message = "The request head came too slowly",
+                                    .close = true};
+    return Head::Here;
+  }
+  in_end_ += got.bytes;
+  return look_for_head();
 }
 
 void Connection::prepare_call() {
+  timer_.cancel();
+  timed_out_ = false;
   edge_.metrics.requests.add();
   call_.arrival_ms = edge_.io.turn_wall_ms();
   call_.arrival_ns = edge_.io.turn_steady_ns();
@@ -209,7 +220,12 @@ service::Answer Connection::refused(domain::Refusal refusal) const {
   return answer;
 }
 
-base::Async<service::Answer> Connection::answer() {
+std::optional<service::ApiRoute> Connection::api_route() const {
+  if (head_refusal_ || entrance_ != Entrance::Public) return std::nullopt;
+  return service::parse_api_route(call_.path);
+}
+
+base::Async<service::Answer> Connection::other_answer() {
   if (head_refusal_) {
     edge_.metrics.malformed.add();
     closing_ = closing_ || head_refusal_->close;
@@ -222,7 +238,6 @@ base::Async<service::Answer> Connection::answer() {
     co_return co_await edge_.admin->revoke_key(edge_.io, call_, *this);
   }
   if (entrance_ == Entrance::Public) {
-    if (const auto route = service::parse_api_route(call_.path)) co_return co_await edge_.gateway.serve(call_, *this, *route);
     if (call_.path.starts_with(kTaskPrefix)) co_return co_await serve_task(edge_.gateway, call_, *this);
   } else if (entrance_ == Entrance::Control && call_.has_body) {
     constexpr std::size_t kControlBytesMax = 64 << 20;
@@ -241,7 +256,12 @@ base::Async<void> Connection::serve_one() {
   if (!out_.empty() && !gather_timer_.armed()) {
     edge_.io.timers().arm(gather_timer_, edge_.io.turn_steady_ns() + kGatherMs * base::kNsPerMs);
   }
-  service::Answer answer = co_await this->answer();
+  service::Answer answer;
+  if (const auto route = api_route()) {
+    co_await edge_.gateway.serve(call_, *this, *route, answer);
+  } else {
+    answer = co_await other_answer();
+  }
   // A body that nobody read is still on its way: the next request cannot be found behind it.
   if (body_state_ != BodyState::Complete) closing_ = true;
   if (!head_.keep_alive || edge_.stopping) closing_ = true;
@@ -290,6 +310,17 @@ void Connection::finish_request() {
   }
   if (body_.capacity() > 2 * kIdleBytes) std::string().swap(body_);
   if (inflated_.capacity() > 2 * kIdleBytes) std::string().swap(inflated_);
+}
+
+bool Connection::flush_at_once() {
+  // What does not fit at once would have to be moved to the front.
+  if (out_.empty() || out_.size() > kGatherBytes || broken_ || writes_early()) return false;
+  gather_timer_.cancel();
+  Operation writing = transport_->write_all(out_);
+  const bool ended = transport_->attempt(writing);
+  if (writing.result.error) broken_ = true;
+  out_.erase(0, broken_ ? out_.size() : writing.result.bytes);
+  return ended && !broken_;
 }
 
 base::Async<bool> Connection::flush() {

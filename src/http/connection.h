@@ -36,11 +36,19 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   service::BodyResult inflate(std::size_t bytes_max) override;
 
  private:
-  enum class HeadResult { Parsed, Refused, Closed };
   base::Async<void> serve_all();
-  base::Async<HeadResult> read_head();
+  // Of the next request: there, perhaps refused already (head_refusal_); not all of it yet; never to come.
+  enum class Head { Here, Incomplete, Closed };
+  Head begin_head();
+  Head look_for_head();
+  std::span<char> room_for_head();
+  Head arrived(const IoResult& got);
   base::Async<void> serve_one();
-  base::Async<service::Answer> answer();
+  // Where the request goes, if it calls a published API.
+  std::optional<service::ApiRoute> api_route() const;
+  base::Async<service::Answer> other_answer();
+  // True: all that is in out_ is written. False: await flush().
+  bool flush_at_once();
   // Writes what is in out_; false: the peer cannot be told anything any more.
   base::Async<bool> flush();
   // Begins to write what is in out_ while the next call of this connection runs.
@@ -80,7 +88,8 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   // the request
   domain::Call call_;
   ParsedHead head_;
-  std::size_t head_bytes_ = 0;
+  std::size_t head_scanned_ = 0, head_bytes_ = 0;
+  bool head_begun_ = false;  // some of it has come: it has a deadline of its own
   std::optional<domain::Refusal> head_refusal_;
   std::string trace_id_, body_, inflated_, overflow_;
   std::int64_t body_left_ = 0;  // of Content-Length

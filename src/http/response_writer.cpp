@@ -188,14 +188,14 @@ void ResponseWriter::write(std::string& out, const service::Answer& answer, cons
   }
   if (answer.authenticated && !own_cache_control) out += "Cache-Control: private, no-store\r\n";
   // The console may share the origin: whatever a function answers must not run as it.
-  if (is_active_content(answer.content_type)) out += "Content-Security-Policy: sandbox allow-scripts allow-forms\r\n";
+  if (is_active_content(answer.media())) out += "Content-Security-Policy: sandbox allow-scripts allow-forms\r\n";
   const bool no_body = answer.status == 204 || answer.status == 304;
   const std::string_view body = answer.body_bytes();
   if (no_body) {
     out += "\r\n";
     return;
   }
-  append_length(out, answer.content_type, answer.file ? static_cast<std::size_t>(answer.file_bytes) : body.size());
+  append_length(out, answer.media(), answer.file ? static_cast<std::size_t>(answer.file_bytes) : body.size());
   if (context.call.method != domain::Method::Head) out += body;
 }
 

@@ -43,8 +43,8 @@ Answer failed(const base::Error& error, std::string_view what) {
 
 bool is_task_id(std::string_view id) {
   return id.size() == 27 && id.starts_with("task-") && std::all_of(id.begin() + 5, id.end(), [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-  });
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+         });
 }
 
 std::string seconds(const std::optional<std::int64_t>& ms) {
@@ -97,7 +97,7 @@ Answer result_answer(const domain::Task& task) {
   if (task.status != domain::TaskStatus::Success) return failure_answer(task);
   answer.status = task.status_code;
   answer.authenticated = true;  // whoever polls proved who he is, or holds the id
-  answer.content_type = task.content_type;
+  answer.owned_content_type = task.content_type;
   answer.owned_body = task.result;
   answer.envelope = !task.unbox && domain::media_type_is(task.content_type, "application/json");
   const auto headers = base::parse_json(task.headers.empty() ? "[]" : task.headers);

@@ -51,11 +51,7 @@ void Bench::drop_abandoned() {
     if (*slot != nullptr && (*slot)->abandoned.load(std::memory_order_relaxed)) dropped.push_back(std::exchange(*slot, nullptr));
   }
   count();
-  for (PendingCall* call : dropped) {
-    domain::RunResult result;
-    result.status = domain::RunStatus::CallerGone;
-    finish(*call, std::move(result));
-  }
+  for (PendingCall* call : dropped) finish(*call, domain::RunStatus::CallerGone);
 }
 
 void Pool::drop_abandoned() {

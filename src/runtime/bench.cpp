@@ -1,6 +1,7 @@
 #include "runtime/bench.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "runtime/python_host.h"
@@ -34,12 +35,13 @@ void Bench::submit(PendingCall& call) {
     run_alone(call);
     return;
   }
-  if (Crew& crew = crew_of(call); !crew.ensured) {
+  Crew& crew = crew_of(call);
+  if (!crew.ensured) {
     // A lazy pool may have been started for another generation only.
     crew.ensured = true;
     pool_.ensure_started(runtime_generation(call));
   }
-  if (has_slots_ && try_send(crew_of(call), call)) return;
+  if (has_slots_ && try_send(crew, call)) return;
   // An idle worker of another thread, else the least loaded bench: ours, unless it has no workers at all.
   Bench* target = has_slots_ ? this : nullptr;
   for (std::size_t i = 0; i < pool_.threads(); ++i) {
@@ -53,7 +55,7 @@ void Bench::submit(PendingCall& call) {
       target = &other;
   }
   if (target == nullptr || target == this) {
-    wait_here(crew_of(call), call);
+    wait_here(crew, call);
   } else {
     target->io().post([target, &call] { target->accept(call); });
   }
@@ -136,9 +138,7 @@ bool Bench::may_run(PendingCall& call) {
 bool Bench::enqueue(Crew& crew, PendingCall& call, bool front) {
   if (!call.waiting) {
     if (!pool_.enter_queue()) {
-      domain::RunResult full;
-      full.status = domain::RunStatus::QueueFull;
-      finish(call, std::move(full));
+      finish(call, domain::RunStatus::QueueFull);
       return false;
     }
     call.waiting = true;
@@ -159,9 +159,7 @@ void Bench::limit_wait(PendingCall& call) {
     PendingCall* expired_call = &call;
     if (std::erase(bench->held_, expired_call) == 0) std::erase(bench->crew_of(*expired_call).waiting, expired_call);
     bench->count();
-    domain::RunResult expired;
-    expired.status = domain::RunStatus::QueueExpired;
-    bench->finish(*expired_call, std::move(expired));
+    bench->finish(*expired_call, domain::RunStatus::QueueExpired);
   });
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
   watch_caller(call);
@@ -196,9 +194,7 @@ void Bench::cancel(const std::string& task_id) {
     for (PendingCall* call : crew.waiting) {
       if (call->invocation->task_id != task_id) continue;
       std::erase(crew.waiting, call);
-      domain::RunResult cancelled;
-      cancelled.status = domain::RunStatus::Cancelled;
-      finish(*call, std::move(cancelled));
+      finish(*call, domain::RunStatus::Cancelled);
       count();
       return;
     }
@@ -213,9 +209,7 @@ void Bench::cancel(const std::string& task_id) {
     call->cancelled = true;
     // Behind another call and not begun: taken back. Else there is only one way to stop it.
     if (call != worker->front() && worker->take_back(*call)) {
-      domain::RunResult cancelled;
-      cancelled.status = domain::RunStatus::Cancelled;
-      finish(*call, std::move(cancelled));
+      finish(*call, domain::RunStatus::Cancelled);
     } else {
       worker->fail();
     }
@@ -223,7 +217,7 @@ void Bench::cancel(const std::string& task_id) {
   }
 }
 
-void Bench::finish(PendingCall& call, domain::RunResult result) {
+void Bench::finish(PendingCall& call, domain::RunStatus status) {
   call.queue_timer.cancel();
   if (call.waiting) {
     call.waiting = false;
@@ -233,13 +227,15 @@ void Bench::finish(PendingCall& call, domain::RunResult result) {
     call.has_share = false;
     pool_.give_share_back(call.invocation->share_key);
   }
+  domain::RunResult& result = *call.result;
+  result.status = status;
   if (call.sent_ns != 0) result.queue_ns = call.sent_ns - call.queued_ns;
   result.end_time_ms = io_.turn_wall_ms();
   if (call.home == &io_) {
-    call.done.complete(std::move(result));
+    call.done.complete(true);
     return;
   }
-  call.home->post([&call, result = std::move(result)]() mutable { call.done.complete(std::move(result)); });
+  call.home->post([&call] { call.done.complete(true); });
 }
 
 void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply reply) {
@@ -248,21 +244,14 @@ void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply rep
   Crew* crew = single ? nullptr : crew_with(worker);
   free_share(worker);
   if (crew != nullptr) crew->speeds[call.invocation->function].ran(reply.run_ns);
-  const auto generation = runtime_generation(call);
-  domain::RunResult result;
-  result.status = domain::RunStatus::Replied;
-  result.start_time_ms = reply.start_time_ms;
-  result.reply = std::move(reply);
-  if (call.waiting) {
-    call.waiting = false;
-    pool_.leave_queue();
-  }
-  const std::uint64_t number = generation->number;
+  call.result->start_time_ms = reply.start_time_ms;
+  call.result->reply = std::move(reply);
+  const std::uint64_t number = generation_of(call);
   // A worker that served its number of calls works on until its successor is there; one that asks to go (memory) is closed now.
   ++worker.served;
   if (crew != nullptr && !worker.retiring && (retires || worker.served >= pool_.settings().calls_before_recycle)) {
     worker.retiring = true;
-    pool_.start_slot(generation, worker.slot());
+    pool_.start_slot(runtime_generation(call), worker.slot());
   }
   if (crew != nullptr && (retires || worker.closed)) retire_worker(*crew, worker);
   if (single) {
@@ -271,7 +260,7 @@ void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply rep
     worker.discard();
     pool_.singles.fetch_sub(1);
   }
-  finish(call, std::move(result));
+  finish(call, domain::RunStatus::Replied);
   // finish() resumed the caller, who may have changed anything: look the crew up again.
   if (const auto found = crews_.find(number); found != crews_.end()) {
     dispatch(found->second);
@@ -312,19 +301,15 @@ void Bench::gone(Worker& worker, std::deque<PendingCall*> begun, bool timed_out,
       continue;
     }
     // A process for one call has no siblings that could take it.
-    domain::RunResult ended;
-    ended.status = (*call)->cancelled ? domain::RunStatus::Cancelled : domain::RunStatus::WorkerLost;
-    finish(**call, std::move(ended));
+    finish(**call, (*call)->cancelled ? domain::RunStatus::Cancelled : domain::RunStatus::WorkerLost);
   }
   bool first = true;
   for (PendingCall* call : begun) {
-    domain::RunResult result;
-    result.status = call->cancelled      ? domain::RunStatus::Cancelled
-                    : timed_out && first ? domain::RunStatus::TimedOut
-                                         : domain::RunStatus::WorkerLost;
-    result.start_time_ms = io_.turn_wall_ms() - (io_.turn_steady_ns() - call->sent_ns) / base::kNsPerMs;
-    first = false;
-    finish(*call, std::move(result));
+    call->result->start_time_ms = io_.turn_wall_ms() - (io_.turn_steady_ns() - call->sent_ns) / base::kNsPerMs;
+    const bool late = timed_out && std::exchange(first, false);
+    finish(*call, call->cancelled ? domain::RunStatus::Cancelled
+                  : late          ? domain::RunStatus::TimedOut
+                                  : domain::RunStatus::WorkerLost);
   }
   dispatch_all();
 }
@@ -444,12 +429,16 @@ void Bench::count() {
       if (oldest_idle == 0) oldest_idle = number;
     }
   }
-  oldest_idle_.store(oldest_idle);
-  newest_idle_.store(newest_idle);
-  idle_.store(idle);
-  waiting_.store(waiting);
-  busy_.store(busy);
-  alive_.store(alive);
+  // A store that others must see in order costs more than all of the above, and most of the time nothing has changed.
+  const auto tell = [](auto& shown, auto value) {
+    if (shown.load(std::memory_order_relaxed) != value) shown.store(value);
+  };
+  tell(oldest_idle_, oldest_idle);
+  tell(newest_idle_, newest_idle);
+  tell(idle_, idle);
+  tell(waiting_, waiting);
+  busy_.store(busy, std::memory_order_relaxed);
+  alive_.store(alive, std::memory_order_relaxed);
 }
 
 void Bench::asked(Worker& worker, PendingCall& call, const wire::Ask& ask) {

@@ -94,7 +94,7 @@ class Bench final : public WorkerOwner {
   // False: the share of its key is used up, so that no worker may take it now.
   bool may_run(PendingCall& call);
   void dispatch(Crew& crew);
-  void finish(PendingCall& call, domain::RunResult result);
+  void finish(PendingCall& call, domain::RunStatus status);
   // In a process of its own, as soon as its key has a share.
   void run_alone(PendingCall& call);
   void hold(PendingCall& call);
@@ -120,7 +120,7 @@ class Bench final : public WorkerOwner {
   std::map<std::uint64_t, Crew> crews_;
   std::vector<std::shared_ptr<Worker>> singles_;
   std::vector<std::shared_ptr<PendingCall*>> starting_;  // calls whose own process is being started; null inside: taken
-  std::deque<PendingCall*> held_;  // calls for processes of their own whose key has no share now
+  std::deque<PendingCall*> held_;                        // calls for processes of their own whose key has no share now
   base::Timer watch_timer_;
   std::atomic<std::uint64_t> oldest_idle_{0}, newest_idle_{0};
   std::atomic<std::int64_t> idle_{0}, waiting_{0}, busy_{0}, alive_{0};

@@ -1,7 +1,5 @@
 #include "runtime/call_frames.h"
 
-#include <algorithm>
-
 #include "base/json.h"
 #include "base/text.h"
 
@@ -110,8 +108,7 @@ void append_invoke(std::string& out, InvokeScratch& scratch, std::uint64_t call,
 
 std::optional<domain::FunctionReply> read_reply(std::string_view payload) {
   domain::FunctionReply reply;
-  reply.buffer.reset(new char[payload.size()]);
-  std::copy(payload.begin(), payload.end(), reply.buffer.get());
+  reply.buffer = base::frame_bytes(payload);
   const auto decoded = wire::decode_reply({reply.buffer.get(), payload.size()});
   if (!decoded || base::has_control(decoded->content_type)) return std::nullopt;
   // The worker checks them too, but it runs user code: a line break here would be a second answer.

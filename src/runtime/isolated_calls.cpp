@@ -17,9 +17,7 @@ void Bench::run_alone(PendingCall& call) {
 
 void Bench::hold(PendingCall& call) {
   if (!pool_.enter_queue()) {
-    domain::RunResult full;
-    full.status = domain::RunStatus::QueueFull;
-    finish(call, std::move(full));
+    finish(call, domain::RunStatus::QueueFull);
     return;
   }
   call.waiting = true;
@@ -45,18 +43,16 @@ void Bench::start_held() {
 
 bool Bench::cancel_alone(const std::string& task_id) {
   const auto is_meant = [&](const PendingCall* call) { return call != nullptr && call->invocation->task_id == task_id; };
-  domain::RunResult cancelled;
-  cancelled.status = domain::RunStatus::Cancelled;
   if (const auto place = std::find_if(held_.begin(), held_.end(), is_meant); place != held_.end()) {
     PendingCall& call = **place;
     held_.erase(place);
     count();
-    finish(call, std::move(cancelled));
+    finish(call, domain::RunStatus::Cancelled);
     return true;
   }
   for (const auto& starting : starting_) {
     if (!is_meant(*starting)) continue;
-    finish(*std::exchange(*starting, nullptr), std::move(cancelled));
+    finish(*std::exchange(*starting, nullptr), domain::RunStatus::Cancelled);
     return true;
   }
   return false;
@@ -64,11 +60,9 @@ bool Bench::cancel_alone(const std::string& task_id) {
 
 void Bench::start_alone(PendingCall& call) {
   const auto limit = static_cast<std::int64_t>(pool_.settings().workers * 4);
-  domain::RunResult full;
-  full.status = domain::RunStatus::QueueFull;
   if (pool_.singles.fetch_add(1) >= limit) {
     pool_.singles.fetch_sub(1);
-    finish(call, std::move(full));
+    finish(call, domain::RunStatus::QueueFull);
     return;
   }
   // Starting a process takes its time; the call waits no longer than in any other queue. Whoever comes second finds null.
@@ -79,9 +73,7 @@ void Bench::start_alone(PendingCall& call) {
   call.queue_timer.set_callback([this, waiting] {
     Bench* bench = this;
     PendingCall* expired_call = std::exchange(*waiting, nullptr);
-    domain::RunResult expired;
-    expired.status = domain::RunStatus::QueueExpired;
-    bench->finish(*expired_call, std::move(expired));
+    bench->finish(*expired_call, domain::RunStatus::QueueExpired);
   });
   io_.timers().arm(call.queue_timer, call.invocation->queue_deadline_ns);
   const bool started = pool_.start_single(runtime_generation(call), io_, [this, waiting](base::Result<StartedWorker> result) {
@@ -91,9 +83,7 @@ void Bench::start_alone(PendingCall& call) {
       if (result.ok()) kill_worker(result->process.pidfd);
       if (still == nullptr) return;
       base::log::error("worker.start_failed", {{"pool", pool_.settings().name}, {"error", result.error().message}});
-      domain::RunResult lost;
-      lost.status = domain::RunStatus::WorkerLost;
-      finish(*still, std::move(lost));
+      finish(*still, domain::RunStatus::WorkerLost);
       return;
     }
     still->queue_timer.cancel();
@@ -106,7 +96,7 @@ void Bench::start_alone(PendingCall& call) {
   if (!started) {
     *waiting = nullptr;
     pool_.singles.fetch_sub(1);
-    finish(call, std::move(full));
+    finish(call, domain::RunStatus::QueueFull);
   }
 }
 

@@ -52,13 +52,13 @@ base::Result<wire::Frame> read_first_frame(int socket, std::int64_t limit_ms, st
 class PythonRunner final : public domain::FunctionRunner {
  public:
   PythonRunner(PythonHost& host, base::IoThread& io) : host_(host), io_(io) {}
-  base::Async<domain::RunResult> run(const domain::Invocation& invocation) override {
+  base::Async<void> run(const domain::Invocation& invocation, domain::RunResult& result) override {
     PendingCall call;
     call.invocation = &invocation;
     call.home = &io_;
+    call.result = &result;
     host_.pool_of(invocation).bench(io_.index()).submit(call);
-    domain::RunResult result = co_await call.done.wait();
-    co_return result;
+    co_await call.done.wait();
   }
   void cancel(const std::string& task_id) override { host_.cancel(task_id); }
 

@@ -23,7 +23,8 @@ namespace funcgate::runtime {
 struct PendingCall {
   const domain::Invocation* invocation = nullptr;
   base::IoThread* home = nullptr;
-  base::OneShot<domain::RunResult> done;  // completed on `home`
+  domain::RunResult* result = nullptr;  // filled in by the bench
+  base::OneShot<bool> done;             // completed on `home`
   base::SteadyNs queued_ns = 0, sent_ns = 0;
   std::uint64_t number = 0;  // on its worker
   std::int64_t expected_ns = 0;

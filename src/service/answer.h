@@ -17,7 +17,10 @@ struct Answer {
   std::optional<domain::Refusal> refusal;  // set: everything below but the last group is unused
 
   int status = 200;
-  std::string content_type;
+  // `owned_content_type` if not empty, else `content_type` (static text, or a view into `reply` or `kept`).
+  std::string_view content_type;
+  std::string owned_content_type;
+  std::string_view media() const { return owned_content_type.empty() ? content_type : std::string_view(owned_content_type); }
   // Exactly one body: `owned_body` if not empty, else `body` (a view into `reply` or `kept`), or `file`.
   std::string_view body;
   std::string owned_body;
@@ -35,10 +38,10 @@ struct Answer {
   bool authenticated = false;  // Cache-Control: private, no-store unless the function set its own
 
   // For every answer.
-  bool async_api = false;           // compat reasons tell sync and async APIs apart
-  bool management = false;          // of the management API, which has no compat mode
-  std::string cors_origin;          // Access-Control-Allow-Origin; empty = none
-  bool cors_vary = false;           // Vary: Origin
+  bool async_api = false;                  // compat reasons tell sync and async APIs apart
+  bool management = false;                 // of the management API, which has no compat mode
+  std::string cors_origin;                 // Access-Control-Allow-Origin; empty = none
+  bool cors_vary = false;                  // Vary: Origin
   std::string cors_methods, cors_headers;  // preflight
   std::string authentication_info;
 };

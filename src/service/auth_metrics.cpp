@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/encoding.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -10,12 +12,12 @@
 namespace funcgate::service {
 namespace {
 
-// Types are few and fixed: a view of static text is a key for good.
-std::string_view static_type(std::string_view type) {
-  for (std::string_view known : {"anonymous", "fixedField", "httpBasic", "httpDigest", "func", "apiKey"}) {
-    if (known == type) return known;
-  }
-  return "none";
+// Types are few and fixed: a view of static text is a key for good. The last one stands for all others.
+constexpr std::array<std::string_view, AuthObserver::kTypes> kTypeNames{"anonymous",  "fixedField", "httpBasic", "apiKey",
+                                                                        "httpDigest", "func",       "none"};
+std::size_t number_of(std::string_view type) {
+  const auto known = std::find(kTypeNames.begin(), kTypeNames.end() - 1, type);
+  return static_cast<std::size_t>(known - kTypeNames.begin());
 }
 
 // Reasons that only a name which exists can be refused for. Any other name may be a password that somebody typed in its place.
@@ -37,7 +39,10 @@ base::Counter& AuthObserver::counter(std::string_view type, std::string_view out
 }
 
 void AuthObserver::accepted(const domain::Call& call, const domain::PrincipalFields& who) {
-  counter(static_type(who.type), "accepted", domain::Reason::None).add();
+  const std::size_t type = number_of(who.type);
+  base::Counter*& accepted = accepted_[type];
+  if (accepted == nullptr) accepted = &counter(kTypeNames[type], "accepted", domain::Reason::None);
+  accepted->add();
   if (!base::log::enabled(base::log::Level::Debug)) return;
   base::log::debug("auth.accepted", {{"traceId", call.trace_id},
                                      {"api", call.api_id},
@@ -61,7 +66,7 @@ bool AuthObserver::has_line_left(base::WallMs now_ms) {
 }
 
 void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refusal, const Decider& decider) {
-  const std::string_view type = static_type(decider.type);
+  const std::string_view type = kTypeNames[number_of(decider.type)];
   const bool unavailable = refusal.fault == domain::Fault::AuthUnavailable;
   counter(type, unavailable ? "unavailable" : "refused", refusal.reason).add();
   if (!has_line_left(call.arrival_ms)) return;

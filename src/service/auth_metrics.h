@@ -28,6 +28,7 @@ struct Decider {
 class AuthObserver {
  public:
   static constexpr int kLogLinesPerSecond = 50;
+  static constexpr std::size_t kTypes = 7;  // of authentication; "none" is one
   // Keyed hash, under a key of this process.
   using Hash = std::function<std::string(std::string_view)>;
   AuthObserver(base::Metrics& metrics, Hash hash) : metrics_(metrics), hash_(std::move(hash)) {}
@@ -43,6 +44,7 @@ class AuthObserver {
   base::Metrics& metrics_;
   const Hash hash_;
   std::map<std::pair<std::string_view, domain::Reason>, base::Counter*> counters_;
+  std::array<base::Counter*, kTypes> accepted_{};  // null: not looked up yet
   std::int64_t log_second_ = 0;
   int log_lines_ = 0;
   std::int64_t suppressed_ = 0;

@@ -31,6 +31,23 @@ Refusal refuse(Fault fault, Reason reason, std::string message, std::string deta
   return Refusal{.fault = fault, .reason = reason, .message = std::move(message), .detail = std::move(detail)};
 }
 
+bool waits(const auth::ChainResult& result) {
+  return result.state == auth::ChainResult::State::NeedsBody || result.state == auth::ChainResult::State::Undecided;
+}
+
+// Why a body that authentication wanted to look into cannot be looked into; what is too long is judged by its beginning.
+std::optional<Refusal> unreadable(BodyResult body) {
+  switch (body) {
+    case BodyResult::TimedOut: return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
+    case BodyResult::Malformed: return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
+    case BodyResult::Gone: return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+    case BodyResult::Complete:
+    case BodyResult::Prefix:
+    case BodyResult::TooLarge: break;
+  }
+  return std::nullopt;
+}
+
 Answer answer_of(Refusal refusal) {
   Answer answer;
   answer.refusal = std::move(refusal);
@@ -74,13 +91,12 @@ std::string Gateway::masked_target(const domain::Call& call, std::string_view ap
   return found == pin_.get()->endpoints.end() ? std::string(call.path) : service::masked_target(call, found->second->strip);
 }
 
-base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRoute route) {
+base::Async<void> Gateway::serve(domain::Call& call, BodySource& body, ApiRoute route, Answer& answer) {
   Passage passage{.call = call, .body_source = body, .route = route};
   passage.catalog = pin_.get();
   call.api_id = route.api_id;
-  Answer answer;
   try {
-    answer = co_await decide_and_run(passage);
+    co_await decide_and_run(passage, answer);
   } catch (const std::exception& error) {
     // Memory ran out, most likely. Whatever was reserved is given back below, and the call has its record.
     base::log::error("call.exception", {{"traceId", call.trace_id}, {"what", base::printable(error.what())}});
@@ -92,7 +108,6 @@ base::Async<Answer> Gateway::serve(domain::Call& call, BodySource& body, ApiRout
     if (!durable) answer = withheld(passage, answer);
   }
   count(passage, answer);
-  co_return answer;
 }
 
 // The function has run, and the record that cannot be written says how. Who asked for evidence first gets no answer without it; a
@@ -117,44 +132,62 @@ void Gateway::count(const Passage& passage, const Answer& answer) {
 }
 
 // The order of checks. Each step stands where it does for the reason beside it; docs/functions.md shows the same list.
-base::Async<Answer> Gateway::decide_and_run(Passage& passage) {
+base::Async<void> Gateway::decide_and_run(Passage& passage, Answer& answer) {
+  // Each step says here why it ends the call.
+  Refused& refused = answer.refusal;
   // Route and API: costs nothing, needs no secret; every unknown id looks alike.
-  if (auto refused = find(passage)) co_return answer_of(std::move(*refused));
+  if ((refused = find(passage))) co_return;
   // Preflight: browsers send it without credentials; it consults corsOrigins only.
-  Answer early;
-  if (preflight(passage, early)) co_return early;
+  if (preflight(passage, answer)) co_return;
   // Method: no work for a request that can never succeed.
-  const domain::FunctionApi& api = passage.endpoint->api;
-  if (std::find(api.methods.begin(), api.methods.end(), passage.call.method) == api.methods.end()) {
-    Refusal refusal = refuse(Fault::MethodNotAllowed, Reason::MethodNotAllowed, "Method not allowed");
-    refusal.allow = passage.endpoint->allow;
-    co_return answer_of(std::move(refusal));
-  }
+  if ((refused = check_method(passage))) co_return;
   // Blocked addresses, credentials, authorisation: before any state, body or quota of the API shows.
-  if (auto refused = co_await authenticate(passage)) co_return answer_of(std::move(*refused));
+  if (auto rest = try_authenticate(passage, refused)) refused = co_await std::move(*rest);
+  if (refused) co_return;
   // Disabled, expired: state is told to callers only.
-  if (auto refused = check_state(passage)) co_return answer_of(std::move(*refused));
+  if ((refused = check_state(passage))) co_return;
   // Throttling counts verified callers, so that a stranger cannot use up the quota.
-  if (auto refused = check_rate(passage)) co_return answer_of(std::move(*refused));
-  constexpr std::string_view kTask = "task-";
-  constexpr std::size_t kTaskLetters = 22;
-  passage.task_id.reserve(kTask.size() + kTaskLetters);
-  passage.task_id = kTask;
-  auth_thread_.random.append_alphanumeric(passage.task_id, kTaskLetters);
-  passage.folder.reserve(shared_.settings.call_folder.size() + 1 + passage.task_id.size());
-  passage.folder.append(shared_.settings.call_folder).append("/").append(passage.task_id);
+  if ((refused = check_rate(passage))) co_return;
+  name(passage);
   // The rest of the body: first point where large input is worth reading.
-  if (auto refused = co_await read_body(passage)) co_return answer_of(std::move(*refused));
-  if (auto refused = check_body(passage)) co_return answer_of(std::move(*refused));
+  if (passage.call.has_body) {
+    refused = co_await read_body(passage);
+    if (refused) co_return;
+  }
+  if ((refused = check_body(passage))) co_return;
   if (passage.endpoint->function == nullptr) {
-    co_return answer_of(refuse(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
+    refused = refuse(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available");
+    co_return;
   }
   read_shortened_times(passage);
-  if (api.exec_mode == domain::ExecMode::Async) co_return co_await submit_task(passage);
-  // The result cache: only for those who may have the answer.
-  // Files are no part of its key, so calls with files pass it by.
-  if (passage.endpoint->cache_ttl_s > 0 && passage.files_json.empty()) co_return co_await run_cached(passage);
-  co_return co_await run(passage);
+  if (passage.endpoint->api.exec_mode == domain::ExecMode::Async) {
+    co_await submit_task(passage, answer);
+  } else if (passage.endpoint->cache_ttl_s > 0 && passage.files_json.empty()) {
+    // The result cache: only for those who may have the answer.
+    // Files are no part of its key, so calls with files pass it by.
+    co_await run_cached(passage, answer);
+  } else {
+    co_await run(passage, answer);
+  }
+}
+
+Gateway::Refused Gateway::check_method(const Passage& passage) const {
+  const domain::FunctionApi& api = passage.endpoint->api;
+  if (std::find(api.methods.begin(), api.methods.end(), passage.call.method) != api.methods.end()) return std::nullopt;
+  Refusal refusal = refuse(Fault::MethodNotAllowed, Reason::MethodNotAllowed, "Method not allowed");
+  refusal.allow = passage.endpoint->allow;
+  return refusal;
+}
+
+// Its folder is named after the task.
+void Gateway::name(Passage& passage) {
+  constexpr std::string_view kTask = "/task-";
+  constexpr std::size_t kTaskLetters = 22;
+  const std::string& parent = shared_.settings.call_folder;
+  passage.folder.reserve(parent.size() + kTask.size() + kTaskLetters);
+  passage.folder.append(parent).append(kTask);
+  auth_thread_.random.append_alphanumeric(passage.folder, kTaskLetters);
+  passage.task_id = std::string_view(passage.folder).substr(parent.size() + 1);
 }
 
 Gateway::Refused Gateway::find(Passage& passage) {
@@ -167,9 +200,8 @@ Gateway::Refused Gateway::find(Passage& passage) {
 
 bool Gateway::preflight(const Passage& passage, Answer& answer) const {
   const domain::Call& call = passage.call;
-  const auto* origin = call.header("origin");
-  const auto* method = call.header("access-control-request-method");
-  if (call.method != domain::Method::Options || origin == nullptr || method == nullptr) return false;
+  if (call.method != domain::Method::Options) return false;
+  if (call.header("origin") == nullptr || call.header("access-control-request-method") == nullptr) return false;
   answer.status = 204;
   add_cors(passage, answer);
   if (!answer.cors_origin.empty()) {
@@ -194,10 +226,15 @@ void Gateway::add_cors(const Passage& passage, Answer& answer) const {
 }
 
 base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
+  Refused refused;
+  if (auto rest = try_authenticate(passage, refused)) refused = co_await std::move(*rest);
+  co_return refused;
+}
+
+std::optional<base::Async<Gateway::Refused>> Gateway::try_authenticate(Passage& passage, Refused& refused) {
   const domain::Call& call = passage.call;
   bool repeated = false;
   const auto* authorization = call.header("authorization", &repeated);
-  Refused refused;
   if (repeated) {
     refused = refuse(Fault::BadRequest, Reason::AuthDuplicateAuthorization, "More than one Authorization header");
   } else if (passage.endpoint->denies) {
@@ -210,15 +247,22 @@ base::Async<Gateway::Refused> Gateway::authenticate(Passage& passage) {
                              .generation = passage.catalog->generation,
                              .json_depth_max = shared_.settings.limits.json_depth};
     begin_deadline(auth_call);
-    refused = co_await ask_chain(passage, auth_call);
+    auth::ChainResult result =
+        auth::try_chain(passage.endpoint->chain, auth_call, auth_thread_, shared_.throttle, !call.has_body || call.body_complete);
+    if (waits(result)) return finish_authentication(passage, std::move(auth_call), std::move(result));
+    refused = settle(passage, auth_call, result);
   }
+  observe(passage, refused);
+  return std::nullopt;
+}
+
+void Gateway::observe(Passage& passage, const Refused& refused) {
   if (refused) {
-    observer_.refused(call, *refused, {passage.deciding_type, passage.deciding_auth_id, passage.tried_account});
+    observer_.refused(passage.call, *refused, {passage.deciding_type, passage.deciding_auth_id, passage.tried_account});
     explain(passage, *refused);
   } else {
-    observer_.accepted(call, passage.principal->fields());
+    observer_.accepted(passage.call, passage.principal->fields());
   }
-  co_return refused;
 }
 
 // Of the waiting that authentication itself does, and of what it sees: users and keys of this very moment.
@@ -229,12 +273,11 @@ void Gateway::begin_deadline(auth::AuthCall& auth_call) {
   auth_call.directory = directory_.get();
 }
 
-base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCall& auth_call) {
-  const domain::Call& call = passage.call;
+base::Async<Gateway::Refused> Gateway::finish_authentication(Passage& passage, auth::AuthCall auth_call,
+                                                             auth::ChainResult result) {
   const Endpoint& endpoint = *passage.endpoint;
-  auth::ChainResult result =
-      auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, !call.has_body || call.body_complete);
-  while (result.state == auth::ChainResult::State::NeedsBody || result.state == auth::ChainResult::State::Undecided) {
+  Refused refused;
+  while (waits(result) && !refused) {
     if (result.state == auth::ChainResult::State::NeedsBody) {
       // The start of a body may be enough: of a multipart one the text parts before the first file count, so that no file byte
       // is read for a stranger.
@@ -242,9 +285,8 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCal
       const bool prefix = result.body_bytes_wanted != 0;
       const std::size_t wanted = prefix ? std::min(result.body_bytes_wanted, limit) : limit;
       const BodyResult body = co_await passage.body_source.read(wanted, prefix);
-      if (body == BodyResult::TimedOut) co_return refuse(Fault::Timeout, Reason::BodySlow, "The body came too slowly");
-      if (body == BodyResult::Malformed) co_return refuse(Fault::BadRequest, Reason::HttpMalformed, "The body is malformed");
-      if (body == BodyResult::Gone) co_return refuse(Fault::BadRequest, Reason::CallerGone, "The caller has gone");
+      refused = unreadable(body);
+      if (refused) break;
       // A slow body has a time limit of its own, and much may have been revoked meanwhile.
       begin_deadline(auth_call);
       auth::ChainResult next = auth::try_chain(endpoint.chain, auth_call, auth_thread_, shared_.throttle, true, &result);
@@ -255,6 +297,13 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCal
       result = std::move(next);
     }
   }
+  if (!refused) refused = settle(passage, auth_call, result);
+  observe(passage, refused);
+  co_return refused;
+}
+
+Gateway::Refused Gateway::settle(Passage& passage, const auth::AuthCall& auth_call, auth::ChainResult& result) const {
+  const Endpoint& endpoint = *passage.endpoint;
   passage.deciding_auth_id = result.config_id;
   if (result.state == auth::ChainResult::State::Refused) {
     if (shared_.explanations != nullptr) passage.steps = explain_chain(endpoint.chain, result.so_far, auth_call);
@@ -263,13 +312,17 @@ base::Async<Gateway::Refused> Gateway::ask_chain(Passage& passage, auth::AuthCal
       if (scheme != nullptr) passage.deciding_type = scheme->type;
       passage.tried_account = std::move(result.so_far[result.deciding].account);
     }
-    co_return std::move(result.refusal);
+    return std::move(result.refusal);
   }
   CHECK(result.outcome.verdict == auth::Verdict::Accepted && result.outcome.principal != nullptr);
-  passage.principal = result.outcome.principal;
   passage.scheme = result.scheme;
-  passage.outcome = std::move(result.outcome);
-  co_return std::nullopt;
+  if (result.outcome.authentication_info_state.empty()) {
+    passage.principal = std::move(result.outcome.principal);
+  } else {
+    passage.principal = result.outcome.principal;
+    passage.outcome = std::move(result.outcome);
+  }
+  return std::nullopt;
 }
 
 Gateway::Refused Gateway::check_state(const Passage& passage) const {
@@ -362,21 +415,21 @@ domain::Invocation Gateway::invocation(Passage& passage, domain::RunKind kind) c
   return out;
 }
 
-base::Async<Answer> Gateway::run(Passage& passage) {
-  if (auto refused = reserve(passage)) co_return answer_of(std::move(*refused));
+base::Async<void> Gateway::run(Passage& passage, Answer& answer) {
+  if ((answer.refusal = reserve(passage))) co_return;
   const domain::Invocation work = invocation(passage, domain::RunKind::Call);
-  passage.run = co_await runner_.run(work);
-  co_return make_answer({passage.run, *passage.endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
-                         shared_.settings, passage.endpoint->function});
+  co_await runner_.run(work, passage.run);
+  fill_answer(answer, {passage.run, *passage.endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
+                       shared_.settings, passage.endpoint->function});
 }
 
 void Gateway::add_authentication_info(const Passage& passage, Answer& answer) {
-  if (passage.scheme == nullptr || passage.outcome.authentication_info_state.empty() || answer.refusal) return;
+  if (passage.scheme == nullptr || !passage.outcome || answer.refusal) return;
   std::optional<std::string_view> body;
   constexpr std::size_t kBufferedMax = 8 << 20;
   // Enveloped and streamed bodies are not known here as bytes: the header goes without their hash.
   if (!answer.file && !answer.envelope && answer.body_bytes().size() <= kBufferedMax) body = answer.body_bytes();
-  if (auto info = passage.scheme->authentication_info(passage.outcome, body, auth_thread_))
+  if (auto info = passage.scheme->authentication_info(*passage.outcome, body, auth_thread_))
     answer.authentication_info = std::move(*info);
 }
 
@@ -399,6 +452,10 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   const bool killed = passage.run.status == domain::RunStatus::TimedOut || passage.run.status == domain::RunStatus::WorkerLost;
   if (passage.has_folder || killed || answer.reply.body_kind == domain::ReplyBody::CallFile) {
     shared_.uploads.remove(passage.folder, passage.upload_bytes);
+  }
+  if (passage.visible && passage.visible->headers.capacity() > spare_headers_.capacity()) {
+    passage.visible->headers.clear();
+    spare_headers_.swap(passage.visible->headers);
   }
   domain::CallRecord record = record_of(passage, answer);
   fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);

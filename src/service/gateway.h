@@ -65,22 +65,23 @@ struct Passage {
   const Endpoint* endpoint = nullptr;
   domain::PrincipalPtr principal;
   const auth::Scheme* scheme = nullptr;  // that accepted
-  auth::Outcome outcome;
-  std::string_view deciding_auth_id;  // configuration that accepted or refused; of the catalog
-  std::string_view deciding_type;     // of that configuration; empty: it cannot be used, or none decided
-  std::string tried_account;          // by whom it was refused: the name that was tried; empty: none
+  std::optional<auth::Outcome> outcome;  // of its acceptance, if Authentication-Info needs it
+  std::string_view deciding_auth_id;     // configuration that accepted or refused; of the catalog
+  std::string_view deciding_type;        // of that configuration; empty: it cannot be used, or none decided
+  std::string tried_account;             // by whom it was refused: the name that was tried; empty: none
   StripStorage storage;
   std::optional<domain::VisibleRequest> visible;
   Multipart multipart;
-  std::string files_json, folder;
+  std::string files_json;
+  std::string folder;        // of this call; its last part is the task id
+  std::string_view task_id;  // in `folder`; both are empty until the caller is admitted
   std::int64_t upload_bytes = 0;
   domain::ArgumentForm form = domain::ArgumentForm::GetSimplified;
   std::int64_t timeout_ms = 0, expires_ms = 0;
-  std::string task_id;
   bool has_folder = false;  // something was written to `folder`
   bool slot_reserved = false, running_counted = false, cached = false;
-  bool explained = false;             // the refusal was noted
-  std::vector<ExplainedStep> steps;   // answers of the list that refused
+  bool explained = false;            // the refusal was noted
+  std::vector<ExplainedStep> steps;  // answers of the list that refused
   domain::RunResult run;
 };
 
@@ -90,7 +91,8 @@ class Gateway {
           domain::Recorder& recorder);
 
   // The whole life of one call; never throws a call away without a record. `call` and `body` live until the answer is written.
-  base::Async<Answer> serve(domain::Call& call, BodySource& body, ApiRoute route);
+  // `answer` is a fresh one, filled in where it stands: every layer that would hand it on would move it.
+  base::Async<void> serve(domain::Call& call, BodySource& body, ApiRoute route, Answer& answer);
   // Who calls, for task requests: the authentication list of `endpoint`, on this request.
   base::Async<std::optional<domain::Refusal>> authenticate(Passage& passage);
   const CatalogPtr& catalog() { return pin_.get(); }
@@ -109,22 +111,31 @@ class Gateway {
   using Refused = std::optional<domain::Refusal>;
   Refused find(Passage& passage);
   bool preflight(const Passage& passage, Answer& answer) const;
+  Refused check_method(const Passage& passage) const;
   Refused check_state(const Passage& passage) const;
   Refused check_rate(const Passage& passage);
-  base::Async<Refused> ask_chain(Passage& passage, auth::AuthCall& auth_call);
+  // Authentication that needs no waiting is done at once: `refused` says how it ended, and nothing is left to await.
+  std::optional<base::Async<Refused>> try_authenticate(Passage& passage, Refused& refused);
+  // The rest of it, from where `result` stopped.
+  base::Async<Refused> finish_authentication(Passage& passage, auth::AuthCall auth_call, auth::ChainResult result);
+  Refused settle(Passage& passage, const auth::AuthCall& auth_call, auth::ChainResult& result) const;
+  void observe(Passage& passage, const Refused& refused);
   void begin_deadline(auth::AuthCall& auth_call);
+  // Gives the call its task id and its folder.
+  void name(Passage& passage);
+  // Of a call that has a body.
   base::Async<Refused> read_body(Passage& passage);
   base::Async<Refused> read_multipart(Passage& passage);
   Refused check_body(Passage& passage);
   void read_shortened_times(Passage& passage) const;
   Refused reserve(Passage& passage);
   domain::Invocation invocation(Passage& passage, domain::RunKind kind) const;
-  base::Async<Answer> decide_and_run(Passage& passage);
-  base::Async<Answer> run(Passage& passage);
-  base::Async<Answer> run_cached(Passage& passage);
+  base::Async<void> decide_and_run(Passage& passage, Answer& answer);
+  base::Async<void> run(Passage& passage, Answer& answer);
+  base::Async<void> run_cached(Passage& passage, Answer& answer);
   // Under which the result cache knows the answer of this call.
   std::string result_key(const Passage& passage);
-  base::Async<Answer> submit_task(Passage& passage);
+  base::Async<void> submit_task(Passage& passage, Answer& answer);
   void add_cors(const Passage& passage, Answer& answer) const;
   void add_authentication_info(const Passage& passage, Answer& answer);
   void explain(Passage& passage, const domain::Refusal& refusal);
@@ -141,7 +152,9 @@ class Gateway {
   domain::FunctionRunner& runner_;
   domain::Recorder& recorder_;
   AuthObserver observer_;
-  std::string key_text_;  // of result_key(), for its capacity
+  // Kept for their capacity.
+  std::string key_text_;                       // of result_key()
+  std::vector<domain::Header> spare_headers_;  // room for what a function may see, lent to one call
 };
 
 }  // namespace funcgate::service

@@ -40,7 +40,6 @@ bool has_more_fields(std::string_view text, std::int64_t fields_max) {
 
 base::Async<Gateway::Refused> Gateway::read_body(Passage& passage) {
   domain::Call& call = passage.call;
-  if (!call.has_body) co_return std::nullopt;
   if (!domain::takes_body(call.method)) co_return bad_request("A body is not allowed with this method");
   if (domain::media_type_is(call.content_type(), "multipart/form-data")) {
     if (passage.form == domain::ArgumentForm::PostSimplified) co_return co_await read_multipart(passage);
@@ -112,17 +111,15 @@ Gateway::Refused Gateway::check_body(Passage& passage) {
   const std::string_view body = passage.call.body;
   if (multipart) passage.call.body = {};
   const domain::Limits& limits = shared_.settings.limits;
-  passage.visible =
-      strip(passage.call, passage.endpoint->strip, passage.storage, static_cast<unsigned>(limits.json_depth));
+  passage.storage.headers.swap(spare_headers_);
+  passage.visible = strip(passage.call, passage.endpoint->strip, passage.storage, static_cast<unsigned>(limits.json_depth));
   passage.call.body = body;
-  if (!passage.visible)
-    return bad_request(fmt::format("The body is not valid JSON with at most {} levels", limits.json_depth));
+  if (!passage.visible) return bad_request(fmt::format("The body is not valid JSON with at most {} levels", limits.json_depth));
   if (has_more_fields(passage.visible->query, limits.query_fields))
     return bad_request(fmt::format("The query has more than {} fields", limits.query_fields));
   if (domain::media_type_is(passage.visible->content_type, "application/x-www-form-urlencoded") &&
       has_more_fields(passage.visible->body, limits.form_fields)) {
-    return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge,
-                  fmt::format("The form has more than {} fields", limits.form_fields));
+    return refuse(Fault::BodyTooLarge, Reason::BodyTooLarge, fmt::format("The form has more than {} fields", limits.form_fields));
   }
   if (multipart) passage.visible->raw_body_intact = false;
   return std::nullopt;

@@ -18,7 +18,6 @@ namespace {
 
 using domain::Fault;
 using domain::Reason;
-using domain::Refusal;
 namespace json = base::json;
 
 // Sorted member names, so that the order of arguments does not matter; values keep their types.
@@ -113,22 +112,20 @@ CachedResultPtr cacheable(const Answer& answer, std::int64_t bytes_max) {
   if (static_cast<std::int64_t>(answer.body.size()) > bytes_max) return nullptr;
   auto result = std::make_shared<CachedResult>();
   result->status = answer.status;
-  result->content_type = answer.content_type;
+  result->content_type = answer.media();
   result->body = answer.body_bytes();
   result->envelope = answer.envelope;
   for (const domain::Header& header : answer.headers) result->headers.emplace_back(header.name, header.value);
   return result;
 }
 
-Answer answer_from(CachedResultPtr cached) {
-  Answer answer;
+void fill_answer_from(Answer& answer, CachedResultPtr cached) {
   answer.status = cached->status;
   answer.content_type = cached->content_type;
   answer.body = cached->body;
   answer.envelope = cached->envelope;
   answer.own_headers = cached->headers;
   answer.kept = std::move(cached);
-  return answer;
 }
 
 // With its length, so that no two lists of parts make one text.
@@ -144,12 +141,6 @@ struct Flight {
   const std::string& key;
   ~Flight() { results.landed(key); }
 };
-
-Answer refused(Refusal refusal) {
-  Answer answer;
-  answer.refusal = std::move(refusal);
-  return answer;
-}
 
 std::string request_json(const Passage& passage) {
   json::array headers;
@@ -189,7 +180,7 @@ std::string Gateway::result_key(const Passage& passage) {
   return shared_.cache_key(key_text_);
 }
 
-base::Async<Answer> Gateway::run_cached(Passage& passage) {
+base::Async<void> Gateway::run_cached(Passage& passage, Answer& answer) {
   const Endpoint& endpoint = *passage.endpoint;
   const std::string key = result_key(passage);
   const base::SteadyNs begun = io_.clock().steady_ns();
@@ -197,8 +188,9 @@ base::Async<Answer> Gateway::run_cached(Passage& passage) {
     if (auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
       passage.cached = true;
       // A hit is an admitted call like any other: no record, no answer.
-      if (auto full = reserve(passage)) co_return refused(std::move(*full));
-      co_return answer_from(std::move(hit));
+      if ((answer.refusal = reserve(passage))) co_return;
+      fill_answer_from(answer, std::move(hit));
+      co_return;
     }
     auto landed = std::make_shared<base::OneShot<bool>>();
     if (shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) break;
@@ -210,29 +202,30 @@ base::Async<Answer> Gateway::run_cached(Passage& passage) {
     passage.expires_ms = std::max<std::int64_t>(1, passage.expires_ms - waited_ms);
     if (flown && shared_.results.find(key, io_.clock().steady_ns())) continue;
     if (passage.call.presence != nullptr && passage.call.presence->gone()) {
-      co_return refused({.fault = Fault::BadRequest, .reason = Reason::CallerGone, .message = "The caller has gone"});
+      answer.refusal = {.fault = Fault::BadRequest, .reason = Reason::CallerGone, .message = "The caller has gone"};
+      co_return;
     }
     // The first one is late, or its answer was not kept: everybody runs for himself.
-    Answer own = co_await run(passage);
-    co_return own;
+    co_await run(passage, answer);
+    co_return;
   }
   const Flight flight{shared_.results, key};
-  Answer answer = co_await run(passage);
+  co_await run(passage, answer);
   if (auto result = cacheable(answer, shared_.results.entry_bytes_max())) {
     shared_.results.keep(key, std::move(result), io_.clock().steady_ns() + static_cast<std::int64_t>(endpoint.cache_ttl_s * 1e9));
   }
-  co_return answer;
 }
 
-base::Async<Answer> Gateway::submit_task(Passage& passage) {
+base::Async<void> Gateway::submit_task(Passage& passage, Answer& answer) {
   const Endpoint& endpoint = *passage.endpoint;
-  if (auto full = reserve(passage)) co_return refused(std::move(*full));
+  if ((answer.refusal = reserve(passage))) co_return;
   // Arguments are checked now, by the code that will use them: a caller learns of a mistake at once.
   const domain::Invocation check = invocation(passage, domain::RunKind::Validate);
-  passage.run = co_await runner_.run(check);
+  co_await runner_.run(check, passage.run);
   if (passage.run.status != domain::RunStatus::Replied || passage.run.reply.outcome != domain::ReplyOutcome::Value) {
-    co_return make_answer({passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
-                           shared_.settings, endpoint.function});
+    fill_answer(answer, {passage.run, endpoint, passage.task_id, passage.call, passage.timeout_ms, passage.folder,
+                         shared_.settings, endpoint.function});
+    co_return;
   }
   const domain::FunctionReply& reply = passage.run.reply;
   domain::Task task;
@@ -250,7 +243,8 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   if (task.kwargs.empty()) {
     // Not without its arguments: better no run than another one.
     base::log::error("task.arguments_missing", {{"traceId", passage.call.trace_id}, {"api", endpoint.api.id}});
-    co_return refused({.fault = Fault::System, .reason = Reason::Internal, .message = "Internal error"});
+    answer.refusal = {.fault = Fault::System, .reason = Reason::Internal, .message = "Internal error"};
+    co_return;
   }
   task.files = passage.files_json;
   if (passage.has_folder) task.folder = passage.folder;
@@ -272,20 +266,18 @@ base::Async<Answer> Gateway::submit_task(Passage& passage) {
   passage.run = {};
   base::Status stored = co_await shared_.tasks.submit(io_, task);
   if (!stored.ok()) {
-    Refusal full{
+    answer.refusal = {
         .fault = Fault::LimitReached, .reason = Reason::CapacityTasks, .message = stored.error().message, .retry_after_s = 1};
-    co_return refused(std::move(full));
+    co_return;
   }
   // From here the task owns the uploads; the quota bounds calls that are being answered.
   passage.has_folder = false;
   shared_.uploads.give_back(passage.upload_bytes);
   passage.upload_bytes = 0;
-  Answer answer;
   answer.status = shared_.settings.compat_dataflux ? 200 : 202;
   answer.envelope = true;
   answer.owned_body = fmt::format("{{\"id\":\"{0}\",\"url\":\"/api/v1/tasks/{0}\"}}", task.id);
   answer.own_headers.emplace_back("Location", "/api/v1/tasks/" + task.id);
-  co_return answer;
 }
 
 }  // namespace funcgate::service

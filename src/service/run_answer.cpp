@@ -98,15 +98,14 @@ void add_etag(Answer& answer, const domain::Call& call) {
 
 // A text is a page there and None is nothing; what a page may do is the response writer's to say, as for every page.
 void as_dataflux_has_it(Answer& answer) {
-  if (domain::media_type_is(answer.content_type, "text/plain")) answer.content_type = "text/html; charset=utf-8";
+  if (domain::media_type_is(answer.media(), "text/plain")) answer.content_type = "text/html; charset=utf-8";
   if (answer.reply.none) {
     answer.body = {};
     answer.content_type = {};
   }
 }
 
-Answer value_answer(RunContext& context) {
-  Answer answer;
+void fill_value(Answer& answer, const RunContext& context) {
   const bool unbox = context.endpoint.api.unbox;
   answer.reply = std::move(context.run.reply);
   domain::FunctionReply& reply = answer.reply;
@@ -129,7 +128,7 @@ Answer value_answer(RunContext& context) {
     } else if (reply.allow_304 && reply.status == 200) {
       add_etag(answer, context.call);
     }
-    return answer;
+    return;
   }
   const bool boxed = reply.options.empty()
                          ? !unbox
@@ -137,40 +136,39 @@ Answer value_answer(RunContext& context) {
   if (boxed && !reply.custom) answer.envelope = true;
   if (context.settings.compat_dataflux && !answer.envelope && !reply.custom) as_dataflux_has_it(answer);
   if (reply.allow_304 && !answer.envelope && reply.status == 200) add_etag(answer, context.call);
-  return answer;
 }
 
-Answer refused(RunContext& context, Refusal why) {
-  Answer answer;
+void refuse(Answer& answer, const RunContext& context, Refusal why) {
   answer.refusal = std::move(why);
   answer.reply = std::move(context.run.reply);  // its prints belong to the record
-  return answer;
 }
 
-Answer replied_answer(RunContext& context) {
+void fill_replied(Answer& answer, const RunContext& context) {
   const domain::FunctionReply& reply = context.run.reply;
   switch (reply.outcome) {
-    case domain::ReplyOutcome::Value: return value_answer(context);
+    case domain::ReplyOutcome::Value: return fill_value(answer, context);
     case domain::ReplyOutcome::Raised:
-      return refused(context, refusal(Fault::FunctionFailed, Reason::FunctionRaised, "The function failed",
-                                      failure_detail(context.run, reply.problem, context.task_id, context.call.arrival_ms,
-                                                     context.endpoint.error_detail)));
+      return refuse(answer, context,
+                    refusal(Fault::FunctionFailed, Reason::FunctionRaised, "The function failed",
+                            failure_detail(context.run, reply.problem, context.task_id, context.call.arrival_ms,
+                                           context.endpoint.error_detail)));
     case domain::ReplyOutcome::BadArguments: {
       std::string message = text_member(reply.problem, "message");
       if (message.empty()) message = "Invalid arguments";
-      return refused(context, refusal(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message),
-                                      member_json(reply.problem, "detail")));
+      return refuse(
+          answer, context,
+          refusal(Fault::BadRequest, Reason::ArgumentsInvalid, std::move(message), member_json(reply.problem, "detail")));
     }
     case domain::ReplyOutcome::ResultInvalid:
-      return refused(context,
-                     refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
-                             fmt::format("{{\"id\":{},\"resultType\":{}}}", base::json_string(context.task_id),
-                                         base::json_string(text_member(reply.problem, "resultType")))));
+      return refuse(answer, context,
+                    refusal(Fault::ResultInvalid, Reason::FunctionResultInvalid, "The result of the function cannot be sent",
+                            fmt::format("{{\"id\":{},\"resultType\":{}}}", base::json_string(context.task_id),
+                                        base::json_string(text_member(reply.problem, "resultType")))));
     case domain::ReplyOutcome::Missing:
-      return refused(context,
-                     refusal(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
+      return refuse(answer, context,
+                    refusal(Fault::FunctionUnavailable, Reason::FunctionMissing, "The function of this API is not available"));
   }
-  return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
+  return refuse(answer, context, refusal(Fault::System, Reason::Internal, "Internal error"));
 }
 
 // Masked first, cut then: no mask finds half a secret. What lies so far behind the end that no secret reaches it is not looked
@@ -201,7 +199,7 @@ std::string text_member(std::string_view object, std::string_view name) {
   return *(*members)[0].string_value;
 }
 
-std::string failure_detail(const domain::RunResult& run, std::string_view problem, const std::string& task_id,
+std::string failure_detail(const domain::RunResult& run, std::string_view problem, std::string_view task_id,
                            std::int64_t trigger_time_ms, domain::ErrorDetail with) {
   auto seconds = [](std::int64_t ms) { return fmt::format("{}.{:03}", ms / 1000, ms % 1000); };
   std::string out = fmt::format(
@@ -221,27 +219,29 @@ std::string failure_detail(const domain::RunResult& run, std::string_view proble
   return out;
 }
 
-Answer make_answer(RunContext context) {
+void fill_answer(Answer& answer, const RunContext& context) {
   switch (context.run.status) {
-    case domain::RunStatus::Replied: return replied_answer(context);
+    case domain::RunStatus::Replied: return fill_replied(answer, context);
     case domain::RunStatus::TimedOut:
-      return refused(context, refusal(Fault::FunctionTimeout, Reason::FunctionTimeout, "The function took too long",
-                                      fmt::format("{{\"id\":{},\"timeout\":{}}}", base::json_string(context.task_id),
-                                                  context.timeout_ms / 1000)));
+      return refuse(
+          answer, context,
+          refusal(Fault::FunctionTimeout, Reason::FunctionTimeout, "The function took too long",
+                  fmt::format("{{\"id\":{},\"timeout\":{}}}", base::json_string(context.task_id), context.timeout_ms / 1000)));
     case domain::RunStatus::WorkerLost:
-      return refused(context, refusal(Fault::WorkerLost, Reason::WorkerLost, "The worker process was lost during this call"));
+      return refuse(answer, context,
+                    refusal(Fault::WorkerLost, Reason::WorkerLost, "The worker process was lost during this call"));
     case domain::RunStatus::QueueFull:
-      return refused(context, refusal(Fault::LimitReached, Reason::CapacityQueue, "The server is at its limit", {}, 1));
+      return refuse(answer, context, refusal(Fault::LimitReached, Reason::CapacityQueue, "The server is at its limit", {}, 1));
     case domain::RunStatus::QueueExpired:
-      return refused(context, refusal(Fault::Expired, Reason::QueueExpired, "No worker became free in time", {}, 1));
+      return refuse(answer, context, refusal(Fault::Expired, Reason::QueueExpired, "No worker became free in time", {}, 1));
     case domain::RunStatus::Cancelled:
-      return refused(context, refusal(Fault::Conflict, Reason::TaskFinished, "The task was cancelled"));
+      return refuse(answer, context, refusal(Fault::Conflict, Reason::TaskFinished, "The task was cancelled"));
     case domain::RunStatus::CallerGone:
-      return refused(context, refusal(Fault::BadRequest, Reason::CallerGone, "The caller has gone"));
+      return refuse(answer, context, refusal(Fault::BadRequest, Reason::CallerGone, "The caller has gone"));
     case domain::RunStatus::Stopping:
-      return refused(context, refusal(Fault::LimitReached, Reason::ServerStopping, "The server is stopping", {}, 1));
+      return refuse(answer, context, refusal(Fault::LimitReached, Reason::ServerStopping, "The server is stopping", {}, 1));
   }
-  return refused(context, refusal(Fault::System, Reason::Internal, "Internal error"));
+  return refuse(answer, context, refusal(Fault::System, Reason::Internal, "Internal error"));
 }
 
 void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint, const domain::Call& call,

@@ -15,17 +15,18 @@ namespace funcgate::service {
 struct RunContext {
   domain::RunResult& run;  // its reply moves into the answer
   const Endpoint& endpoint;
-  const std::string& task_id;
+  std::string_view task_id;
   const domain::Call& call;
   std::int64_t timeout_ms;
   const std::string& folder;
   const ServerSettings& settings;
   const domain::FunctionInfo* function;  // that ran; null: none did
 };
-Answer make_answer(RunContext context);
+// `answer`: a fresh one.
+void fill_answer(Answer& answer, const RunContext& context);
 
 // The task object of a failed run: {"name":"Func.Runner","id",…,"exceptionType",…}; `with` decides how much is shown.
-std::string failure_detail(const domain::RunResult& run, std::string_view problem, const std::string& task_id,
+std::string failure_detail(const domain::RunResult& run, std::string_view problem, std::string_view task_id,
                            std::int64_t trigger_time_ms, domain::ErrorDetail with);
 // Passwords of the catalog and credential values of the request are masked.
 void fill_record_texts(domain::CallRecord& record, const Answer& answer, const Endpoint* endpoint, const domain::Call& call,

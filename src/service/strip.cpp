@@ -50,6 +50,7 @@ std::string strip_query(std::string_view query, const std::vector<std::string>& 
 std::optional<domain::VisibleRequest> strip(const domain::Call& call, const StripRules& rules, StripStorage& storage,
                                             unsigned json_depth_max) {
   domain::VisibleRequest visible;
+  visible.headers = std::move(storage.headers);
   visible.headers.reserve(call.headers.size());
   for (domain::Header header : call.headers) {
     if (is_hidden(header, call, rules) || !domain::hide_session_cookies(header, storage.cookies)) continue;

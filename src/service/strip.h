@@ -4,6 +4,7 @@
 #include <forward_list>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "domain/call.h"
 #include "domain/invocation.h"
@@ -15,6 +16,7 @@ namespace funcgate::service {
 // never a session cookie of the console. New texts live in `storage`. nullopt: the JSON body cannot be read or has more than
 // `json_depth_max` levels, so it cannot be cleaned either.
 struct StripStorage {
+  std::vector<domain::Header> headers;  // empty; its room goes to the result
   std::string query, body;
   std::forward_list<std::string> cookies;
 };

@@ -357,9 +357,10 @@ base::Async<Answer> Tasks::execute(domain::Task& task, const CatalogPtr& catalog
   }
   const std::string folder = settings_.call_folder + "/" + task.id;
   work.folder = folder;
-  result = co_await runner_->run(work);
+  co_await runner_->run(work, result);
   if (result.start_time_ms != 0) task.start_time_ms = result.start_time_ms;
-  Answer answer = make_answer({result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_, function});
+  Answer answer;
+  fill_answer(answer, {result, endpoint, task.id, request.call, task.timeout_ms, folder, settings_, function});
   if (answer.file && answer.file_bytes > settings_.limits.result_bytes) {
     answer.refusal =
         domain::Refusal{.fault = domain::Fault::ResultInvalid,
@@ -414,7 +415,7 @@ void Tasks::keep_answer(domain::Task& task, Answer& answer, const Catalog& catal
     return;
   }
   task.status_code = answer.status;
-  task.content_type = answer.envelope ? "application/json" : answer.content_type;
+  task.content_type = answer.envelope ? "application/json" : answer.media();
   task.result = answer.file ? read_answer_file(answer, settings_.limits.result_bytes) : std::string(answer.body_bytes());
   base::json::array headers;
   for (const domain::Header& header : answer.headers) {

@@ -37,6 +37,7 @@ void FrameWriter::make_room() {
 }
 
 void FrameWriter::long_text(std::string_view value) {
+  raw(static_cast<std::uint32_t>(value.size()));
   cut();
   out_.append(value);
   to_ = end_ = out_.data() + out_.size();

@@ -64,9 +64,11 @@ class FrameWriter {
   void u32(std::uint32_t value) { raw(value); }
   void i64(std::int64_t value) { raw(value); }
   void text(std::string_view value) {
-    raw(static_cast<std::uint32_t>(value.size()));
-    if (value.empty()) return;
-    if (value.size() > room()) return long_text(value);
+    const auto size = static_cast<std::uint32_t>(value.size());
+    if (sizeof size + value.size() > room()) return long_text(value);
+    std::memcpy(to_, &size, sizeof size);
+    to_ += sizeof size;
+    if (size == 0) return;
     std::memcpy(to_, value.data(), value.size());
     to_ += value.size();
   }

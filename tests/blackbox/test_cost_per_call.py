@@ -191,7 +191,7 @@ def test_heap(measured, way, kept):
         found = least(measure, lambda counts: counts["allocations"] <= (bound.allocations + HOUSEKEEPING) * CALLS)
     allocations, size = found["allocations"] / CALLS, found["bytes"] / CALLS
     print(f"{way}, {'kept' if kept else 'run'}: {allocations:.2f} allocations of {size:.0f} bytes")
-    assert allocations > 1, "nothing was counted"
+    assert allocations > 0.5, "nothing was counted"
     assert allocations <= bound.allocations + HOUSEKEEPING, f"{allocations:.2f} allocations per call"
     assert size <= bound.bytes, f"{size:.0f} bytes per call"
 

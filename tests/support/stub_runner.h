@@ -49,16 +49,19 @@ class StubRunner : public domain::FunctionRunner {
     }
   }
 
-  base::Async<domain::RunResult> run(const domain::Invocation& invocation) override {
+  base::Async<void> run(const domain::Invocation& invocation, domain::RunResult& result) override {
     ran.push_back(facts(invocation));
     if (held_) {
       const auto gate = std::make_shared<Gate>();
       gate->task_id = invocation.task_id;
       gates_.push_back(gate);
       const bool runs = co_await gate->runs.wait();
-      if (!runs) co_return cancelled();
+      if (!runs) {
+        result.status = domain::RunStatus::Cancelled;
+        co_return;
+      }
     }
-    co_return answer(invocation);
+    result = answer(invocation);
   }
 
  private:
@@ -85,11 +88,6 @@ class StubRunner : public domain::FunctionRunner {
     }
     return out;
   }
-  static domain::RunResult cancelled() {
-    domain::RunResult result;
-    result.status = domain::RunStatus::Cancelled;
-    return result;
-  }
   struct Gate {
     std::string task_id;
     base::OneShot<bool> runs;
@@ -111,8 +109,7 @@ inline domain::RunResult reply_result(domain::ReplyOutcome outcome, domain::Auth
   result.reply.auth = auth;
   const std::size_t size = body.size();
   const std::string both = std::move(body) + problem;
-  result.reply.buffer = std::make_unique<char[]>(both.size());
-  both.copy(result.reply.buffer.get(), both.size());
+  result.reply.buffer = base::frame_bytes(both);
   const std::string_view kept(result.reply.buffer.get(), both.size());
   result.reply.body = kept.substr(0, size);
   result.reply.problem = kept.substr(size);

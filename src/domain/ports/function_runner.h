@@ -12,7 +12,8 @@ class FunctionRunner {
   // Ends at the latest at queue_deadline + timeout (+ a second for the kill), whatever happens to a worker. `invocation` and
   // all it refers to live until then. Nothing runs twice. A call whose caller leaves while it
   // waits for a worker is not run (see Call::presence); one that runs is finished.
-  virtual base::Async<RunResult> run(const Invocation& invocation) = 0;
+  // `result` is a fresh one, filled in where it stands; nobody looks at it before the end.
+  virtual base::Async<void> run(const Invocation& invocation, RunResult& result) = 0;
   // Ends the run of this task, wherever it waits or runs: its result is Cancelled. Nothing happens if there is none.
   virtual void cancel(const std::string& task_id) = 0;
 };

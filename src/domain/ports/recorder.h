@@ -15,10 +15,10 @@ class Recorder {
   // Gives a reserved place back: the call did not run, and will be tried again later.
   virtual void release() = 0;
   // Fills a reserved place. Never fails.
-  virtual void record(CallRecord record) = 0;
+  virtual void record(CallRecord&& record) = 0;
   // A refusal: needs no place; equal ones (address, API, reason) of one second merge; may be counted only when its share of
   // the ring is used up.
-  virtual void record_refusal(CallRecord record) = 0;
+  virtual void record_refusal(CallRecord&& record) = 0;
   // Ends when every call recorded here so far is on disk (true), or at `deadline_ns` (false). On the recorder's own io thread.
   virtual base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) = 0;
 };

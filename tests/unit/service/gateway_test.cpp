@@ -48,8 +48,8 @@ struct KeptRecords final : domain::Recorder {
   std::vector<domain::CallRecord> calls, refusals;
   bool reserve() override { return true; }
   void release() override {}
-  void record(domain::CallRecord record) override { calls.push_back(std::move(record)); }
-  void record_refusal(domain::CallRecord record) override { refusals.push_back(std::move(record)); }
+  void record(domain::CallRecord&& record) override { calls.push_back(std::move(record)); }
+  void record_refusal(domain::CallRecord&& record) override { refusals.push_back(std::move(record)); }
   base::Async<bool> durable(base::IoThread&, base::SteadyNs) override { co_return reaches_disk; }
 };
 
@@ -118,7 +118,8 @@ struct GatewayTest : AuthFixture {
   base::Async<void> answer_to(domain::Call& call, service::BodySource& body, const std::string& id,
                               std::promise<Answer>& answered) {
     const service::ApiRoute route{id, true};
-    Answer answer = co_await gateway.serve(call, body, route);
+    Answer answer;
+    co_await gateway.serve(call, body, route, answer);
     answered.set_value(std::move(answer));
   }
   static Reason reason(const Answer& answer) { return answer.refusal ? answer.refusal->reason : Reason::None; }

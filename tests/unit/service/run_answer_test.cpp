@@ -42,13 +42,12 @@ TEST(FailureDetail, MessageAddsTheTexts) {
 }
 
 TEST(FailureDetail, TracebackAddsTheTraceback) {
-  EXPECT_EQ(
-      detail_with(domain::ErrorDetail::Traceback),
-      R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
-      R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
-      R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
-      R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')",)json"
-      R"json("traceback":"line 3\nline 4"})json");
+  EXPECT_EQ(detail_with(domain::ErrorDetail::Traceback),
+            R"json({"name":"Func.Runner","id":"task-8ZrVt0Qm","triggerTime":1772442900.000,"startTime":1772442900.103,)json"
+            R"json("endTime":1772442901.009,"status":"failure","exceptionType":"UserScriptException",)json"
+            R"json("exception":"In User Script: ValueError('no \"badge\"')","exceptionFrom":"userScript",)json"
+            R"json("originExceptionType":"ValueError","originException":"ValueError('no \"badge\"')",)json"
+            R"json("traceback":"line 3\nline 4"})json");
 }
 
 TEST(FailureDetail, IsValidWhateverAWorkerSent) {
@@ -62,7 +61,11 @@ TEST(FailureDetail, IsValidWhateverAWorkerSent) {
 }
 
 struct AnswerTest : testing::Test {
-  Answer answer() { return make_answer({run, endpoint, task_id, call, 5000, folder, settings}); }
+  Answer answer(const domain::FunctionInfo* function = nullptr) {
+    Answer answer;
+    fill_answer(answer, {run, endpoint, task_id, call, 5000, folder, settings, function});
+    return answer;
+  }
 
   domain::RunResult run = run_of();
   Endpoint endpoint;
@@ -232,7 +235,7 @@ struct FileTag : AnswerTest {
     run.reply.allow_304 = true;
     domain::FunctionInfo function;
     function.set_id = "set";
-    return make_answer({run, endpoint, task_id, call, 5000, folder, settings, &function});
+    return AnswerTest::answer(&function);
   }
   std::string tag(const Answer& answer) { return answer.own_headers.empty() ? "" : answer.own_headers[0].second; }
 

@@ -31,11 +31,11 @@ struct KeptRecords : domain::Recorder {
     return true;
   }
   void release() override { ++places; }
-  void record(domain::CallRecord record) override {
+  void record(domain::CallRecord&& record) override {
     ++places;
     records.push_back(std::move(record));
   }
-  void record_refusal(domain::CallRecord record) override { refusals.push_back(std::move(record)); }
+  void record_refusal(domain::CallRecord&& record) override { refusals.push_back(std::move(record)); }
   base::Async<bool> durable(base::IoThread&, base::SteadyNs) override {
     ++waits;
     co_return reaches_disk;
