@@ -199,6 +199,7 @@ bool is_host(std::string_view text) {
 
 HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
                     std::optional<Refusal>& refusal) {
+  if (buffer.empty()) return HeadState::NeedMore;
   const auto line_max = static_cast<std::size_t>(limits.request_line_bytes);
   std::size_t at = scanned;
   while (true) {
