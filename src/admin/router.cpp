@@ -345,6 +345,8 @@ Answer Router::answer_known(Context& context, const Match& match) {
   if (auto refusal = read_body(context, route)) return std::move(*refusal);
   PrivilegeUses uses(services_.identity, route);
   context.uses = &uses;
+  // Whoever comes with a key uses the privilege to have one, too.
+  if (context.caller.kind == Caller::Kind::Key && !uses.note(context, domain::Privilege::UseApiKey)) return cannot_record_use();
   if (route.access.kind == Access::Kind::Needs) {
     for (const domain::Privilege privilege : route.access.privileges) {
       if (!context.holds(privilege)) return cannot_record_use();

@@ -319,8 +319,9 @@ void Management::record_start(std::string_view version) {
   record_server(std::string(kStarted), fmt::format("Version {} serves{}", version, before));
 }
 
-// Behind what was refused until now.
+// Behind what was refused and used until now.
 void Management::record_stop() {
+  write_key_uses();
   if (router_) router_->await_records();
   record_server(std::string(kStopped), "Stopped in order");
 }
@@ -333,21 +334,8 @@ void note(std::string_view what, const Outcome& outcome) {
 }
 
 domain::AuditEvent first_use_event(const auth::KeyUse& use, const domain::Directory& directory) {
-  domain::AuditEvent event;
-  event.event = "key.first_use";
-  event.time_ms = use.time_ms;
-  event.actor.kind = "API_KEY";
-  event.actor.key_id = use.key_id;
-  event.actor.origin = "API";
-  event.actor.address = use.address.text();
-  event.object_kind = "ApiKey";
-  event.object_id = use.key_id;
+  domain::AuditEvent event = service::key_event("key.first_use", use, directory);
   event.summary = fmt::format("First use in this hour, for \"{}\"", use.api);
-  const domain::KeyEntry* key = directory.key(use.key_id);
-  if (key == nullptr) return event;
-  event.object_name = key->name();
-  event.actor.user_id = key->user_id();
-  if (const domain::UserEntry* owner = directory.user(key->user_id())) event.actor.login = owner->login();
   return event;
 }
 
@@ -373,6 +361,7 @@ void Management::write_key_uses() {
   for (const auth::KeyUse& use : report.first_uses) events.push_back(first_use_event(use, *directory));
   if (report.dropped > 0) events.push_back(lost_uses_event(report.dropped));
   if (!events.empty()) note("first use of keys", identity_.record(std::move(events)));
+  note("use of a privilege", key_privilege_uses_.record(report));
   if (report.dropped > 0) base::log::warning("key.uses_dropped", {{"count", report.dropped}});
 }
 

@@ -23,6 +23,7 @@
 #include "auth/key_usage.h"
 #include "http/admin_edge.h"
 #include "service/admin/identity_service.h"
+#include "service/admin/key_privilege_uses.h"
 #include "store/change_repository.h"
 #include "store/database.h"
 #include "store/draft_repository.h"
@@ -129,6 +130,7 @@ class Management {
   store::IdentityRepository identity_store_;
   store::DraftRepository drafts_;
   service::IdentityService identity_;
+  service::KeyPrivilegeUses key_privilege_uses_{identity_};
   KeystoreAccess keystore_;
   KeystoreControl keystore_control_;
   KeystorePasswordHashing hashing_;
