@@ -18,7 +18,7 @@ namespace funcgate::base {
 class BlockingPool {
  public:
   // Background: threads that get out of the way of all others when the processors are busy, for work that costs much time of
-  // them and that strangers can ask for, like hashing passwords.
+  // them and that strangers can ask for, like hashing passwords. Beside a busy thread such a one still gets a tenth of its time.
   enum class Priority { Normal, Background };
   BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority = Priority::Normal);
   // Runs what is queued, then joins.

@@ -331,32 +331,6 @@ TEST_F(RouterTest, UsesOfAuditedPrivilegesAreRecordedOrDoNotHappen) {
   EXPECT_EQ(runs, before);
 }
 
-TEST_F(RouterTest, ACallWithAKeyUsesThePrivilegeToHaveOne) {
-  const std::string root = add_user("root-2", {std::string(service::kAdministratorsGroupId)});
-  const auto audited = identity.change([&](const domain::Directory&, domain::ChangeSet& changes) -> base::Status {
-    domain::AuditedPrivileges set;
-    set.add(Privilege::UseApiKey);
-    changes.identity.push_back({.kind = domain::IdentityKind::PrivilegeAudit, .id = "default", .value = set});
-    return base::kDone;
-  });
-  ASSERT_TRUE(audited.ok());
-  admin::Request made = request(Method::Get, "/users/usr-1");
-  made.authorization_count = 1;
-  made.authorization = base::SecretString("good.key-1." + root);
-  EXPECT_THAT(router->handle(made), Answers(200));
-  EXPECT_EQ(recorded().back().event, "privilege.used");
-  EXPECT_EQ(recorded().back().reason, "Use API Key");
-  EXPECT_EQ(recorded().back().actor.key_id, "key-1");
-  const int before = runs;
-  identities.fail_next_commit();
-  EXPECT_THAT(router->handle(made), IsRefused(Fault::LimitReached));
-  EXPECT_EQ(runs, before);
-  const Browser mine = browser("root");
-  const std::size_t records = recorded().size();
-  EXPECT_THAT(router->handle(with(request(Method::Get, "/users/usr-1"), mine)), Answers(200));
-  EXPECT_EQ(recorded().size(), records) << "who has a session uses no key";
-}
-
 TEST_F(RouterTest, TheHeadAloneSettlesWhatNoBodyCanChange) {
   add_user("olga", {std::string(service::kOperatorsGroupId)});
   const auto refusal = [&](const admin::Request& head) {

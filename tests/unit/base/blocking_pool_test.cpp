@@ -1,6 +1,9 @@
 #include "base/blocking_pool.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,6 +12,7 @@
 #include <future>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace funcgate::base {
@@ -50,6 +54,21 @@ TEST(BlockingPool, JobsRunInOrderOnOneThread) {
   }
   ASSERT_EQ(order.size(), 1000u);
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
+}
+
+TEST(BlockingPool, ThreadsOfTheBackgroundStepBackAndStillGetTheirTurn) {
+  for (const auto priority : {BlockingPool::Priority::Normal, BlockingPool::Priority::Background}) {
+    const bool steps_back = priority == BlockingPool::Priority::Background;
+    BlockingPool pool("test", 1, 1, priority);
+    std::promise<std::pair<int, int>> told;
+    ASSERT_TRUE(pool.submit(
+        [&told] { told.set_value({::getpriority(PRIO_PROCESS, static_cast<id_t>(::gettid())), ::sched_getscheduler(0)}); }));
+    auto future = told.get_future();
+    ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
+    const auto [nice, policy] = future.get();
+    EXPECT_EQ(nice - ::getpriority(PRIO_PROCESS, 0), steps_back ? 10 - ::getpriority(PRIO_PROCESS, 0) : 0);
+    EXPECT_EQ(policy, steps_back ? SCHED_BATCH : SCHED_OTHER) << "the idle class would starve";
+  }
 }
 
 TEST(BlockingPool, ThreadsWorkSideBySide) {
