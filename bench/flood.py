@@ -149,7 +149,11 @@ def peak_kib(pid: int) -> int:
 # --- parallel
 
 class KnownCaller:
-    """One who is known, with a request whose bytes are ready: what is timed shall be the server and not our library."""
+    """One who is known, with a request whose bytes are ready: what is timed shall be the server and not our library.
+
+    One connection for all cases: credentials are remembered by the io thread that serves it, and on another one they would have to be
+    hashed once, behind all guesses.
+    """
 
     def __init__(self, port: int, target: str, headers: dict):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
@@ -173,15 +177,13 @@ class KnownCaller:
         return seconds
 
 
-def known_times(port: int, samples: int, known: tuple[str, dict], pause_s: float = 0.002) -> list[float]:
-    """Response times of a caller with `known` target and headers, at a steady pace."""
-    caller = KnownCaller(port, *known)
-    times = []
-    for _ in range(samples):
-        times.append(caller.call())
-        time.sleep(pause_s)
-    caller.socket.close()
-    return times
+    def times(self, samples: int, pause_s: float = 0.002) -> list[float]:
+        """Of so many calls at a steady pace."""
+        times = []
+        for _ in range(samples):
+            times.append(self.call())
+            time.sleep(pause_s)
+        return times
 
 
 class Spent:
@@ -248,10 +250,10 @@ def await_quiet(server: Product, within_s: float = 60.0) -> None:
 
 
 class Case:
-    """One of the cases: times of the known caller at `server` while `guessed_at`, if any, is guessed at."""
+    """One of the cases: times of the known caller of `server` while `guessed_at`, if any, is guessed at."""
 
-    def __init__(self, server: Product, known: tuple[str, dict], guessed_at: Product | None = None, half_sign_in: bool = False):
-        self.server, self.known, self.guessed_at = server, known, guessed_at
+    def __init__(self, server: Product, caller: KnownCaller, guessed_at: Product | None = None, half_sign_in: bool = False):
+        self.server, self.caller, self.guessed_at = server, caller, guessed_at
         self.guessing = (GUESSERS, "mia", BASIC, MANAGEMENT + "/session" if half_sign_in else None)
         self.times: list[float] = []
         self.spent, self.flood = Spent(server, guessed_at or server), no_flood()
@@ -261,7 +263,7 @@ class Case:
             guessing = ended.enter_context(Guessing(self.guessed_at.port, *self.guessing)) if self.guessed_at else None
             time.sleep(1.0)  # the queues of the guessed-at server fill; as long without guessers, so that all turns are alike
             with self.spent.measured():
-                self.times += known_times(self.server.port, samples, self.known)
+                self.times += self.caller.times(samples)
             if guessing:
                 self.flood.add(guessing.end())
         await_quiet(self.guessed_at or self.server)
@@ -280,8 +282,8 @@ class Case:
 def parallel(server: Product, samples: int, hashes: int, token: str | None = None, elsewhere: Product | None = None, turns: int = 1) -> dict:
     """With `token`: a caller with this key is measured, and half of the guessers try to sign in. With `elsewhere`: also the case in which
     that server is guessed at. `samples` of each case are taken in so many `turns`, so that what else the machine does hits all alike."""
-    known = (KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))
-    known_times(server.port, 500, known)  # warm
+    known = KnownCaller(server.port, *((KEYED, {"Authorization": token}) if token else (BASIC, basic("mia", PASSWORD))))
+    known.times(500)  # warm
     before_kib = peak_kib(server.pid)
     idle, idle_again = Case(server, known), Case(server, known)
     flooded = Case(server, known, server, token is not None)
@@ -291,6 +293,7 @@ def parallel(server: Product, samples: int, hashes: int, token: str | None = Non
             if case is not None:
                 case.take(samples // turns)
     idle_again.take(samples // turns)
+    known.socket.close()
     idle_p99 = percentile(idle.times + idle_again.times, 0.99)
     machine = {}
     if beside is not None:
