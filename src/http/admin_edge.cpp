@@ -192,8 +192,10 @@ class AdminEdge::Place {
   bool got_ = false;
 };
 
-base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool) {
-  std::function<base::Result<admin::Answer>()> work = [this, &request]() -> base::Result<admin::Answer> {
+base::Async<admin::Answer> AdminEdge::ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool,
+                                          const CallerWatch* caller) {
+  std::function<base::Result<admin::Answer>()> work = [this, &request, caller]() -> base::Result<admin::Answer> {
+    if (caller != nullptr && caller->left()) return base::Error{base::Code::Unavailable, "the caller has gone", {}};
     admin::Answer answer = router_.handle(request);
     // Passwords and tokens went through here, and this thread may wait for long.
     base::wipe_stack();
@@ -268,7 +270,9 @@ base::Async<Answer> AdminEdge::let_in(base::IoThread& io, domain::Call& call, se
     base::wipe(request.body);
     co_return to_answer(busy("Too many sign-ins from this network wait"));
   }
-  co_return to_answer(co_await ask(io, request, pools_.sign_in));
+  // Who does not wait for the answer any more frees the place: his password is not hashed.
+  const CallerWatch caller(io, call.presence);
+  co_return to_answer(co_await ask(io, request, pools_.sign_in, &caller));
 }
 
 base::BlockingPool& AdminEdge::pool_of(admin::Work work) const {

@@ -20,6 +20,7 @@
 #include "base/blocking_pool.h"
 #include "base/io_thread.h"
 #include "domain/call.h"
+#include "http/caller_watch.h"
 #include "http/edge.h"
 #include "service/answer.h"
 #include "service/body_source.h"
@@ -67,7 +68,9 @@ class AdminEdge {
   base::Async<admin::Admission> admit(base::IoThread& io, const admin::Request& request, base::BlockingPool& pool);
   base::Async<admin::Admission> admit_stranger(base::IoThread& io, const admin::Request& request);
   base::Async<admin::Answer> ask_as_stranger(base::IoThread& io, admin::Request& request);
-  base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool);
+  // `caller`, if not null: nothing is done if he has left before a thread is free.
+  base::Async<admin::Answer> ask(base::IoThread& io, admin::Request& request, base::BlockingPool& pool,
+                                 const CallerWatch* caller = nullptr);
   base::BlockingPool& pool_of(admin::Work work) const;
   base::Async<service::Answer> let_in(base::IoThread& io, domain::Call& call, service::BodySource& body, admin::Request& request);
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
-from support.management import Management, api
+from support.management import API, LOGIN, PASSWORD, Management, api
 from support.server import wait_until
+from support.wire import request_bytes
 
 # Of one network, as src/http/admin_edge.h says.
 PLACES, TOO_MANY = 32, 4
 REVOKE = "/api/v1/keys/revoke"
+SIGN_IN_THREADS = 2  # src/app/management.cpp
 
 
 def test_strangers_that_fill_the_places_of_a_network_keep_nobody_out_who_is_known(make_server):
@@ -42,3 +46,34 @@ def test_strangers_that_fill_the_places_of_a_network_keep_nobody_out_who_is_know
         answers = [stranger.result(60) for stranger in strangers]
         assert sorted(answer.status for answer in answers) == [204] * PLACES + [503] * TOO_MANY
     api(client, "GET", "/me").refused("401.14")
+
+
+def test_a_sign_in_whose_caller_left_is_not_looked_at(make_server):
+    """identity §3: a caller who leaves frees the place: nothing is hashed for him, and nobody is signed in."""
+    server = make_server()
+    admin = Management.set_up(server)
+    credentials = {"login": LOGIN, "password": PASSWORD}
+    sign_in = request_bytes("POST", API + "/session", {"Content-Type": "application/json"}, json.dumps(credentials).encode(), host=f"127.0.0.1:{server.port}")
+
+    def are_looked_at(hold_s: float) -> bool:
+        """Whether those who left were signed in, if all threads hang for so long: the database is written by somebody else."""
+        leavers = [server.client.pinned() for _ in range(3)]
+        with ExitStack() as stack, closing(sqlite3.connect(server.data / "funcgate.db", isolation_level=None)) as database:
+            busy = [stack.enter_context(server.client.pinned().connect()) for _ in range(SIGN_IN_THREADS)]
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                for connection in busy:
+                    connection.send(sign_in)
+                time.sleep(hold_s / 2)
+                for leaver in leavers:
+                    with leaver.connect() as connection:
+                        connection.send(sign_in)
+                time.sleep(hold_s)  # the server looks every 100 ms, and nothing tells of it
+            finally:
+                database.execute("ROLLBACK")
+            for connection in busy:
+                connection.read("POST").expect(200)
+        Management(server).sign_in()  # behind them in the queue
+        return bool({leaver.address for leaver in leavers} & {record["address"] for record in admin.data("/audit?event=login.ok&limit=200")})
+
+    assert not all(are_looked_at(hold_s) for hold_s in (0.5, 1.0, 2.0))
