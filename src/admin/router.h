@@ -67,7 +67,7 @@ struct Route {
 enum class Work : std::uint8_t {
   Quick,
   Long,      // may take seconds, or waits for a request that does: runs, bundles, changes of resources, exports, verifications
-  Keystore,  // changes secrets: at once; only its end waits for a change of resources that runs
+  Keystore,  // changes secrets: at once; of sealing keys and peppers only the end waits for a change of resources that runs
 };
 
 // What the head of a request decides, before its body is read.

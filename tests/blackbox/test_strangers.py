@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
-import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 
@@ -55,7 +55,12 @@ def test_a_sign_in_whose_caller_left_is_not_looked_at(make_server):
     credentials = {"login": LOGIN, "password": PASSWORD}
     sign_in = request_bytes("POST", API + "/session", {"Content-Type": "application/json"}, json.dumps(credentials).encode(), host=f"127.0.0.1:{server.port}")
 
-    def are_looked_at(hold_s: float) -> bool:
+    def pass_turns(number: int) -> None:
+        """The server looks every 100 ms who is still there, and nothing tells of it: it answers others for a while."""
+        passed = itertools.count(1)
+        wait_until(lambda: server.client.get("/healthz").status == 200 and next(passed) >= number, "the server has answered", pause_s=0.1)
+
+    def are_looked_at(turns: int) -> bool:
         """Whether those who left were signed in, if all threads hang for so long: the database is written by somebody else."""
         leavers = [server.client.pinned() for _ in range(3)]
         with ExitStack() as stack, closing(sqlite3.connect(server.data / "funcgate.db", isolation_level=None)) as database:
@@ -64,11 +69,11 @@ def test_a_sign_in_whose_caller_left_is_not_looked_at(make_server):
             try:
                 for connection in busy:
                     connection.send(sign_in)
-                time.sleep(hold_s / 2)
+                pass_turns(turns // 2)
                 for leaver in leavers:
                     with leaver.connect() as connection:
                         connection.send(sign_in)
-                time.sleep(hold_s)  # the server looks every 100 ms, and nothing tells of it
+                pass_turns(turns)
             finally:
                 database.execute("ROLLBACK")
             for connection in busy:
@@ -76,4 +81,4 @@ def test_a_sign_in_whose_caller_left_is_not_looked_at(make_server):
         Management(server).sign_in()  # behind them in the queue
         return bool({leaver.address for leaver in leavers} & {record["address"] for record in admin.data("/audit?event=login.ok&limit=200")})
 
-    assert not all(are_looked_at(hold_s) for hold_s in (0.5, 1.0, 2.0))
+    assert not all(are_looked_at(turns) for turns in (5, 10, 20))
