@@ -30,7 +30,7 @@ struct Limits {
   std::int64_t pool_queue_length = 1000;
   std::int64_t pool_workers = 0;  // 0: number of cores
   std::int64_t worker_memory_bytes = 512LL << 20;
-  std::int64_t worker_calls_before_recycle = 10'000;
+  std::int64_t worker_calls_before_recycle = 1'000'000;
   std::int64_t worker_load_ms = 30'000;
   std::int64_t function_timeout_ms = 30'000;
   std::int64_t async_function_timeout_ms = 3'600'000;

@@ -30,7 +30,7 @@ struct PoolSettings {
   std::size_t workers = 2;
   std::int64_t queue_length = 1000;
   std::int64_t memory_bytes = 512LL << 20;
-  std::int64_t calls_before_recycle = 10'000;
+  std::int64_t calls_before_recycle = 1'000'000;
   std::int64_t load_ms = 30'000;
   bool network = true;
   std::string sandbox = "full";

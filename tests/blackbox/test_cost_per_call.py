@@ -20,8 +20,7 @@ from support.resources import Resources
 from support.server import Server, wait_until
 from support.wire import Connection, request_bytes
 
-# Workers are replaced after many calls; a replacement must not fall into a measurement.
-CONFIG = "[server]\nthreads = 1\n\n[limits]\npool_workers = 1\nworker_calls_before_recycle = 1000000\n"
+CONFIG = "[server]\nthreads = 1\n\n[limits]\npool_workers = 1\n"
 SCRIPT = """
 @DFF.API('Sum')
 def sum_of_two(a: int = 0, b: int = 0):
