@@ -301,15 +301,18 @@ void Connection::finish_request() {
   }
   // Credentials stood in these bytes: an idle connection keeps nothing of its last request. What is freed is wiped anyway
   // (app/wipe_freed_memory.cpp).
-  if (!body_.empty()) base::wipe(body_);
-  if (!inflated_.empty()) base::wipe(inflated_);
+  for (std::string* buffer : {&body_, &inflated_, &block_, &decoded_}) {
+    if (buffer->capacity() > 2 * kIdleBytes) {
+      std::string().swap(*buffer);
+    } else if (!buffer->empty()) {
+      base::wipe(*buffer);
+    }
+  }
   if (in_begin_ == in_end_) {
     explicit_bzero(in_.data(), in_.size());
     in_begin_ = in_end_ = 0;
     if (in_.capacity() > 2 * kIdleBytes) std::string(kIdleBytes, '\0').swap(in_);
   }
-  if (body_.capacity() > 2 * kIdleBytes) std::string().swap(body_);
-  if (inflated_.capacity() > 2 * kIdleBytes) std::string().swap(inflated_);
 }
 
 bool Connection::flush_at_once() {

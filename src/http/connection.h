@@ -63,8 +63,8 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   void finish_request();
   service::Answer refused(domain::Refusal refusal) const;
   void arm(std::int64_t ms);
-  // Body bytes from the buffer or the socket; empty result: end, error or time-out (see body_state_).
-  base::Async<bool> next_body_block(std::string& block, std::size_t bytes_max);
+  // Body bytes from the buffer or the socket, valid until the next call; false: end, error or time-out (see body_state_).
+  base::Async<bool> next_body_block(std::string_view& block, std::size_t bytes_max);
   base::Async<void> send_continue();
   service::BodyResult body_problem() const;
 
@@ -92,7 +92,8 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   bool head_begun_ = false;  // some of it has come: it has a deadline of its own
   std::optional<domain::Refusal> head_refusal_;
   std::string trace_id_, body_, inflated_, overflow_;
-  std::int64_t body_left_ = 0;  // of Content-Length
+  std::string block_, decoded_;  // of next_body_block()
+  std::int64_t body_left_ = 0;   // of Content-Length
   ChunkDecoder chunks_;
   enum class BodyState { None, Reading, Complete, Malformed, TimedOut, Gone } body_state_ = BodyState::None;
   bool continue_sent_ = false, probed_ = false;

@@ -10,7 +10,14 @@
 namespace funcgate::http {
 namespace {
 constexpr std::size_t kBlockBytes = 64 << 10;
+
+// A body that goes on grows fourfold, because each step copies it, and never beyond what it may become: a caller gets memory for
+// what he has sent, not for what he says he will.
+void make_room(std::string& body, std::size_t bytes, std::size_t bytes_max) {
+  const std::size_t needed = body.size() + bytes;
+  if (needed > body.capacity()) body.reserve(std::max(needed, std::min(needed * 4, bytes_max)));
 }
+}  // namespace
 
 using service::BodyResult;
 using service::MultipartResult;
@@ -25,34 +32,33 @@ base::Async<void> Connection::send_continue() {
   edge_.io.timers().arm(timer_, body_deadline_ns_);
 }
 
-base::Async<bool> Connection::next_body_block(std::string& block, std::size_t bytes_max) {
-  block.clear();
+base::Async<bool> Connection::next_body_block(std::string_view& block, std::size_t bytes_max) {
+  block = {};
   if (body_state_ != BodyState::Reading) co_return false;
-  std::size_t wanted = bytes_max;
-  if (!head_.chunked) wanted = static_cast<std::size_t>(std::min<std::int64_t>(body_left_, static_cast<std::int64_t>(bytes_max)));
+  std::size_t wanted = std::min(bytes_max, kBlockBytes);
+  if (!head_.chunked) wanted = static_cast<std::size_t>(std::min<std::int64_t>(body_left_, static_cast<std::int64_t>(wanted)));
   if (in_end_ > in_begin_) {
-    const std::size_t take = std::min(wanted, in_end_ - in_begin_);
-    block.assign(in_, in_begin_, take);
-    in_begin_ += take;
+    block = std::string_view(in_).substr(in_begin_, std::min(wanted, in_end_ - in_begin_));
+    in_begin_ += block.size();
   } else {
     co_await send_continue();
-    block.resize(wanted);
-    const IoResult got = co_await transport_->read_some(block);
-    block.resize(got.bytes);
+    if (block_.size() < wanted) block_.resize(wanted);
+    const IoResult got = co_await transport_->read_some(std::span(block_).first(wanted));
     if (got.error) {
       body_state_ = timed_out_ ? BodyState::TimedOut : BodyState::Gone;
       timed_out_ = false;
       co_return false;
     }
+    block = std::string_view(block_).substr(0, got.bytes);
   }
   if (!head_.chunked) {
     body_left_ -= static_cast<std::int64_t>(block.size());
     if (body_left_ == 0) body_state_ = BodyState::Complete;
     co_return true;
   }
-  std::string decoded;
+  decoded_.clear();
   std::size_t used = 0;
-  const auto state = chunks_.decode(block, used, [&](std::string_view bytes) { decoded.append(bytes); });
+  const auto state = chunks_.decode(block, used, [&](std::string_view bytes) { decoded_.append(bytes); });
   if (state == ChunkDecoder::State::Broken) {
     body_state_ = BodyState::Malformed;
     co_return false;
@@ -61,7 +67,7 @@ base::Async<bool> Connection::next_body_block(std::string& block, std::size_t by
     body_state_ = BodyState::Complete;
     overflow_ = block.substr(used);  // the next request, if the client pipelines
   }
-  block = std::move(decoded);
+  block = decoded_;
   co_return true;
 }
 
@@ -94,11 +100,12 @@ base::Async<BodyResult> Connection::read(std::size_t bytes_max, bool prefix_is_e
   }
   if (body_deadline_ns_ == 0) body_deadline_ns_ = edge_.io.turn_steady_ns() + edge_.settings.limits.body_read_ms * base::kNsPerMs;
   edge_.io.timers().arm(timer_, body_deadline_ns_);
-  std::string block;
+  std::string_view block;
   // One byte more than allowed tells a body that is too long from one that ends exactly at the limit.
   const std::size_t read_max = prefix_is_enough ? bytes_max : bytes_max + 1;
   while (body_state_ == BodyState::Reading && body_.size() < read_max) {
-    if (!co_await next_body_block(block, std::min(read_max - body_.size(), kBlockBytes))) break;
+    if (!co_await next_body_block(block, read_max - body_.size())) break;
+    make_room(body_, block.size(), head_.chunked ? read_max : std::min(read_max, static_cast<std::size_t>(call_.content_length)));
     body_ += block;
   }
   timer_.cancel();
@@ -125,7 +132,7 @@ base::Async<MultipartResult> Connection::read_multipart(service::Multipart& out,
   // What authentication has read already comes first.
   auto state = body_.empty() ? MultipartParser::State::More : parser.feed(body_);
   if (body_.empty() && !call_.body.empty()) state = parser.feed(call_.body);
-  std::string block;
+  std::string_view block;
   while (state == MultipartParser::State::More || state == MultipartParser::State::Done) {
     if (body_state_ != BodyState::Reading || !co_await next_body_block(block, kBlockBytes)) break;
     state = parser.feed(block);

@@ -112,34 +112,45 @@ bool Worker::take_back(PendingCall& call) {
 void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
   if (dead_ || calls_.empty() || calls_.front()->number != call) return;
   wire::encode_answer(out_, call, answer);
-  answer_bytes_ = out_.size();
+  answer_end_ = out_.size();
 }
 
 void Worker::flush() {
   if (out_.empty() || dead_ || write_waits_) return;
-  const ssize_t put = ::send(socket_.get(), out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  const ssize_t put = ::send(socket_.get(), out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (put < 0 && errno != EAGAIN && errno != EINTR) {
     write_waits_ = true;  // nothing more is written
     io_.post([self = shared_from_this()] { self->fail(); });
     return;
   }
-  if (put > 0) {
-    // What was sent holds the credentials that an authentication function looks at: it does not stay in the buffer.
-    const auto sent = static_cast<std::size_t>(put);
-    const std::size_t left = out_.size() - sent;
-    std::memmove(out_.data(), out_.data() + sent, left);
-    explicit_bzero(out_.data() + left, sent);
-    out_.resize(left);
-    if (answer_bytes_ > 0 && answer_bytes_ <= sent) asking_ = false;
-    answer_bytes_ -= std::min(answer_bytes_, sent);
-  }
-  if (out_.empty()) {
-    if (out_.capacity() > 4 * kReadBytes) std::string().swap(out_);
-    return;
-  }
+  if (put > 0) sent(static_cast<std::size_t>(put));
+  if (out_.empty()) return;
   write_waits_ = true;
   if (!output_watched_) output_watched_ = io_.watch_output(socket_.get(), *this);
   if (!output_watched_) io_.post([self = shared_from_this()] { self->fail(); });
+}
+
+void Worker::sent(std::size_t bytes) {
+  out_sent_ += bytes;
+  if (answer_end_ > 0 && answer_end_ <= out_sent_) {
+    asking_ = false;
+    answer_end_ = 0;
+  }
+  if (out_sent_ == out_.size()) {
+    // What was sent holds the credentials that an authentication function looks at: it does not stay in the buffer.
+    explicit_bzero(out_.data(), out_.size());
+    out_.clear();
+    out_sent_ = 0;
+    if (out_.capacity() > 4 * kReadBytes) std::string().swap(out_);
+  } else if (out_sent_ > out_.size() / 2) {
+    // Not each time: a large call leaves in many pieces, and all behind it would be moved for each of them.
+    const std::size_t left = out_.size() - out_sent_;
+    std::memcpy(out_.data(), out_.data() + out_sent_, left);
+    explicit_bzero(out_.data() + left, out_sent_);
+    out_.resize(left);
+    answer_end_ -= std::min(answer_end_, out_sent_);
+    out_sent_ = 0;
+  }
 }
 
 void Worker::read() {
@@ -255,7 +266,7 @@ bool Worker::handle(const wire::Frame& frame) {
     return true;
   }
   asking_ = false;
-  answer_bytes_ = 0;
+  answer_end_ = 0;
   auto reply = read_reply(frame.payload);
   if (!reply) return false;
   calls_.pop_front();

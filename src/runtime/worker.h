@@ -107,6 +107,7 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   bool expects(const wire::FrameHead& head);
   bool handle(const wire::Frame& frame);
   void flush() override;
+  void sent(std::size_t bytes);
   void next_front();
 
   WorkerOwner* owner_;
@@ -117,7 +118,8 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   const std::size_t slot_;
   std::deque<PendingCall*> calls_;
   std::uint64_t next_number_ = 1, wakes_ = 0;
-  std::size_t answer_bytes_ = 0;  // of out_, up to the end of the answer to a question; 0: there is none in it
+  std::size_t out_sent_ = 0;    // of out_: has left
+  std::size_t answer_end_ = 0;  // in out_: behind the answer to a question; 0: there is none in it
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
   bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false,
