@@ -1,4 +1,5 @@
-"""lighttpd: HTTP Basic with its cache of checked passwords, HTTP Digest with SHA-256. It answers with a file of 60 bytes."""
+"""lighttpd: HTTP Basic with its cache of checked passwords, HTTP Digest with SHA-256, with that cache and as it comes (the file of
+users read for each request). It answers with a file of 60 bytes."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ server.max-keep-alive-idle = 60
 server.stat-cache-engine = "inotify"
 index-file.names = ("index.json")
 mimetype.assign = (".json" => "application/json")
-auth.cache = ("max-age" => "600")
 {auth}
+"""
+CACHE = """
+auth.cache = ("max-age" => "600")
 """
 BASIC = """
 auth.backend = "htpasswd"
@@ -46,8 +49,8 @@ def bcrypt_entry() -> str:
 
 
 class Lighttpd(Peer):
-    def __init__(self, name: str, method: str):
-        self.name, self.method = name, method
+    def __init__(self, name: str, method: str, cached: bool = True):
+        self.name, self.method, self.cached = name, method, cached
 
     def missing(self) -> str:
         return "" if program("lighttpd") else "lighttpd"
@@ -66,6 +69,8 @@ class Lighttpd(Peer):
             ha1 = hashlib.sha256(f"{USER}:{REALM}:{PASSWORD}".encode()).hexdigest()
             (folder / "users").write_text(f"{USER}:{REALM}:{ha1}\n")
             auth = DIGEST
+        if self.cached:
+            auth += CACHE
         config = folder / "lighttpd.conf"
         config.write_text(CONFIG.format(folder=folder, port=port, auth=auth.format(folder=folder, realm=REALM)))
         log = folder / "lighttpd.log"

@@ -1,6 +1,10 @@
 // HashPlaces: the threads that compute password hashes, whoever asks: sign-in, HTTP Basic, documents. Who asks has a queue of its
 // own, so that none fills that of another; what they share is the memory and the processors that hashes take.
 //
+// Whoever guesses gets at most half of them: after a wrong password its thread rests for as long as it has computed, at most
+// kRestMaxMs, so that a flood of guesses leaves half of each of these processors to the callers who are known. The guesser's
+// answer is on its way before; right passwords cost no rest.
+//
 // These threads get out of the way of all others. They do nothing but hash: whoever held a lock in such a thread would keep those
 // waiting who need the lock, on busy processors for long. Who asks waits at its own priority.
 //
@@ -8,9 +12,15 @@
 // many wait.
 #pragma once
 
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <future>
 #include <memory>
+#include <thread>
 #include <type_traits>
 #include <utility>
 
@@ -21,9 +31,12 @@ namespace funcgate::app {
 
 class HashPlaces {
  public:
-  // `count` > 0.
-  explicit HashPlaces(std::size_t count)
-      : threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background) {}
+  static constexpr std::int64_t kRestMaxMs = 200;
+  using Rest = std::function<void(std::chrono::nanoseconds)>;
+
+  // `count` > 0. `rest` blocks the thread that calls it for so long.
+  explicit HashPlaces(std::size_t count, Rest rest = std::this_thread::sleep_for<std::int64_t, std::nano>)
+      : rest_(std::move(rest)), threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background) {}
 
   // How many wait for a thread now.
   std::size_t waiting() const { return threads_.queued(); }
@@ -31,17 +44,55 @@ class HashPlaces {
   // What `work` returns or throws, computed on one of the threads, in the order of arrival. It takes no lock that others need.
   template <class Work>
   std::invoke_result_t<Work> run(Work work) {
-    // Shared: the thread may still be on its way out of the task when the result is there.
-    const auto task = std::make_shared<std::packaged_task<std::invoke_result_t<Work>()>>(std::move(work));
-    auto result = task->get_future();
-    const bool submitted = threads_.submit([task] { (*task)(); });
-    CHECK(submitted);  // no more threads ask than there is room
-    return result.get();
+    return submit(std::move(work), [](const auto&) { return false; });
+  }
+
+  // The same for a password that somebody presented: `is_wrong` of what `work` returns tells whether the thread rests.
+  template <class Work, class IsWrong>
+  std::invoke_result_t<Work> judge(Work work, IsWrong is_wrong) {
+    return submit(std::move(work), std::move(is_wrong));
   }
 
  private:
   static constexpr std::size_t kWaitingMax = 65'536;
 
+  template <class Work, class IsWrong>
+  std::invoke_result_t<Work> submit(Work work, IsWrong is_wrong) {
+    using Outcome = std::invoke_result_t<Work>;
+    // Shared: the thread may still be on its way out of the task when the result is there.
+    struct Task {
+      std::packaged_task<Outcome()> compute;
+      bool wrong = false;
+    };
+    const auto task = std::make_shared<Task>();
+    task->compute = std::packaged_task<Outcome()>([&wrong = task->wrong, work = std::move(work), is_wrong = std::move(is_wrong)] {
+      if constexpr (std::is_void_v<Outcome>) {
+        work();
+        return;
+      } else {
+        Outcome outcome = work();
+        wrong = is_wrong(outcome);
+        return outcome;
+      }
+    });
+    auto result = task->compute.get_future();
+    const bool submitted = threads_.submit([this, task] {
+      const std::chrono::nanoseconds begin = computed();
+      task->compute();
+      if (task->wrong) rest_(std::min<std::chrono::nanoseconds>(computed() - begin, std::chrono::milliseconds(kRestMaxMs)));
+    });
+    CHECK(submitted);  // no more threads ask than there is room
+    return result.get();
+  }
+
+  // By the calling thread: waiting for a processor is not computing.
+  static std::chrono::nanoseconds computed() {
+    timespec time{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  }
+
+  const Rest rest_;
   base::BlockingPool threads_;
 };
 

@@ -313,7 +313,8 @@ base::Status Instance::make_services() {
   hashes_ = std::make_unique<auth::HashGate>(
       hash_gate_settings(config_.server.limits), [this, places = hash_places_](std::string_view password, std::string_view phc) {
         const auto content = keystore_->content();
-        return places->run([&] { return verify_under_any_pepper(*content, password, phc); });
+        return places->judge([&] { return verify_under_any_pepper(*content, password, phc); },
+                             [](const auth::PasswordVerdict& verdict) { return !verdict.right; });
       });
   pool_ = std::make_unique<base::BlockingPool>("blocking", kBlockingThreads, kBlockingQueueMax);
   management_ = std::make_unique<base::BlockingPool>("management", 1, 100);

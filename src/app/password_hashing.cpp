@@ -72,7 +72,8 @@ Result<bool> KeystorePasswordHashing::verify(std::string_view password, std::str
   TRY(const SecretString current, content->usable(Purpose::PasswordPepper));
   try {
     TRY(const std::string nobody, dummy(current));
-    return places_->run([&] { return compare(*content, current, password, phc, pepper_kid, nobody); });
+    return places_->judge([&] { return compare(*content, current, password, phc, pepper_kid, nobody); },
+                          [](bool right) { return !right; });
   } catch (const std::bad_alloc&) {
     return no_memory_to_verify();
   }
