@@ -101,6 +101,9 @@ void Journal::wait_for_work() {
   const std::int64_t sequence = writer_.head().sequence;
   quiet_passes_ = sequence == last_sequence_ && rings_are_empty() ? quiet_passes_ + 1 : 0;
   last_sequence_ = sequence;
+  if (quiet_passes_ == kQuietPassesBeforeDoze) {
+    for (const auto& recorder : recorders_) recorder->trim();
+  }
   if (quiet_passes_ >= kQuietPassesBeforeDoze) {
     std::int64_t doze_ms = kDozeMs;
     if (const auto due = writer_.due_at()) {

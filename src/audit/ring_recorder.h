@@ -2,7 +2,8 @@
 //
 // Refusals never take places of accepted calls, nor the other way round: whoever floods the server with refused calls cannot keep
 // others from being recorded (and so from being run), and busy callers cannot hide refusals.
-// Thread-safety: the Recorder methods on the io thread, the consume methods on the journal thread, the waiting counts on any.
+// Thread-safety: the Recorder methods on the io thread, the consume methods and trim() on the journal thread, the waiting counts
+// on any.
 #pragma once
 
 #include <atomic>
@@ -42,6 +43,11 @@ class RingRecorder final : public domain::Recorder {
   template <class Take>
   std::size_t consume_refusals(std::size_t count_max, Take&& take) {
     return refusals_.consume(count_max, std::forward<Take>(take));
+  }
+  // Nothing comes at the moment: what bursts needed is given back.
+  void trim() {
+    calls_.trim();
+    refusals_.trim();
   }
   // Everything that was consumed is on disk.
   void mark_durable();

@@ -2,14 +2,24 @@
 //
 // A reservation promises a place, not a certain one: whatever is ready first is published first, so a slow producer's work never
 // holds up what was reserved after it. Reserved, published and not yet consumed values together never exceed the capacity.
-// Thread-safety: reserve() and publish() on the producer's thread, consume() on the consumer's, size() and capacity() on any.
-// Nothing is allocated after construction except by the values themselves.
+//
+// Memory grows with use: places lie in parts of up to kPartBytes, made when a place in them is reserved first and used again once
+// the consumer is through with them, so that a ring that is never full works in the same few parts over and over, which stay in
+// the processor's cache. Up to kSparesMax parts are kept for that; trim() gives them back.
+//
+// Thread-safety: reserve() and publish() on the producer's thread, consume() and trim() on the consumer's, size() and capacity()
+// on any.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -19,21 +29,32 @@ namespace funcgate::base {
 
 template <class T>
 class SpscRing {
+  static_assert(std::is_nothrow_default_constructible_v<T>);
+
  public:
+  static constexpr std::size_t kPartBytes = 64 << 10, kSparesMax = 16;
+  // How many places one part has.
+  static constexpr std::size_t kPartPlaces = std::bit_floor(std::max<std::size_t>(kPartBytes / sizeof(T), 1));
+
   // `capacity` is at least 1. T is default-constructible and movable; a moved-from value must hold no resources worth freeing.
   explicit SpscRing(std::size_t capacity)
-      : capacity_(capacity), mask_(std::bit_ceil(capacity) - 1), slots_(std::bit_ceil(capacity)) {
+      : capacity_(capacity), parts_(std::bit_ceil((capacity + kPartPlaces - 1) / kPartPlaces + 1)) {
     CHECK(capacity > 0);
   }
   SpscRing(const SpscRing&) = delete;
   SpscRing& operator=(const SpscRing&) = delete;
+  ~SpscRing() {
+    for (std::uint64_t number = consumed_ / kPartPlaces; number != made_ / kPartPlaces; ++number) delete part(number);
+    for (auto& spare : spares_) delete spare.load();
+  }
 
-  // Takes a place for a later publish(). False: all are taken.
+  // Takes a place for a later publish(). False: all are taken, or there is no memory for more.
   [[nodiscard]] bool reserve() {
     if (reserved_ - consumed_seen_ >= capacity_) {
       consumed_seen_ = consumed_.load(std::memory_order_acquire);
       if (reserved_ - consumed_seen_ >= capacity_) return false;
     }
+    if (reserved_ == made_ && !add_part()) return false;
     ++reserved_;
     return true;
   }
@@ -46,7 +67,7 @@ class SpscRing {
   void publish(T&& value) {
     const std::uint64_t position = published_.load(std::memory_order_relaxed);
     CHECK(position < reserved_);
-    slots_[position & mask_] = std::move(value);
+    part(position / kPartPlaces)->places[position % kPartPlaces] = std::move(value);
     published_.store(position + 1, std::memory_order_release);
   }
 
@@ -55,13 +76,24 @@ class SpscRing {
   std::size_t consume(std::size_t count_max, Take&& take) {
     const std::uint64_t begin = consumed_.load(std::memory_order_relaxed);
     const std::uint64_t ready = published_.load(std::memory_order_acquire) - begin;
-    const std::uint64_t count = ready < count_max ? ready : count_max;
-    for (std::uint64_t position = begin; position != begin + count; ++position) {
-      T value = std::move(slots_[position & mask_]);
-      take(std::move(value));
+    const std::uint64_t end = begin + std::min<std::uint64_t>(ready, count_max);
+    for (std::uint64_t position = begin; position != end;) {
+      Part* const from = part(position / kPartPlaces);
+      const std::uint64_t part_end = (position / kPartPlaces + 1) * kPartPlaces;
+      for (const std::uint64_t stop = std::min(part_end, end); position != stop; ++position) {
+        T value = std::move(from->places[position % kPartPlaces]);
+        take(std::move(value));
+      }
+      if (position == part_end) put_away(from);
+      consumed_.store(position, std::memory_order_release);
     }
-    if (count > 0) consumed_.store(begin + count, std::memory_order_release);
-    return static_cast<std::size_t>(count);
+    return static_cast<std::size_t>(end - begin);
+  }
+
+  // Gives back the memory of parts that a burst has left, all but one: for times when nothing comes.
+  void trim() {
+    for (auto spare = spares_.begin() + 1; spare != spares_.end(); ++spare)
+      delete spare->exchange(nullptr, std::memory_order_acquire);
   }
 
   // Published and not yet consumed; what the other thread does meanwhile is not in it.
@@ -71,16 +103,54 @@ class SpscRing {
     return static_cast<std::size_t>(published_.load(std::memory_order_acquire) - consumed);
   }
   std::size_t capacity() const { return capacity_; }
+  // Places that have memory now, spare parts included. Only while neither producer nor consumer is at work.
+  std::size_t places_made() const {
+    const auto spares = std::count_if(spares_.begin(), spares_.end(), [](const auto& spare) { return spare.load() != nullptr; });
+    return (made_ / kPartPlaces - consumed_ / kPartPlaces + static_cast<std::size_t>(spares)) * kPartPlaces;
+  }
 
  private:
+  struct Part {
+    std::array<T, kPartPlaces> places;
+  };
+
+  // One entry is more than all places need, so that the entry of a new part is never that of one in use.
+  Part*& part(std::uint64_t number) { return parts_[number & (parts_.size() - 1)]; }
+
+  // Producer.
+  bool add_part() {
+    Part* made = nullptr;
+    for (auto& spare : spares_) {
+      if (spare.load(std::memory_order_relaxed) == nullptr) continue;
+      made = spare.exchange(nullptr, std::memory_order_acquire);
+      if (made != nullptr) break;
+    }
+    if (made == nullptr) made = new (std::nothrow) Part;
+    if (made == nullptr) return false;
+    part(made_ / kPartPlaces) = made;
+    made_ += kPartPlaces;
+    return true;
+  }
+
+  // Consumer, before it tells that the places are free.
+  void put_away(Part* used) {
+    for (auto& spare : spares_) {
+      Part* none = nullptr;
+      if (spare.compare_exchange_strong(none, used, std::memory_order_release, std::memory_order_relaxed)) return;
+    }
+    delete used;
+  }
+
   // constant after construction
   const std::size_t capacity_;
-  const std::uint64_t mask_;
-  // a slot belongs to the producer until published, then to the consumer until consumed
-  std::vector<T> slots_;
+  // an entry belongs to the producer until a value of its part is published, then to the consumer until all of them are consumed
+  std::vector<Part*> parts_;
+  // both: filled by the consumer, emptied by either
+  std::array<std::atomic<Part*>, kSparesMax> spares_{};
   // producer's thread only; counts since construction never wrap in practice (64 bits)
   alignas(64) std::uint64_t reserved_ = 0;
   std::uint64_t consumed_seen_ = 0;
+  std::uint64_t made_ = 0;  // places that had memory so far: a multiple of kPartPlaces
   // written by the producer
   alignas(64) std::atomic<std::uint64_t> published_{0};
   // written by the consumer

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
 #include <thread>
+#include <vector>
 
 namespace funcgate::base {
 namespace {
@@ -69,6 +72,64 @@ TEST(SpscRing, LosesAndRepeatsNothingBetweenTwoThreads) {
   }
   producer.join();
   EXPECT_EQ(ring.size(), 0U);
+}
+
+// What a ring may hold in the worst case costs nothing while it holds less.
+TEST(SpscRing, ItsMemoryGrowsWithUseAndIsUsedAgain) {
+  using Ring = SpscRing<std::array<char, 1024>>;
+  constexpr std::size_t kCapacity = 100 * Ring::kPartPlaces + 1;
+  Ring ring(kCapacity);
+  EXPECT_EQ(ring.places_made(), 0U) << "nothing before there is something to keep";
+  for (std::size_t i = 0; i < 10 * kCapacity; ++i) {
+    ASSERT_TRUE(ring.reserve());
+    ring.publish({});
+    ASSERT_EQ(ring.consume(1, [](auto&&) {}), 1U);
+    ASSERT_LE(ring.places_made(), 2 * Ring::kPartPlaces) << "one after the other they need one part, and one to change over";
+  }
+  for (std::size_t i = 0; i < kCapacity; ++i) {
+    ASSERT_TRUE(ring.reserve());
+    ring.publish({});
+  }
+  EXPECT_FALSE(ring.reserve());
+  EXPECT_GE(ring.places_made(), kCapacity);
+  EXPECT_EQ(ring.consume(kCapacity, [](auto&&) {}), kCapacity);
+  EXPECT_LE(ring.places_made(), (Ring::kSparesMax + 1) * Ring::kPartPlaces);
+  ring.trim();
+  EXPECT_LE(ring.places_made(), 2 * Ring::kPartPlaces);
+  EXPECT_TRUE(ring.reserve()) << "and again";
+  ring.release();
+}
+
+// What was reserved last and given back leaves a part behind whose first place nobody has.
+TEST(SpscRing, AReservationGivenBackAtTheEndOfAPartTakesNoSecondOne) {
+  using Ring = SpscRing<std::array<char, 1024>>;
+  Ring ring(10 * Ring::kPartPlaces);
+  for (int round = 0; round < 100; ++round) {
+    for (std::size_t i = 0; i <= Ring::kPartPlaces; ++i) ASSERT_TRUE(ring.reserve());
+    for (std::size_t i = 0; i <= Ring::kPartPlaces; ++i) ring.release();
+  }
+  EXPECT_EQ(ring.places_made(), 2 * Ring::kPartPlaces);
+}
+
+TEST(SpscRing, LosesNothingWhileItIsTrimmed) {
+  using Ring = SpscRing<std::array<std::size_t, 128>>;
+  constexpr std::size_t kValues = 50 * Ring::kPartPlaces;
+  Ring ring(20 * Ring::kPartPlaces);
+  std::thread producer([&ring] {
+    for (std::size_t i = 0; i < kValues;) {
+      if (ring.reserve()) {
+        ring.publish({i++});
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  std::size_t expected = 0;
+  while (expected < kValues) {
+    ring.consume(3 * Ring::kPartPlaces, [&](const auto& value) { ASSERT_EQ(value[0], expected++); });
+    ring.trim();
+  }
+  producer.join();
 }
 
 TEST(SpscRingDeathTest, DoesNotPublishWithoutAReservation) {
