@@ -26,6 +26,7 @@
 
 #include "base/blocking_pool.h"
 #include "base/check.h"
+#include "crypto/hash_memory.h"
 
 namespace funcgate::app {
 
@@ -33,10 +34,15 @@ class HashPlaces {
  public:
   static constexpr std::int64_t kRestMaxMs = 200;
   using Rest = std::function<void(std::chrono::nanoseconds)>;
+  // How long the memory of a hash stays for the next one: hashes that come closer together do not ask the system for it, and a
+  // server at rest does not keep 19 MiB.
+  static constexpr std::chrono::milliseconds kMemoryKept{500};
 
   // `count` > 0. `rest` blocks the thread that calls it for so long.
   explicit HashPlaces(std::size_t count, Rest rest = std::this_thread::sleep_for<std::int64_t, std::nano>)
-      : rest_(std::move(rest)), threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background) {}
+      : rest_(std::move(rest)),
+        threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background,
+                 {kMemoryKept, [] { crypto::release_hash_memory(kMemoryKept); }}) {}
 
   // How many wait for a thread now.
   std::size_t waiting() const { return threads_.queued(); }

@@ -16,7 +16,6 @@
 #include "audit/trail_retention.h"
 #include "base/files.h"
 #include "base/log.h"
-#include "crypto/hash_memory.h"
 #include "crypto/hmac.h"
 #include "service/admin/identity_events.h"
 #include "service/admin/keystore_events.h"
@@ -404,7 +403,6 @@ void Management::housekeep(base::WallMs now_ms) {
   if (!is_time && key_usage_ != nullptr && key_usage_->is_filling()) write_key_uses();
   if (!is_time) return;
   kept_house_ms_ = now_ms;
-  crypto::release_unused_hash_memory();
   write_key_uses();
   note("sessions", identity_store_.prune_sessions(now_ms, now_ms - parts_.config.session_idle_minutes * 60'000 - 120'000));
   note("remembered answers", identity_store_.prune_idempotent(now_ms - admin::kIdempotencyKeptMs));

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <system_error>
+#include <utility>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -43,8 +44,8 @@ void step_back() {
 thread_local const BlockingPool* serving = nullptr;
 }  // namespace
 
-BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority)
-    : name_(name.substr(0, 15)), queue_max_(queue_max), priority_(priority) {
+BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority, Rest rest)
+    : name_(name.substr(0, 15)), queue_max_(queue_max), priority_(priority), rest_(std::move(rest)) {
   for (std::size_t i = 0; i < threads; ++i) {
     threads_.emplace_back([this] {
       begin();
@@ -145,8 +146,18 @@ void BlockingPool::join_ended() {
 void BlockingPool::work(Role role) {
   std::unique_lock lock(mutex_);
   const auto is_recalled = [&] { return role == Role::StandIn && stand_ins_working_ > stand_ins_wanted_; };
+  const auto is_wanted = [&] { return stopping_ || !jobs_.empty() || is_recalled(); };
+  bool rests = !rest_.work;
   while (true) {
-    changed_.wait(lock, [&] { return stopping_ || !jobs_.empty() || is_recalled(); });
+    if (rests) {
+      changed_.wait(lock, is_wanted);
+    } else if (!changed_.wait_for(lock, rest_.after, is_wanted)) {
+      rests = true;
+      lock.unlock();
+      rest_.work();
+      lock.lock();
+      continue;
+    }
     if (jobs_.empty() || is_recalled()) {
       if (role == Role::StandIn) --stand_ins_working_;
       changed_.notify_one();  // a job may have come that this thread was woken for
@@ -161,6 +172,7 @@ void BlockingPool::work(Role role) {
       // Jobs answer in other ways; memory may run out all the same. The job is lost, the thread and the server stay.
       log::error("pool.job_threw", {{"what", printable(error.what())}});
     }
+    rests = !rest_.work;
     lock.lock();
   }
 }

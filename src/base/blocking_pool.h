@@ -3,6 +3,7 @@
 // Thread-safety: submit() from any thread. A job that throws is lost and logged; the thread goes on.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -20,7 +21,14 @@ class BlockingPool {
   // Background: threads that get out of the way of all others when the processors are busy, for work that costs much time of
   // them and that strangers can ask for, like hashing passwords. Beside a busy thread such a one still gets a tenth of its time.
   enum class Priority { Normal, Background };
-  BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority = Priority::Normal);
+  // What each thread does once when it has had nothing to do for `after`: giving back what jobs leave behind for the next ones.
+  // Without `work`, nothing. It must not throw.
+  struct Rest {
+    std::chrono::milliseconds after;
+    std::function<void()> work;
+  };
+  BlockingPool(const std::string& name, std::size_t threads, std::size_t queue_max, Priority priority = Priority::Normal,
+               Rest rest = {});
   // Runs what is queued, then joins.
   ~BlockingPool();
 
@@ -46,6 +54,7 @@ class BlockingPool {
   const std::string name_;
   const std::size_t queue_max_;
   const Priority priority_;
+  const Rest rest_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // guarded by mutex_

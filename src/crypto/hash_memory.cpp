@@ -3,16 +3,20 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <mutex>
 #include <vector>
 
 namespace funcgate::crypto {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 struct Kept {
   std::uint8_t* data;
   std::size_t bytes;
-  bool used_lately;
+  Clock::time_point used;
 };
 
 struct Store {
@@ -36,6 +40,13 @@ std::uint8_t* map(std::size_t bytes) {
   return static_cast<std::uint8_t*>(data);
 }
 
+// The kernel lets nobody else run on this processor during a system call.
+void unmap(const Kept& entry) {
+  constexpr std::size_t kAtOnce = 256 << 10;
+  for (std::size_t from = 0; from < entry.bytes; from += kAtOnce)
+    ::munmap(entry.data + from, std::min(kAtOnce, entry.bytes - from));
+}
+
 std::uint8_t* take(std::size_t bytes) {
   const std::lock_guard lock(store().mutex);
   auto& kept = store().kept;
@@ -54,7 +65,7 @@ HashMemory::HashMemory(std::size_t bytes) : bytes_(bytes), data_(take(bytes)) {
 
 HashMemory::~HashMemory() {
   if (data_ == nullptr) return;
-  Kept surplus{nullptr, 0, false};
+  Kept surplus{nullptr, 0, {}};
   {
     const std::lock_guard lock(store().mutex);
     auto& kept = store().kept;
@@ -64,24 +75,24 @@ HashMemory::~HashMemory() {
       surplus = *oldest;
       kept.erase(oldest);
     }
-    kept.push_back({data_, bytes_, true});
+    kept.push_back({data_, bytes_, Clock::now()});
   }
-  if (surplus.data != nullptr) ::munmap(surplus.data, surplus.bytes);
+  if (surplus.data != nullptr) unmap(surplus);
 }
 
-std::size_t release_unused_hash_memory() {
+std::size_t release_hash_memory(std::chrono::nanoseconds unused_for) {
   std::vector<Kept> unused;
   unused.reserve(kHashMemoriesKept);
   {
     const std::lock_guard lock(store().mutex);
     auto& kept = store().kept;
-    std::copy_if(kept.begin(), kept.end(), std::back_inserter(unused), [](const Kept& entry) { return !entry.used_lately; });
-    std::erase_if(kept, [](const Kept& entry) { return !entry.used_lately; });
-    for (Kept& entry : kept) entry.used_lately = false;
+    const auto is_unused = [until = Clock::now() - unused_for](const Kept& entry) { return entry.used <= until; };
+    std::copy_if(kept.begin(), kept.end(), std::back_inserter(unused), is_unused);
+    std::erase_if(kept, is_unused);
   }
   std::size_t bytes = 0;
   for (const Kept& entry : unused) {
-    ::munmap(entry.data, entry.bytes);
+    unmap(entry);
     bytes += entry.bytes;
   }
   return bytes;

@@ -5,6 +5,7 @@
 // Thread-safety: both from any thread. The content is not cleared here: whoever computes a hash does that.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -31,8 +32,8 @@ class HashMemory {
 
 inline constexpr std::size_t kHashMemoriesKept = 16;
 
-// Gives back to the system what no hash has used since the call before this one. To be called once a minute or so.
-// Returns the bytes given back.
-std::size_t release_unused_hash_memory();
+// Gives back to the system what no hash has used for so long, little by little, so that nobody who wants to run on this processor
+// waits for all of it. To be called when hashes have become rare. Returns the bytes given back.
+std::size_t release_hash_memory(std::chrono::nanoseconds unused_for);
 
 }  // namespace funcgate::crypto

@@ -122,8 +122,7 @@ TEST_F(SecretCodecTest, WithoutMemoryAPasswordIsNotWrongButUndecided) {
   KeystorePasswordHashing hashing(*keystore, crypto::kPasswordCostLeast, places);
   const auto hash = hashing.hash("secret of mia");
   ASSERT_TRUE(hash.ok());
-  crypto::release_unused_hash_memory();
-  crypto::release_unused_hash_memory();
+  crypto::release_hash_memory({});
   const test::NoMemory none(8 << 20);  // less than one hash takes
   EXPECT_EQ(codec.verify_password("secret of mia", hash->phc).error().code, Code::Unavailable);
   for (const std::string_view kid : {std::string_view(hash->pepper_kid), std::string_view(), std::string_view("gone")}) {

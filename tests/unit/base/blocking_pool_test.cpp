@@ -8,9 +8,12 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <filesystem>
 #include <future>
+#include <mutex>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -44,6 +47,26 @@ TEST(BlockingPool, TheQueueIsBounded) {
     blocker.leave.set_value();
   }
   EXPECT_EQ(ran, 3) << "what was accepted runs before the pool goes, what was refused never";
+}
+
+// What jobs leave behind is given back when none comes any more, once, and again after the next job.
+TEST(BlockingPool, ThreadsThatHaveNothingToDoGiveBackWhatJobsLeft) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::string> seen;
+  const auto note = [&](std::string what) {
+    const std::lock_guard lock(mutex);
+    seen.push_back(std::move(what));
+    changed.notify_all();
+  };
+  BlockingPool pool("test", 1, 10, BlockingPool::Priority::Normal, {std::chrono::milliseconds(1), [&] { note("rest"); }});
+  for (std::size_t round = 1; round <= 3; ++round) {
+    ASSERT_TRUE(pool.submit([&] { note("job"); }));
+    std::unique_lock lock(mutex);
+    ASSERT_TRUE(changed.wait_for(lock, kPatience, [&] { return seen.size() == 2 * round; }));
+  }
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(seen, (std::vector<std::string>{"job", "rest", "job", "rest", "job", "rest"}));
 }
 
 TEST(BlockingPool, JobsRunInOrderOnOneThread) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -12,13 +13,10 @@ constexpr std::size_t kBytes = 3 << 20, kOtherBytes = 1 << 20;
 
 class HashMemoryTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    release_unused_hash_memory();
-    release_unused_hash_memory();
-  }
+  void SetUp() override { release_hash_memory({}); }
 };
 
-TEST_F(HashMemoryTest, IsUsedAgainAndGivenBackWhenNothingUsedItForAWholeRound) {
+TEST_F(HashMemoryTest, IsUsedAgainAndGivenBackWhenNothingHasUsedItForLong) {
   std::uint8_t* first = nullptr;
   {
     const HashMemory memory(kBytes);
@@ -29,9 +27,9 @@ TEST_F(HashMemoryTest, IsUsedAgainAndGivenBackWhenNothingUsedItForAWholeRound) {
   {
     EXPECT_EQ(HashMemory(kBytes).data(), first);
   }
-  EXPECT_EQ(release_unused_hash_memory(), 0u) << "it was used since the last call";
-  EXPECT_EQ(release_unused_hash_memory(), kBytes);
-  EXPECT_EQ(release_unused_hash_memory(), 0u);
+  EXPECT_EQ(release_hash_memory(std::chrono::hours(1)), 0u) << "it was used within the hour";
+  EXPECT_EQ(release_hash_memory({}), kBytes);
+  EXPECT_EQ(release_hash_memory({}), 0u);
 }
 
 TEST_F(HashMemoryTest, TwoAtATimeNeverShare) {
@@ -53,8 +51,7 @@ TEST_F(HashMemoryTest, KeepsAtMostItsLimit) {
     std::vector<std::unique_ptr<HashMemory>> many;
     for (std::size_t i = 0; i < kHashMemoriesKept + 3; ++i) many.push_back(std::make_unique<HashMemory>(kBytes));
   }
-  release_unused_hash_memory();
-  EXPECT_EQ(release_unused_hash_memory(), kHashMemoriesKept * kBytes);
+  EXPECT_EQ(release_hash_memory({}), kHashMemoriesKept * kBytes);
 }
 
 TEST_F(HashMemoryTest, WhatTheSystemDoesNotHaveIsNull) { EXPECT_EQ(HashMemory(std::size_t{1} << 62).data(), nullptr); }

@@ -58,8 +58,7 @@ TEST(PasswordHash, IsArgon2idOverTheHmacWithTheSpecifiedCost) {
 
 TEST(PasswordHash, WithoutMemoryNobodyKnowsWhetherAPasswordIsRight) {
   const std::string phc = hash_of("correct horse");
-  release_unused_hash_memory();
-  release_unused_hash_memory();
+  release_hash_memory({});
   {
     const test::NoMemory none(8 << 20);  // less than one hash takes
     for (const std::string_view password : {"correct horse", "wrong horse"})
