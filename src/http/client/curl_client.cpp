@@ -1,6 +1,7 @@
 #include "http/client/curl_client.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <ctime>
@@ -13,6 +14,50 @@ namespace {
 
 using base::Code;
 using base::Error;
+
+// libcurl, loaded with the first request: it brings two dozen libraries along, of which a server, which never sends one, would
+// keep megabytes in memory for nothing and for which it would start later.
+struct Library {
+  bool loaded = false;
+  std::string problem;  // why not
+  decltype(&curl_easy_init) easy_init = nullptr;
+  decltype(&curl_easy_cleanup) easy_cleanup = nullptr;
+  decltype(&curl_easy_reset) easy_reset = nullptr;
+  decltype(&curl_easy_setopt) easy_setopt = nullptr;
+  decltype(&curl_easy_getinfo) easy_getinfo = nullptr;
+  decltype(&curl_easy_perform) easy_perform = nullptr;
+  decltype(&curl_easy_strerror) easy_strerror = nullptr;
+  decltype(&curl_slist_append) slist_append = nullptr;
+  decltype(&curl_slist_free_all) slist_free_all = nullptr;
+
+  Library() {
+    handle_ = ::dlopen(FUNCGATE_LIBCURL, RTLD_NOW | RTLD_LOCAL);
+    if (handle_ == nullptr) {
+      problem = ::dlerror();
+      return;
+    }
+    loaded = find("curl_easy_init", easy_init) && find("curl_easy_cleanup", easy_cleanup) &&
+             find("curl_easy_reset", easy_reset) && find("curl_easy_setopt", easy_setopt) &&
+             find("curl_easy_getinfo", easy_getinfo) && find("curl_easy_perform", easy_perform) &&
+             find("curl_easy_strerror", easy_strerror) && find("curl_slist_append", slist_append) &&
+             find("curl_slist_free_all", slist_free_all);
+  }
+
+ private:
+  template <class Function>
+  bool find(const char* name, Function& function) {
+    function = reinterpret_cast<Function>(::dlsym(handle_, name));
+    if (function == nullptr) problem = ::dlerror();
+    return function != nullptr;
+  }
+
+  void* handle_ = nullptr;  // never closed: what it started would have to be ended
+};
+
+const Library& library() {
+  static const Library& only = *new Library;
+  return only;
+}
 
 struct Received {
   IncomingReply reply;
@@ -49,7 +94,7 @@ std::size_t take_header(char* data, std::size_t size, std::size_t count, void* t
 }
 
 Error error_of(CURLcode code, const OutgoingRequest& request, std::string_view text) {
-  const std::string_view reason = text.empty() ? std::string_view(curl_easy_strerror(code)) : text;
+  const std::string_view reason = text.empty() ? std::string_view(library().easy_strerror(code)) : text;
   switch (code) {
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
@@ -84,14 +129,14 @@ class HeaderList {
     for (curl_slist* line = list_; line != nullptr; line = line->next) {
       for (char* c = line->data; *c != '\0'; ++c) *static_cast<volatile char*>(c) = '\0';
     }
-    curl_slist_free_all(list_);
+    library().slist_free_all(list_);
   }
   bool add(std::string_view name, std::string_view value) {
     if (!base::is_token(name) || base::has_control(value)) return false;
     std::string line;
     line.reserve(name.size() + value.size() + 3);
     line.append(name).append(": ").append(value);
-    curl_slist* const longer = curl_slist_append(list_, line.c_str());
+    curl_slist* const longer = library().slist_append(list_, line.c_str());
     base::wipe(line);
     if (longer == nullptr) return false;
     list_ = longer;
@@ -106,9 +151,9 @@ class HeaderList {
 }  // namespace
 
 struct CurlClient::Handle {
-  CURL* curl = nullptr;
-  Handle() : curl(curl_easy_init()) { CHECK(curl != nullptr); }
-  ~Handle() { curl_easy_cleanup(curl); }
+  CURL* const curl;
+  Handle() : curl(library().easy_init()) { CHECK(curl != nullptr); }
+  ~Handle() { library().easy_cleanup(curl); }
   Handle(const Handle&) = delete;
   Handle& operator=(const Handle&) = delete;
 };
@@ -120,14 +165,17 @@ std::string_view IncomingReply::header(std::string_view lower_name) const {
   return {};
 }
 
-CurlClient::CurlClient() : handle_(std::make_unique<Handle>()) {}
+CurlClient::CurlClient() = default;
 CurlClient::~CurlClient() = default;
 CurlClient::CurlClient(CurlClient&&) noexcept = default;
 CurlClient& CurlClient::operator=(CurlClient&&) noexcept = default;
 
 base::Result<IncomingReply> CurlClient::send(const OutgoingRequest& request) {
+  if (!library().loaded)
+    return Error{Code::Unavailable, fmt::format("requests cannot be sent: {}; install libcurl4", library().problem), {}};
+  if (!handle_) handle_ = std::make_unique<Handle>();
   CURL* const curl = handle_->curl;
-  curl_easy_reset(curl);
+  library().easy_reset(curl);
   HeaderList headers;
   bool sendable = true;
   for (const auto& [name, value] : request.headers) sendable = sendable && headers.add(name, value);
@@ -138,35 +186,35 @@ base::Result<IncomingReply> CurlClient::send(const OutgoingRequest& request) {
   received.bytes_max = request.reply_bytes_max;
   char problem[CURL_ERROR_SIZE] = "";
   const bool encrypted = base::starts_with_ignore_case(request.url, "https:");
-  curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
-  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_timeout_s));
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.timeout_s));
-  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
-  curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-  curl_easy_setopt(curl, CURLOPT_WRITEDATA, &received);
-  curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
-  curl_easy_setopt(curl, CURLOPT_HEADERDATA, &received);
-  curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
-  if (!encrypted) curl_easy_setopt(curl, CURLOPT_PROXY, "");
-  if (!request.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
+  library().easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+  library().easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  library().easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  library().easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+  library().easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  library().easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+  library().easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(request.connect_timeout_s));
+  library().easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(request.timeout_s));
+  library().easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
+  library().easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+  library().easy_setopt(curl, CURLOPT_WRITEDATA, &received);
+  library().easy_setopt(curl, CURLOPT_HEADERFUNCTION, take_header);
+  library().easy_setopt(curl, CURLOPT_HEADERDATA, &received);
+  library().easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+  if (!encrypted) library().easy_setopt(curl, CURLOPT_PROXY, "");
+  if (!request.ca_file.empty()) library().easy_setopt(curl, CURLOPT_CAINFO, request.ca_file.c_str());
   if (request.body) {
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
-    curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body->data());
+    library().easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+    library().easy_setopt(curl, CURLOPT_POSTFIELDS, request.body->data());
   }
-  const CURLcode code = curl_easy_perform(curl);
+  const CURLcode code = library().easy_perform(curl);
   if (received.too_large)
     return Error{Code::PayloadTooLarge, fmt::format("the answer has more than {} bytes", request.reply_bytes_max), {}};
   if (code != CURLE_OK) return error_of(code, request, problem);
   long status = 0;
-  curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+  library().easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
   received.reply.status = static_cast<int>(status);
   curl_certinfo* chain = nullptr;
-  if (encrypted && curl_easy_getinfo(curl, CURLINFO_CERTINFO, &chain) == CURLE_OK)
+  if (encrypted && library().easy_getinfo(curl, CURLINFO_CERTINFO, &chain) == CURLE_OK)
     received.reply.certificate_ends_ms = read_expiry(chain);
   return std::move(received.reply);
 }

@@ -47,13 +47,13 @@ class CurlClient {
   CurlClient(CurlClient&&) noexcept;
   CurlClient& operator=(CurlClient&&) noexcept;
 
-  // InvalidArgument: the URL or a header cannot be sent. Unavailable: no connection, or no trust in it. DeadlineExceeded: too
-  // slow. PayloadTooLarge: more than reply_bytes_max. Any status of the server is a reply.
+  // InvalidArgument: the URL or a header cannot be sent. Unavailable: no connection, or no trust in it, or no libcurl.
+  // DeadlineExceeded: too slow. PayloadTooLarge: more than reply_bytes_max. Any status of the server is a reply.
   base::Result<IncomingReply> send(const OutgoingRequest& request);
 
  private:
   struct Handle;
-  std::unique_ptr<Handle> handle_;  // keeps its connection for the next request
+  std::unique_ptr<Handle> handle_;  // from the first request on; keeps its connection for the next request
 };
 
 }  // namespace funcgate::http
