@@ -19,6 +19,8 @@ add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wconve
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_definitions(_FORTIFY_SOURCE=2)
   add_compile_options(-O2 -g1)
+  # What nobody calls, twice the same code, and libraries of which nothing is used would lie in the memory of every server.
+  add_link_options(-Wl,--as-needed -Wl,--gc-sections -Wl,--icf=safe)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-O1 -g1)
