@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -158,6 +159,15 @@ void add_descriptions(CLI::App& app, Program& program) {
       .group("");
 }
 
+void add_other_commands(CLI::App& app, Program& program, funcgate::app::LocalCommands& local,
+                        funcgate::app::cli::RemoteCommands& remote) {
+  add_documents(app, program);
+  add_bench(app, program);
+  local.add_to(app);
+  remote.add_to(app);
+  add_descriptions(app, program);
+}
+
 int run_command(const Program& program, funcgate::app::LocalCommands& local, funcgate::app::cli::RemoteCommands& remote) {
   if (const auto code = local.run()) return *code;
   if (const auto code = remote.run()) return *code;
@@ -196,13 +206,10 @@ int main(int argc, char** argv) {
   CLI::App app{"Funcgate publishes Python functions as HTTP APIs that only the right callers can reach.", "funcgate"};
   app.require_subcommand(1);
   add_server(app, program);
-  add_documents(app, program);
-  add_bench(app, program);
   LocalCommands local(program.common);
-  local.add_to(app);
   cli::RemoteCommands remote;
-  remote.add_to(app);
-  add_descriptions(app, program);
+  // A server lives on for months with what is made here: half a megabyte for commands that it is not.
+  if (argc < 2 || std::string_view(argv[1]) != "serve") add_other_commands(app, program, local, remote);
   // Last: commands inherit what stands here when they are made.
   app.footer(std::string(kFooter));
 
