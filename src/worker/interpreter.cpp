@@ -1,5 +1,7 @@
 #include "worker/interpreter.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 
 #include "worker/dff_module.h"
@@ -13,11 +15,40 @@ namespace {
 constexpr const wchar_t* kSearchPaths[] = {L"/usr/lib/python3.11", L"/usr/lib/python3.11/lib-dynload",
                                            L"/usr/local/lib/python3.11/dist-packages", L"/usr/lib/python3/dist-packages"};
 // Imported before the fork, so that workers share the pages and start at once.
-constexpr const char* kPreloaded[] = {
-    "json",         "datetime",  "decimal",   "uuid",      "enum",           "dataclasses",     "typing",
-    "inspect",      "ast",       "traceback", "linecache", "base64",         "hashlib",         "hmac",
-    "re",           "time",      "math",      "random",    "collections",    "functools",       "itertools",
-    "urllib.parse", "mimetypes", "string",    "gc",        "encodings.idna", "encodings.utf_8", "encodings.latin_1"};
+constexpr const char* kPreloaded[] = {"json",
+                                      "datetime",
+                                      "decimal",
+                                      "uuid",
+                                      "enum",
+                                      "dataclasses",
+                                      "typing",
+                                      "inspect",
+                                      "ast",
+                                      "traceback",
+                                      "linecache",
+                                      "base64",
+                                      "re",
+                                      "time",
+                                      "math",
+                                      "random",
+                                      "collections",
+                                      "functools",
+                                      "itertools",
+                                      "urllib.parse",
+                                      "mimetypes",
+                                      "string",
+                                      "gc",
+                                      "encodings.utf_8",
+                                      "encodings.latin_1"};
+
+// hashlib brings OpenSSL along, names of hosts the tables of Unicode.
+struct OnDemand {
+  std::string_view word;  // in a script
+  const char* module;
+  bool is_done = false;
+};
+OnDemand on_demand[] = {
+    {"hashlib", "hashlib"}, {"hmac", "hmac"}, {"secrets", "secrets"}, {"socket", "encodings.idna"}, {"idna", "encodings.idna"}};
 
 base::Error python_error(const std::string& what) {
   std::string message = what;
@@ -78,6 +109,21 @@ base::Status execute_embedded(const EmbeddedModule& source) {
 }
 
 }  // namespace
+
+bool all_modules_imported() {
+  return std::all_of(std::begin(on_demand), std::end(on_demand), [](const OnDemand& one) { return one.is_done; });
+}
+
+bool import_modules_named_in(std::string_view text) {
+  bool any = false;
+  for (OnDemand& one : on_demand) {
+    if (one.is_done || text.find(one.word) == std::string_view::npos) continue;
+    one.is_done = any = true;
+    // If it cannot be imported, whoever uses it hears of it.
+    if (!PyRef::steal(PyImport_ImportModule(one.module))) PyErr_Clear();
+  }
+  return any;
+}
 
 base::Status start_interpreter() {
   PyPreConfig before;

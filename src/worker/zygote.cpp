@@ -1,6 +1,7 @@
 #include "worker/zygote.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -90,6 +92,31 @@ base::Result<std::string> read_artifact(int fd) {
   }
 }
 
+// What is there now changes no more, and no collection of a worker touches it: its pages stay shared. What is free goes back: a
+// worker that used it would copy what lies beside it, too.
+bool freeze_objects() {
+  const bool done = PyRun_SimpleString("import gc; gc.collect(); gc.freeze()") == 0;
+  ::malloc_trim(0);
+  return done;
+}
+
+// In the zygote, before the fork. Nothing of the scripts runs here: their text is only searched.
+void import_what_scripts_name(int artifact) {
+  if (all_modules_imported()) return;
+  bool any = false;
+  char block[64 << 10];
+  std::size_t begin = 0;
+  for (;;) {
+    const ssize_t got = ::pread(artifact, block, sizeof block, static_cast<off_t>(begin));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;  // what cannot be read the worker reports
+    any = import_modules_named_in({block, static_cast<std::size_t>(got)}) || any;
+    if (static_cast<std::size_t>(got) < sizeof block || begin > kArtifactBytesMax) break;
+    begin += sizeof block - kModuleNameMax;
+  }
+  if (any) std::ignore = freeze_objects();
+}
+
 // Everything above the standard streams but `kept`: whatever the zygote, Python or a library had open.
 void close_others(std::vector<int> kept) {
   std::sort(kept.begin(), kept.end());
@@ -150,6 +177,7 @@ std::optional<int> serve_request(int socket, wire::Packet packet, const sigset_t
     std::ignore = wire::send_packet(socket, "{\"error\":" + base::json_string(request.error().message) + "}", {});
     return std::nullopt;
   }
+  import_what_scripts_name(request->artifact.get());
   const pid_t zygote = ::getpid();
   PyOS_BeforeFork();
   const pid_t child = ::fork();
@@ -190,7 +218,7 @@ int run_zygote(int socket) {
     std::fprintf(stderr, "funcgate-worker: %s\n", started.error().message.c_str());
     return 1;
   }
-  if (PyRun_SimpleString("import gc; gc.collect(); gc.freeze()") != 0) return 1;
+  if (!freeze_objects()) return 1;
   sigset_t children, normal;
   ::sigemptyset(&children);
   ::sigaddset(&children, SIGCHLD);

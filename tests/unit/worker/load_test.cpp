@@ -28,6 +28,37 @@ TEST(WorkerLoad, RunsAFunctionOfAScript) {
   EXPECT_EQ(reply.content_type, "application/json");
 }
 
+// Modules that take megabytes are shared by the workers whose scripts name them, and in nobody's memory before.
+TEST(WorkerLoad, BringsLargeModulesAlongForScriptsThatNameThem) {
+  Zygote zygote;
+  const std::string source =
+      "import sys\nFOUND = [name in sys.modules for name in ('hash' + 'lib', 'encodings.id' + 'na')]\n"
+      "@DFF.API('x')\ndef f():\n    return FOUND\n";
+  const auto found = [&](const std::string& comment) {
+    WorkerSetup setup;
+    setup.scripts = {{"t__m", source + comment}};
+    WorkerProcess worker(setup, zygote);
+    EXPECT_TRUE(worker.ready()) << base::to_json(worker.report());
+    return worker.call_f("{}").body;
+  };
+  EXPECT_EQ(found(""), "[false,false]");
+  // Wherever in the text it stands.
+  EXPECT_EQ(found("# " + std::string(200'000, 'x') + "\n# hashlib\n"), "[true,false]");
+  EXPECT_EQ(found("# socket"), "[true,true]") << "and it stays";
+}
+
+// uuid5() imports hashlib, which the script does not name.
+TEST(WorkerLoad, ImportsDuringACallWhatNobodyNamed) {
+  Zygote zygote;
+  WorkerProcess worker(
+      {{{"t__m", "import uuid\n@DFF.API('x')\ndef f():\n    return str(uuid.uuid5(uuid.NAMESPACE_DNS, 'a.example'))\n"}}, {}, {}},
+      zygote);
+  ASSERT_TRUE(worker.ready()) << base::to_json(worker.report());
+  const auto reply = worker.call_f("{}");
+  EXPECT_EQ(reply.outcome, wire::Outcome::Value) << reply.problem;
+  EXPECT_EQ(reply.body.size(), 36U) << reply.body;
+}
+
 TEST(WorkerLoad, RefusesWhatCannotBePublished) {
   const LoadErrorCase cases[] = {
       {"a syntax error names its line", "x = 1\ndef f(:\n", "t__m:2:", "SyntaxError"},
