@@ -12,7 +12,7 @@ from support.credentials import basic, traces
 from support.digest import DigestClient
 from support.keys import set_secret, signed_again
 from support.management import Management, api
-from support.memory import can_read, peak_kib, search
+from support.memory import can_read, peak_kib, search, smaps_kib
 from support.resources import PROBE, Resources
 from support.server import wait_until
 from support.wire import File, query, request_bytes
@@ -251,6 +251,27 @@ HASH_KIB = 19 * 1024
 # What connections, requests and threads of the flood may take beside the hashes: measured at 3 to 6 MiB, and far below one
 # hash per caller, which would be 3.7 GiB.
 ALLOWANCE_KIB = 16 * 1024
+
+
+IDLE_KIB, IDLE_OWN_KIB, IDLE_WORKER_OWN_KIB = 45 << 10, 9 << 10, 4 << 10
+
+
+def test_an_idle_server_is_small(make_server):
+    """performance 5: server, zygote and two workers together, after passwords were hashed and calls were run; what the worst case needs is there when it comes."""
+    if has_own_allocator():
+        pytest.skip("a sanitizer build keeps what was freed")
+    server = make_server(resources(), "[server]\nthreads = 2\n[limits]\npool_workers = 2\n")
+    for number in range(20):
+        server.client.get(TARGET.format("staff"), basic("mia", PASSWORD)).expect(200)
+        server.client.get(TARGET.format("staff"), basic("mia", f"wrong password {number}")).expect(401)
+    pid = server.process.pid
+    # The memory of the hashes goes back when none has come for a while.
+    wait_until(lambda: smaps_kib(pid, "Private_Dirty") < IDLE_OWN_KIB, f"a server with less than {IDLE_OWN_KIB} KiB of its own")
+    everybody = [pid, *server.descendants(pid)]
+    assert len(everybody) == 4, "server, zygote, two workers"
+    for other in everybody[1:]:
+        assert smaps_kib(other, "Private_Dirty") < IDLE_WORKER_OWN_KIB
+    assert sum(smaps_kib(one, "Pss") for one in everybody) < IDLE_KIB
 
 
 def test_memory_of_hashes_is_bounded(make_server):

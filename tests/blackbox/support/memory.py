@@ -46,6 +46,11 @@ def search(pid: int, needles: list[bytes]) -> list[str]:
     return found
 
 
+def smaps_kib(pid: int, name: str) -> int:
+    """A sum over the whole process: Pss (what it shares counted in parts), Private_Dirty (its own alone), …"""
+    return int(re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"), re.M).group(1))
+
+
 def peak_kib(pid: int) -> int:
     """The largest resident size so far, in KiB."""
     return int(re.search(r"^VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.M).group(1))
