@@ -5,7 +5,8 @@
 //
 // Memory grows with use: places lie in parts of up to kPartBytes, made when a place in them is reserved first and used again once
 // the consumer is through with them, so that a ring that is never full works in the same few parts over and over, which stay in
-// the processor's cache. Up to kSparesMax parts are kept for that; trim() gives them back.
+// the processor's cache. The consumer sees to it that there is a spare part, so that the producer seldom has to make one. Up to
+// kSparesMax are kept; trim() gives back all but kSparesLeft.
 //
 // Thread-safety: reserve() and publish() on the producer's thread, consume() and trim() on the consumer's, size() and capacity()
 // on any.
@@ -32,7 +33,7 @@ class SpscRing {
   static_assert(std::is_nothrow_default_constructible_v<T>);
 
  public:
-  static constexpr std::size_t kPartBytes = 64 << 10, kSparesMax = 16;
+  static constexpr std::size_t kPartBytes = 64 << 10, kSparesMax = 16, kSparesLeft = 3;
   // How many places one part has.
   static constexpr std::size_t kPartPlaces = std::bit_floor(std::max<std::size_t>(kPartBytes / sizeof(T), 1));
 
@@ -87,12 +88,13 @@ class SpscRing {
       if (position == part_end) put_away(from);
       consumed_.store(position, std::memory_order_release);
     }
+    if (end != begin) provide_spare();
     return static_cast<std::size_t>(end - begin);
   }
 
-  // Gives back the memory of parts that a burst has left, all but one: for times when nothing comes.
+  // Gives back the memory that a burst has left: for times when nothing comes.
   void trim() {
-    for (auto spare = spares_.begin() + 1; spare != spares_.end(); ++spare)
+    for (auto spare = spares_.begin() + kSparesLeft; spare != spares_.end(); ++spare)
       delete spare->exchange(nullptr, std::memory_order_acquire);
   }
 
@@ -130,6 +132,13 @@ class SpscRing {
     part(made_ / kPartPlaces) = made;
     made_ += kPartPlaces;
     return true;
+  }
+
+  // Consumer.
+  void provide_spare() {
+    const auto is_there = [](const auto& spare) { return spare.load(std::memory_order_relaxed) != nullptr; };
+    if (std::any_of(spares_.begin(), spares_.end(), is_there)) return;
+    if (Part* made = new (std::nothrow) Part) put_away(made);  // without memory the producer tries again
   }
 
   // Consumer, before it tells that the places are free.

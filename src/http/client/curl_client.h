@@ -1,5 +1,5 @@
 // CurlClient: HTTP requests of this program to other servers, one at a time, with a deadline and a bound on what comes back.
-// The only file that knows libcurl (docs/decisions/0014-libcurl.md).
+// The only file that knows libcurl (docs/decisions/0014-libcurl-and-the-command-line.md).
 //
 // Certificates are always checked; redirects are never followed, because a credential must not travel on to wherever somebody
 // points; only http and https are spoken. A proxy of the environment is used for https, where it sees no content; plain http goes
