@@ -35,11 +35,11 @@ void parse(benchmark::State& state, const std::string& head) {
   for (auto _ : state) {
     bytes.assign(head);
     call.headers.clear();
-    std::size_t scanned = 0, head_bytes = 0;
+    http::HeadSearch search;
     std::optional<domain::Refusal> refusal;
     http::ParsedHead parsed;
-    CHECK(http::find_head(bytes, scanned, head_bytes, limits, refusal) == http::HeadState::Complete);
-    CHECK(!http::parse_head(bytes.data(), head_bytes, limits, call, parsed) && call.headers.size() > 3);
+    CHECK(http::find_head(bytes, search, limits, refusal) == http::HeadState::Complete);
+    CHECK(!http::parse_head(bytes.data(), search.head_bytes, limits, call, parsed) && call.headers.size() > 3);
     benchmark::DoNotOptimize(call);
   }
 }

@@ -19,7 +19,7 @@ std::optional<std::int64_t> parse_int(std::string_view text);
 // JSON-like decimal or exponent number, finite; no "inf", "nan", hex, blanks or leading '+'.
 std::optional<double> parse_number(std::string_view text);
 
-inline char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);
 bool letters_equal_ignoring_case(const char* a, const char* b, std::size_t size);
@@ -35,16 +35,14 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 // RFC 9110, 5.6.2: one or more tchar.
 bool is_token(std::string_view text);
-inline bool is_token_character(char c) {
-  static constexpr std::array<bool, 256> kTokenCharacters = [] {
-    std::array<bool, 256> table{};
-    for (unsigned char letter = 'a'; letter <= 'z'; ++letter) table[letter] = table[letter - 32] = true;
-    for (unsigned char digit = '0'; digit <= '9'; ++digit) table[digit] = true;
-    for (const char mark : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(mark)] = true;
-    return table;
-  }();
-  return kTokenCharacters[static_cast<unsigned char>(c)];
-}
+inline constexpr std::array<bool, 256> kTokenCharacters = [] {
+  std::array<bool, 256> table{};
+  for (unsigned char letter = 'a'; letter <= 'z'; ++letter) table[letter] = table[letter - 32] = true;
+  for (unsigned char digit = '0'; digit <= '9'; ++digit) table[digit] = true;
+  for (const char mark : std::string_view("!#$%&'*+-.^_`|~")) table[static_cast<unsigned char>(mark)] = true;
+  return table;
+}();
+constexpr bool is_token_character(char c) { return kTokenCharacters[static_cast<unsigned char>(c)]; }
 // How many bytes `text` begins with that stand for themselves in a quoted string: no quote, no backslash, no control character.
 std::size_t plain_quoted_length(std::string_view text);
 bool is_valid_utf8(std::string_view text);

@@ -129,7 +129,7 @@ base::Async<void> Connection::linger() {
 }
 
 Connection::Head Connection::begin_head() {
-  head_scanned_ = head_bytes_ = 0;
+  head_search_ = {};
   head_begun_ = false;
   head_refusal_.reset();
   call_ = domain::Call{};
@@ -139,15 +139,16 @@ Connection::Head Connection::begin_head() {
 
 Connection::Head Connection::look_for_head() {
   // An empty line before the request line is allowed (RFC 9112, 2.2).
-  while (in_end_ - in_begin_ >= 2 && head_scanned_ == 0 && std::memcmp(in_.data() + in_begin_, "\r\n", 2) == 0) in_begin_ += 2;
+  while (in_end_ - in_begin_ >= 2 && head_search_.scanned == 0 && std::memcmp(in_.data() + in_begin_, "\r\n", 2) == 0)
+    in_begin_ += 2;
   const std::string_view buffered(in_.data() + in_begin_, in_end_ - in_begin_);
-  switch (find_head(buffered, head_scanned_, head_bytes_, edge_.settings.limits, head_refusal_)) {
+  switch (find_head(buffered, head_search_, edge_.settings.limits, head_refusal_)) {
     case HeadState::Refused: return Head::Here;
     case HeadState::NeedMore: return closing_ || (edge_.stopping && buffered.empty()) ? Head::Closed : Head::Incomplete;
     case HeadState::Complete: break;
   }
   call_.headers.swap(edge_.spare_headers);
-  head_refusal_ = parse_head(in_.data() + in_begin_, head_bytes_, edge_.settings.limits, call_, head_);
+  head_refusal_ = parse_head(in_.data() + in_begin_, head_search_.head_bytes, edge_.settings.limits, call_, head_);
   return Head::Here;
 }
 
@@ -211,7 +212,7 @@ void Connection::prepare_call() {
   body_deadline_ns_ = 0;
   body_.clear();
   inflated_.clear();
-  in_begin_ += head_bytes_;
+  in_begin_ += head_search_.head_bytes;
 }
 
 service::Answer Connection::refused(domain::Refusal refusal) const {

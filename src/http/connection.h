@@ -88,7 +88,7 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   // the request
   domain::Call call_;
   ParsedHead head_;
-  std::size_t head_scanned_ = 0, head_bytes_ = 0;
+  HeadSearch head_search_;
   bool head_begun_ = false;  // some of it has come: it has a deadline of its own
   std::optional<domain::Refusal> head_refusal_;
   std::string trace_id_, body_, inflated_, overflow_;

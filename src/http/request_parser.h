@@ -1,7 +1,7 @@
 // From the bytes of a request head to a Call of views. Anything two parsers could read differently is refused.
 //
-// Beast's basic_parser does the grammar of RFC 9112; on top of it: one Host, one length, only "chunked" as coding, no folded
-// lines, no fragment, no control bytes. Thread-safety: pure functions.
+// find_head() looks for the end while the head arrives, parse_head() reads it once: http/head_grammar.h says which bytes may
+// stand where; on top of it one Host, one length, only "chunked" as coding, no fragment. Thread-safety: pure functions.
 #pragma once
 
 #include <optional>
@@ -25,9 +25,16 @@ enum class HeadState { Complete, NeedMore, Refused };
 // Whether it may be the value of Host: nothing in it could end it early where it is written into a URL or a page.
 bool is_host(std::string_view text);
 
-// Looks for the end of the head in `buffer`, of which the first `scanned` bytes were looked at before. Sets `head_bytes` when
-// Complete. Refused: a limit, a bare LF or a folded line.
-HeadState find_head(std::string_view buffer, std::size_t& scanned, std::size_t& head_bytes, const domain::Limits& limits,
+// What is known of a head of which perhaps only a part has arrived. A new one for each head.
+struct HeadSearch {
+  std::size_t scanned = 0;     // bytes that need not be looked at again
+  std::size_t line_bytes = 0;  // of the request line with its CR LF; 0: it has not ended yet
+  std::size_t head_bytes = 0;  // of the head with its empty line; 0: it has not ended yet
+};
+
+// Looks for the end of the head at the beginning of `buffer`, which holds at least what it held the last time. Each byte is
+// looked at once, however they arrive. Refused: a limit, a bare LF.
+HeadState find_head(std::string_view buffer, HeadSearch& search, const domain::Limits& limits,
                     std::optional<domain::Refusal>& refusal);
 
 // Parses `head` (complete, with its empty line). Header names are made lower case in place. On refusal the connection must be

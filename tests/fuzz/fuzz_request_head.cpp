@@ -2,6 +2,7 @@
 // limits, and leaves no second reading: one Host, one length, no control byte, no fragment.
 #include <string>
 
+#include "base/text.h"
 #include "domain/limits.h"
 #include "fuzz_input.h"
 #include "http/proxy.h"
@@ -35,7 +36,8 @@ void check_understood(const std::string& head, const domain::Limits& limits, con
   for (const domain::Header& header : call.headers) {
     PROMISE(inside(header.name) && inside(header.value) && !header.name.empty());
     for (char c : header.name) PROMISE(static_cast<unsigned char>(c) > 0x20 && c != 0x7f && c != ':' && !(c >= 'A' && c <= 'Z'));
-    for (char c : header.value) PROMISE(c != '\r' && c != '\n' && c != '\0');
+    for (char c : header.value) PROMISE((static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t');
+    PROMISE(base::trim(header.value) == header.value && base::is_token(header.name));
     hosts += header.name == "host";
     lengths += header.name == "content-length";
     codings += header.name == "transfer-encoding";
@@ -77,23 +79,23 @@ void check_forwarding(const std::string& head, domain::Call call) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const domain::Limits kLimits = small_limits();
   const std::string_view bytes = text_of(data, size);
-  std::size_t scanned = 0, head_bytes = 0;
+  http::HeadSearch search;
   std::optional<domain::Refusal> refusal;
-  const http::HeadState whole = http::find_head(bytes, scanned, head_bytes, kLimits, refusal);
+  const http::HeadState whole = http::find_head(bytes, search, kLimits, refusal);
   PROMISE((whole == http::HeadState::Refused) == refusal.has_value());
-  PROMISE((whole == http::HeadState::Complete) == (head_bytes != 0) || whole == http::HeadState::Refused);
+  PROMISE((whole == http::HeadState::Complete) == (search.head_bytes != 0) || whole == http::HeadState::Refused);
 
   // Byte by byte it ends at the same place, or is refused as well. (Refused earlier: a limit is seen before the bad line.)
-  std::size_t step_scanned = 0, step_bytes = 0;
+  http::HeadSearch step_search;
   std::optional<domain::Refusal> step_refusal;
   http::HeadState state = http::HeadState::NeedMore;
   for (std::size_t have = 1; have <= size && state == http::HeadState::NeedMore; ++have) {
-    state = http::find_head(bytes.substr(0, have), step_scanned, step_bytes, kLimits, step_refusal);
+    state = http::find_head(bytes.substr(0, have), step_search, kLimits, step_refusal);
   }
-  if (size > 0) PROMISE(state == whole && (whole != http::HeadState::Complete || step_bytes == head_bytes));
+  if (size > 0) PROMISE(state == whole && (whole != http::HeadState::Complete || step_search.head_bytes == search.head_bytes));
   if (whole != http::HeadState::Complete) return 0;
 
-  std::string head(bytes.substr(0, head_bytes));
+  std::string head(bytes.substr(0, search.head_bytes));
   domain::Call call;
   http::ParsedHead parsed;
   refusal = http::parse_head(head.data(), head.size(), kLimits, call, parsed);

@@ -14,10 +14,10 @@ using domain::Fault;
 // A head with memory of its own, read as a connection does: its end is found first.
 struct Parsed {
   explicit Parsed(std::string head, const domain::Limits& limits = {}) : bytes(std::move(head)) {
-    std::size_t scanned = 0, head_bytes = 0;
-    if (find_head(bytes, scanned, head_bytes, limits, refusal) != HeadState::Complete) return;
-    EXPECT_EQ(head_bytes, bytes.size());
-    refusal = parse_head(bytes.data(), head_bytes, limits, call, parsed);
+    HeadSearch search;
+    if (find_head(bytes, search, limits, refusal) != HeadState::Complete) return;
+    EXPECT_EQ(search.head_bytes, bytes.size());
+    refusal = parse_head(bytes.data(), search.head_bytes, limits, call, parsed);
   }
   std::string bytes;
   domain::Call call;
@@ -197,12 +197,61 @@ TEST(ParseHead, WhetherTheConnectionStays) {
       {"GET / HTTP/1.1", "Connection: closed\r\n", true},
       {"GET / HTTP/1.0", "", false},
       {"GET / HTTP/1.0", "Connection: Keep-Alive\r\n", true},
+      {"GET / HTTP/1.1", "Connection: x\r\nConnection: close\r\n", false},
+      {"GET / HTTP/1.0", "Connection: x\r\nConnection: keep-alive\r\n", true},
+      {"GET / HTTP/1.0", "Connection: keep-alive, close\r\n", false},
+      {"GET / HTTP/1.1", "Connection:\r\n", true},
+      {"GET / HTTP/1.1", "Connection: ,, x ,\tclose\r\n", false},
   };
   for (const auto& [line, headers, stays] : rows) {
     const Parsed head(with_headers(headers, line));
     ASSERT_FALSE(head.refusal);
     EXPECT_EQ(head.parsed.keep_alive, stays) << line << " " << headers;
   }
+}
+
+// Beyond the one mistake nothing of such a head is believed, least of all whether the connection stays.
+TEST(ParseHead, ConnectionIsAListOfTokens) {
+  for (const char* name : {"Connection", "Proxy-Connection"}) {
+    for (const char* list : {"a b", "close;", "\"close\"", "close, a b", "(x)", "close\xff"}) {
+      const Parsed head(with_headers(std::string(name) + ": " + list + "\r\n"));
+      ASSERT_TRUE(head.refusal) << name << ": " << list;
+      EXPECT_EQ(head.refusal->fault, Fault::BadRequest);
+      EXPECT_TRUE(head.refusal->close);
+    }
+  }
+  EXPECT_TRUE(Parsed(with_headers("Connection: a b\r\nConnection: close\r\n")).refusal);
+}
+
+TEST(ParseHead, EveryExpectationIsLookedAt) {
+  EXPECT_TRUE(Parsed(with_headers("Expect: 100-continue\r\nExpect: 200-ok\r\n")).refusal);
+  EXPECT_TRUE(Parsed(with_headers("Expect:\r\n")).refusal);
+  EXPECT_FALSE(Parsed(with_headers("Expect: 100-continue\r\nExpect: 100-continue\r\n")).refusal);
+}
+
+TEST(ParseHead, AStarIsForOptionsAlone) {
+  const Parsed head(with_line("OPTIONS * HTTP/1.1"));
+  ASSERT_FALSE(head.refusal);
+  EXPECT_EQ(head.call.path, "*");
+  EXPECT_TRUE(Parsed(with_line("options * HTTP/1.1")).refusal);
+  EXPECT_TRUE(Parsed(with_line("OPTIONS *x HTTP/1.1")).refusal);
+}
+
+TEST(ParseHead, OfARefusedHeadStaysWhatWasRead) {
+  const Parsed line("HEAD /x#y HTTP/1.1\r\nX-Trace-Id: t\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(line.refusal);
+  EXPECT_EQ(line.call.method, domain::Method::Head);
+  EXPECT_EQ(line.call.target, "/x#y");
+  ASSERT_EQ(line.call.headers.size(), 2u);
+  EXPECT_EQ(line.call.headers[0].name, "x-trace-id");
+  const Parsed field(with_headers("X-A: b\r\nX B: c\r\n"));
+  ASSERT_TRUE(field.refusal);
+  EXPECT_EQ(field.call.headers.size(), 2u);
+  const Parsed none("HEAD /x HTTP/1.2\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(none.refusal);
+  EXPECT_EQ(none.call.method, domain::Method::Other)
+      << "a line that is not understood says nothing, not even that no body may follow";
+  EXPECT_TRUE(none.call.target.empty());
 }
 
 TEST(ParseHead, ExpectIsForBodiesOfHttp11) {
@@ -240,10 +289,11 @@ struct Found {
 // As a connection does: `step` more bytes each time.
 Found find(std::string_view bytes, std::size_t step, const domain::Limits& limits = {}) {
   Found found;
-  std::size_t scanned = 0;
+  HeadSearch search;
   for (std::size_t have = 0; have < bytes.size() && found.state == HeadState::NeedMore;) {
     have = std::min(have + step, bytes.size());
-    found.state = find_head(bytes.substr(0, have), scanned, found.head_bytes, limits, found.refusal);
+    found.state = find_head(bytes.substr(0, have), search, limits, found.refusal);
+    found.head_bytes = search.head_bytes;
   }
   return found;
 }
@@ -258,6 +308,25 @@ TEST(FindHead, EveryWayOfArrivingFindsTheSameEnd) {
     EXPECT_FALSE(found.refusal);
   }
   EXPECT_EQ(find(head.substr(0, head.size() - 1), 1).state, HeadState::NeedMore);
+}
+
+TEST(FindHead, EveryPairOfPiecesFindsTheSameEnd) {
+  const std::string head = with_headers("X-Long: " + std::string(150, 'x') + "\r\nX-A: b\r\n");
+  for (std::size_t first = 0; first <= head.size(); ++first) {
+    for (std::size_t second = first; second <= head.size(); second += 3) {
+      HeadSearch search;
+      std::optional<domain::Refusal> refusal;
+      HeadState state = HeadState::NeedMore;
+      for (std::size_t have : {first, second, head.size()}) {
+        ASSERT_EQ(state, search.head_bytes != 0 ? HeadState::Complete : HeadState::NeedMore);
+        state = find_head(std::string_view(head).substr(0, have), search, {}, refusal);
+        EXPECT_GE(search.scanned + 1, have) << "what was looked at is not looked at again";
+      }
+      ASSERT_EQ(state, HeadState::Complete) << first << " " << second;
+      EXPECT_EQ(search.head_bytes, head.size());
+      EXPECT_EQ(search.line_bytes, head.find('\n') + 1);
+    }
+  }
 }
 
 TEST(FindHead, ABareLineFeedIsRefusedAtOnce) {
