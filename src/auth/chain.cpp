@@ -178,7 +178,7 @@ std::optional<Stop> stopped_before(const ChainEntry& entry, const AuthCall& call
   if (const auto seconds = throttle.address_blocked_s(entry.config_id, call.call.peer); seconds > 0) {
     return Stop{Reason::AuthBlockedAddress, seconds};
   }
-  if (!throttle.counts_accounts() || !scheme.has_accounts()) return std::nullopt;
+  if (!throttle.limits_accounts() || !scheme.has_accounts()) return std::nullopt;
   const std::string account = scheme.account_name(call);
   const auto seconds = throttle.account_blocked_s(entry.config_id, account, call.call.peer);
   if (seconds > 0) return Stop{Reason::AuthBlockedAccount, seconds};

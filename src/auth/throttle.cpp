@@ -19,6 +19,12 @@ base::SecretString random_key() {
 
 std::int64_t seconds_up(std::int64_t ms) { return (ms + 999) / 1000; }
 
+void move_ahead(std::atomic<std::int64_t>& until_ms, std::int64_t to_ms) {
+  std::int64_t until = until_ms.load(std::memory_order_relaxed);
+  while (until < to_ms && !until_ms.compare_exchange_weak(until, to_ms, std::memory_order_relaxed)) {
+  }
+}
+
 }  // namespace
 
 Throttle::Throttle(ThrottleSettings settings, const base::Clock& clock)
@@ -57,7 +63,7 @@ std::int64_t Throttle::blocked_s(const Key& of, std::int64_t now) {
 }
 
 std::int64_t Throttle::address_blocked_s(std::string_view config_id, const domain::Address& address) {
-  if (!any_address_.load(std::memory_order_relaxed) || exempt(address)) return 0;
+  if (!is_ahead(addresses_until_ms_) || exempt(address)) return 0;
   return blocked_s(key("address", config_id, {}, &address), now_ms());
 }
 
@@ -69,7 +75,7 @@ bool Throttle::known(const Key& pair, std::int64_t now) {
 }
 
 std::int64_t Throttle::account_blocked_s(std::string_view config_id, std::string_view name, const domain::Address& address) {
-  if (!counts_accounts() || name.empty() || exempt(address)) return 0;
+  if (!limits_accounts() || name.empty() || exempt(address)) return 0;
   const std::int64_t now = now_ms();
   const Key pair = key("account", config_id, name, &address);
   if (const std::int64_t seconds = blocked_s(pair, now); seconds > 0) return seconds;
@@ -116,10 +122,14 @@ bool Throttle::fail_in_window(const Key& of, const domain::Address* address, std
   if (std::ssize(cell.recent_ms) > failures_max) cell.recent_ms.erase(cell.recent_ms.begin());
   cell.recent_ms.push_back(now);
   cell.last_failure_ms = now;
-  if (address == nullptr) return false;
+  if (address == nullptr) {
+    if (std::ssize(cell.recent_ms) > failures_max) move_ahead(accounts_until_ms_, now + window_ms);
+    return false;
+  }
   cell.network = address->network();
   if (std::ssize(cell.recent_ms) < failures_max) return false;
   block(cell, now);
+  move_ahead(addresses_until_ms_, cell.blocked_until_ms);
   return true;
 }
 
@@ -133,18 +143,16 @@ bool Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std:
   cell.last_failure_ms = now;
   if (++cell.in_a_row < settings_.account_failures) return false;
   block(cell, now);
+  move_ahead(accounts_until_ms_, cell.blocked_until_ms);
   return true;
 }
 
 bool Throttle::failed(std::string_view config_id, std::string_view name, const domain::Address& address) {
   if (exempt(address)) return false;
   const std::int64_t now = now_ms();
-  // Each flag after its counter: whoever sees it set finds the counter, and where no memory was left for one it says nothing.
   bool began = fail_in_window(key("address", config_id, {}, &address), &address, now);
-  any_address_.store(true, std::memory_order_release);
   if (name.empty()) return began;
   began = fail_in_a_row(key("account", config_id, name, &address), address, now) || began;
-  any_account_.store(true, std::memory_order_release);
   account_failures_.fetch_add(1, std::memory_order_release);
   fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
   return began;
@@ -179,8 +187,8 @@ void Throttle::succeeded(std::string_view config_id, const domain::PrincipalPtr&
 
 std::size_t Throttle::clear() {
   // Before the counters: what fails meanwhile says so again.
-  any_address_.store(false, std::memory_order_relaxed);
-  any_account_.store(false, std::memory_order_relaxed);
+  addresses_until_ms_.store(0, std::memory_order_relaxed);
+  accounts_until_ms_.store(0, std::memory_order_relaxed);
   std::size_t gone = 0;
   for (auto& shard : shards_) {
     const std::lock_guard lock(shard->mutex);

@@ -1,7 +1,8 @@
 // Throttle: counts wrong credentials and blocks guessing, per address, per account and address, and per account everywhere.
 //
 // Thread-safety: any thread; 64 shards with a mutex each, held for a look-up. Bounded: what was not used the longest goes
-// first. Names are kept as keyed hashes only: people type passwords there. As long as nothing has failed, nothing is locked.
+// first. Names are kept as keyed hashes only: people type passwords there. As long as nobody is blocked, nothing is hashed or
+// locked for those who come with good credentials, whatever has failed.
 #pragma once
 
 #include <array>
@@ -54,8 +55,8 @@ class Throttle {
   // The same for what failed from the network of `address`, whichever configuration or account it was tried with. What counts for
   // an account from everywhere stays.
   std::size_t clear(const domain::Address& address);
-  // False: no account has a failure, so account_blocked_s() is 0 for all of them.
-  bool counts_accounts() const { return any_account_.load(std::memory_order_relaxed); }
+  // False: no account is blocked or guessed at from everywhere, so account_blocked_s() is 0 for all of them.
+  bool limits_accounts() const { return is_ahead(accounts_until_ms_); }
 
  private:
   // One counter: of an address, an account at an address, or an account everywhere.
@@ -87,6 +88,11 @@ class Throttle {
   bool fail_in_a_row(const Key& key, const domain::Address& address, std::int64_t now);
   void forget_if_quiet(Cell& cell, std::int64_t now) const;
   void block(Cell& cell, std::int64_t now) const;
+  // Whether the time that `until_ms` says is still to come. Until something was blocked not even the clock is asked.
+  bool is_ahead(const std::atomic<std::int64_t>& until_ms) const {
+    const std::int64_t until = until_ms.load(std::memory_order_relaxed);
+    return until != 0 && now_ms() < until;
+  }
 
   // constant after construction
   const ThrottleSettings settings_;
@@ -94,7 +100,9 @@ class Throttle {
   const crypto::KeyedHash hash_;
   // any thread
   std::array<std::unique_ptr<Shard>, kShards> shards_;
-  std::atomic<bool> any_address_{false}, any_account_{false};
+  // From when on no address, and no account, is limited any more; 0: none ever was. Moved ahead while the lock of the counter
+  // that demands it is held, so that clear() cannot come in between.
+  std::atomic<std::int64_t> addresses_until_ms_{0}, accounts_until_ms_{0};
   std::atomic<std::uint64_t> account_failures_{0};  // ever
 };
 

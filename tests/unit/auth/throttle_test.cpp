@@ -36,17 +36,58 @@ TEST_F(Throttle, BlocksAnAddressAfterTenFailuresInAMinute) {
   EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
 }
 
-TEST_F(Throttle, DoesNotSayThatAnAccountHasFailedForWhoseCounterNoMemoryWasLeft) {
-  if (!can_count_allocations()) GTEST_SKIP() << "a sanitizer has its own operator new";
-  for (std::size_t n = 1; n < 200; ++n) {
+TEST_F(Throttle, LimitsAccountsOnlyAsLongAsOneIsBlocked) {
+  fail(4, "mia");
+  EXPECT_FALSE(throttle.limits_accounts()) << "some failures block nobody";
+  fail(1, "mia");
+  EXPECT_TRUE(throttle.limits_accounts());
+  clock.advance_ms(30'000);
+  fail(5, "jo", "stock");
+  clock.advance_ms(59'999);
+  EXPECT_TRUE(throttle.limits_accounts());
+  EXPECT_EQ(throttle.account_blocked_s("stock", "jo", home), 1);
+  clock.advance_ms(1);
+  EXPECT_FALSE(throttle.limits_accounts());
+  EXPECT_EQ(throttle.account_blocked_s("stock", "jo", home), 0);
+}
+
+TEST_F(Throttle, LimitsAccountsAsLongAsOneIsGuessedAtFromEverywhere) {
+  for (int i = 0; i < 100; ++i) throttle.failed("staff", "mia", at("192.0.2." + std::to_string(i)));
+  EXPECT_FALSE(throttle.limits_accounts());
+  clock.advance_ms(599'000);
+  throttle.failed("staff", "mia", at("192.0.2.100"));
+  EXPECT_TRUE(throttle.limits_accounts());
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 0) << "one attempt";
+  EXPECT_EQ(throttle.account_blocked_s("staff", "mia", elsewhere), 1) << "per second";
+  clock.advance_ms(600'000);
+  EXPECT_FALSE(throttle.limits_accounts());
+}
+
+TEST_F(Throttle, ThatWasClearedLimitsNobodyAndBlocksAnew) {
+  for (int round = 0; round < 2; ++round) {
+    fail(10, "mia");
+    EXPECT_TRUE(throttle.limits_accounts()) << round;
+    EXPECT_GT(throttle.address_blocked_s("staff", home), 0) << round;
     throttle.clear();
+    EXPECT_FALSE(throttle.limits_accounts()) << round;
+    EXPECT_EQ(throttle.address_blocked_s("staff", home), 0) << round;
+  }
+}
+
+TEST_F(Throttle, DoesNotSayThatAnAccountIsBlockedForWhoseCounterNoMemoryWasLeft) {
+  if (!can_count_allocations()) GTEST_SKIP() << "a sanitizer has its own operator new";
+  auth::ThrottleSettings settings;
+  settings.account_failures = 1;
+  auth::Throttle strict(settings, clock);
+  for (std::size_t n = 1; n < 200; ++n) {
+    strict.clear();
     const AllocationFault fault(n);
     try {
-      throttle.failed("staff", "mia", home);
+      strict.failed("staff", "mia", home);
     } catch (const std::bad_alloc&) {
     }
-    const bool says_so = throttle.counts_accounts();
-    const std::size_t counters = throttle.clear();
+    const bool says_so = strict.limits_accounts();
+    const std::size_t counters = strict.clear();
     EXPECT_TRUE(!says_so || counters >= 2) << n << ": of the address only";
     if (!fault.happened()) {
       EXPECT_TRUE(says_so);
