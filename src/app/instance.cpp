@@ -337,7 +337,7 @@ base::Status Instance::make_services() {
   std::vector<domain::ScriptServices*> services;
   const auto unseal = [this](const domain::EnvVariable& variable) { return vault_->open(variable.value, {"env", variable.id}); };
   for (std::size_t i = 0; i < threads; ++i) {
-    worlds_.push_back(std::make_unique<IoWorld>(i, clock_, random_, *hashes_, nonces_,
+    worlds_.push_back(std::make_unique<IoWorld>(i, clock_, call_random_, *hashes_, nonces_,
                                                 static_cast<std::size_t>(config_.server.limits.basic_cache_entries)));
     IoWorld& world = *worlds_.back();
     world.auth_thread.key_usage = &key_usage_->table(i);

@@ -27,6 +27,7 @@
 #include "base/io_thread.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
+#include "crypto/stream_random.h"
 #include "domain/directory.h"
 #include "http/edge.h"
 #include "http/listener.h"
@@ -117,6 +118,7 @@ class Instance {
   runtime::ZygoteClient* const zygote_;  // null: no scripts are run
   base::SystemClock clock_;
   base::SystemRandom random_;
+  crypto::StreamRandom call_random_;  // for ids and nonces of calls; keys come from random_
   base::Metrics metrics_;
   base::FileDescriptor lock_;
   bool first_start_ = false, keystore_created_ = false;

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdint>
@@ -45,12 +46,17 @@ std::string Random::alphanumeric(std::size_t length) {
 void Random::append_alphanumeric(std::string& out, std::size_t length) {
   const std::size_t begin = out.size();
   out.resize(begin + length);
-  char* to = out.data() + begin;
+  write_alphanumeric(out.data() + begin, length);
+}
+
+void Random::write_alphanumeric(char* to, std::size_t length) {
   char* const end = to + length;
   while (to != end) {
+    // One byte of thirty-two stands for no letter: two more than there are letters are nearly always enough.
     std::array<unsigned char, 32> block;
-    fill(block.data(), block.size());
-    for (std::size_t i = 0; i < block.size() && to != end; ++i) {
+    const std::size_t wanted = std::min(block.size(), static_cast<std::size_t>(end - to) + 2);
+    fill(block.data(), wanted);
+    for (std::size_t i = 0; i < wanted && to != end; ++i) {
       *to = kLetterOf[block[i]];
       to += *to != '\0' ? 1 : 0;
     }

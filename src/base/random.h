@@ -18,6 +18,8 @@ class Random {
   // `length` characters of A-Z a-z 0-9, each about 5.95 bits.
   std::string alphanumeric(std::size_t length);
   void append_alphanumeric(std::string& out, std::size_t length);
+  // The same into room that is there already.
+  void write_alphanumeric(char* to, std::size_t length);
   // 8-4-4-4-12 upper-case hex, version 4 (RFC 9562, 5.4).
   std::string uuid_upper();
   void append_uuid_upper(std::string& out);

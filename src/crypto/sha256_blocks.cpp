@@ -11,9 +11,12 @@ namespace {
 constexpr std::array<std::uint32_t, 8> kStart = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                                  0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
-// SHA256_Transform looks at the words alone.
+// Whole blocks are compressed where they stand and at once. Of the rest of the state only the count of bytes that wait for their
+// block is looked at; the length, which is written, is never asked for.
 void compress(SHA256_CTX& state, const unsigned char* blocks, std::size_t count) {
-  for (; count > 0; --count, blocks += kSha256BlockBytes) SHA256_Transform(&state, blocks);
+  state.num = 0;
+  state.Nl = state.Nh = 0;
+  SHA256_Update(&state, blocks, count * kSha256BlockBytes);
 }
 
 }  // namespace
