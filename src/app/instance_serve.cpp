@@ -113,10 +113,7 @@ base::Status Instance::open_listeners(const std::string& listen) {
                                       results_,
                                       *tasks_,
                                       *uploads_,
-                                      [this](std::string_view text) {
-                                        const auto digest = cache_keys_->digest({text});
-                                        return std::string(reinterpret_cast<const char*>(digest.data()), digest.size());
-                                      },
+                                      [this](std::string_view text) { return cache_keys_->digest({text}); },
                                       metrics_,
                                       directory_,
                                       &plane_->explanations()};
@@ -128,7 +125,7 @@ base::Status Instance::open_listeners(const std::string& listen) {
     world.gateway =
         std::make_unique<service::Gateway>(shared, world.io, world.auth_thread, host_->runner(i), journal_->recorder(i));
     world.routes = std::make_unique<ServerRoutes>(parts, world.io);
-    world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, random_, *access_log_,
+    world.edge.reset(new http::Edge{world.io, config_.server, *world.gateway, *world.routes, call_random_, *access_log_,
                                     *edge_metrics_, open_connections_, &plane_->edge(), !config_.admin_listen.empty()});
     TRY(world.listener, http::Listener::open(*world.edge, address, tls_.get()));
     address.port = world.listener->port();  // the first one chose if it was 0

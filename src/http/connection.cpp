@@ -180,6 +180,7 @@ Connection::Head Connection::arrived(const IoResult& got) {
     return Head::Here;
   }
   in_end_ += got.bytes;
+  in_used_ = std::max(in_used_, in_end_);
   return look_for_head();
 }
 
@@ -298,6 +299,7 @@ void Connection::finish_request() {
     std::memcpy(in_.data(), rest.data(), rest.size());
     in_begin_ = 0;
     in_end_ = rest.size();
+    in_used_ = std::max(in_used_, in_end_);
     overflow_.clear();
   }
   // Credentials stood in these bytes: an idle connection keeps nothing of its last request. What is freed is wiped anyway
@@ -310,8 +312,8 @@ void Connection::finish_request() {
     }
   }
   if (in_begin_ == in_end_) {
-    explicit_bzero(in_.data(), in_.size());
-    in_begin_ = in_end_ = 0;
+    explicit_bzero(in_.data(), in_used_);
+    in_begin_ = in_end_ = in_used_ = 0;
     if (in_.capacity() > 2 * kIdleBytes) std::string(kIdleBytes, '\0').swap(in_);
   }
 }

@@ -79,6 +79,7 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   // input: bytes [begin, end) are not consumed yet
   std::string in_;
   std::size_t in_begin_ = 0, in_end_ = 0;
+  std::size_t in_used_ = 0;  // no byte behind it was written since all were wiped
   // output: flush() writes out_; or write_early() writes sending_ while out_ grows, and flush() waits for it
   std::string out_, sending_;
   std::optional<base::OneShot<bool>> early_;

@@ -101,9 +101,9 @@ std::string_view status_text(int status) {
   }
 }
 
-void ResponseWriter::read_time(const ResponseContext& context) {
+void ResponseWriter::read_time(const service::Answer& answer, const ResponseContext& context) {
   arrived_.set(context.call.arrival_ms);
-  const base::WallMs now = io_.clock().wall_ms();
+  const base::WallMs now = answer.ended_ms != 0 ? answer.ended_ms : io_.clock().wall_ms();
   now_.set(now);
   if (now / 1000 == date_s_) return;
   date_s_ = now / 1000;
@@ -172,7 +172,7 @@ void ResponseWriter::envelope(std::string& out, const service::Answer& answer, c
 }
 
 void ResponseWriter::write(std::string& out, const service::Answer& answer, const ResponseContext& context) {
-  read_time(context);
+  read_time(answer, context);
   if (answer.refusal) return refusal(out, answer, context);
   if (answer.envelope) return envelope(out, answer, context);
   head(out, answer.status, context);

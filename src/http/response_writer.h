@@ -35,7 +35,7 @@ class ResponseWriter {
   void envelope(std::string& out, const service::Answer& answer, const ResponseContext& context);
   void common(std::string& out, const service::Answer& answer, const ResponseContext& context);
   // Sets arrived_, now_ and date_lines_.
-  void read_time(const ResponseContext& context);
+  void read_time(const service::Answer& answer, const ResponseContext& context);
   std::int64_t cost_ms() const { return std::max<std::int64_t>(0, now_.ms - arrived_.ms); }
 
   // A time and its text, of which many answers in a row have the same.

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/files.h"
 #include "domain/invocation.h"
 #include "domain/reason.h"
@@ -38,6 +39,7 @@ struct Answer {
   bool authenticated = false;  // Cache-Control: private, no-store unless the function set its own
 
   // For every answer.
+  base::WallMs ended_ms = 0;               // when it was ready; 0: it is ready when it is written
   bool async_api = false;                  // compat reasons tell sync and async APIs apart
   bool management = false;                 // of the management API, which has no compat mode
   std::string cors_origin;                 // Access-Control-Allow-Origin; empty = none

@@ -74,8 +74,9 @@ void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refu
   if (account_exists(refusal.reason)) {
     user = base::printable(decider.account);
   } else if (!decider.account.empty()) {
-    const std::string digest = hash_(fmt::format("user {}:{}{}", decider.config_id.size(), decider.config_id, decider.account));
-    user = "hash:" + base::hex_encode(std::string_view(digest).substr(0, 8));
+    const crypto::Digest256 digest =
+        hash_(fmt::format("user {}:{}{}", decider.config_id.size(), decider.config_id, decider.account));
+    user = "hash:" + base::hex_encode(crypto::as_view(digest).substr(0, 8));
   }
   base::log::info("auth.refused", {{"traceId", call.trace_id},
                                    {"api", call.api_id},

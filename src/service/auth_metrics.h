@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "crypto/hash.h"
 #include "domain/call.h"
 #include "domain/principal.h"
 #include "domain/reason.h"
@@ -30,7 +31,7 @@ class AuthObserver {
   static constexpr int kLogLinesPerSecond = 50;
   static constexpr std::size_t kTypes = 7;  // of authentication; "none" is one
   // Keyed hash, under a key of this process.
-  using Hash = std::function<std::string(std::string_view)>;
+  using Hash = std::function<crypto::Digest256(std::string_view)>;
   AuthObserver(base::Metrics& metrics, Hash hash) : metrics_(metrics), hash_(std::move(hash)) {}
 
   // `who`: the principal, whose type is that of the accepting configuration, or "anonymous".

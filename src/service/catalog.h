@@ -11,6 +11,7 @@
 #include "auth/chain.h"
 #include "base/metrics.h"
 #include "base/secret.h"
+#include "crypto/hash.h"
 #include "domain/configuration.h"
 #include "domain/invocation.h"
 #include "service/openapi_page.h"
@@ -41,14 +42,14 @@ struct Endpoint {
   auth::Chain chain;
   bool denies = false;  // neither list nor anonymous: met at run time it refuses
   StripRules strip;
-  std::string allow;         // value of Allow
+  std::string allow;  // value of Allow
   std::int64_t timeout_ms = 30'000, expires_ms = 30'000;
   std::int64_t body_bytes_max = 0, upload_bytes_max = 0, pre_auth_body_bytes_max = 0;
   std::uint16_t queue = 1;
   domain::ErrorDetail error_detail = domain::ErrorDetail::Type;
   std::string fixed_kwargs;  // empty instead of {}
   double cache_ttl_s = 0;
-  std::string cache_identity;  // of results: everything but the request that an answer depends on
+  crypto::Digest128 cache_identity{};  // of results: a digest of everything but the request that an answer depends on
   std::vector<std::string> cache_vary;
   std::string readable;  // JSON list for the worker when results are cached
   std::shared_ptr<EndpointState> state;

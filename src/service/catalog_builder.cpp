@@ -46,11 +46,15 @@ std::string readable_list(const std::vector<std::string>& vary) {
 
 // With lengths, so that no two APIs share one. The moment of creation tells an API apart from one of the same id that was
 // deleted: both began with version 1.
-std::string cache_identity(const Endpoint& endpoint, std::int64_t created_at_ms, const domain::Generation& generation) {
+crypto::Digest128 cache_identity(const Endpoint& endpoint, std::int64_t created_at_ms, const domain::Generation& generation) {
   const domain::FunctionApi& api = endpoint.api;
-  return fmt::format("{}:{}/{}/{}/{}:{}/{}/{}/{}:{}", api.id.size(), api.id, created_at_ms, api.version, api.func_id.size(),
-                     api.func_id, endpoint.function->publish_version, generation.number, endpoint.fixed_kwargs.size(),
-                     endpoint.fixed_kwargs);
+  const std::string text = fmt::format("{}:{}/{}/{}/{}:{}/{}/{}/{}:{}", api.id.size(), api.id, created_at_ms, api.version,
+                                       api.func_id.size(), api.func_id, endpoint.function->publish_version, generation.number,
+                                       endpoint.fixed_kwargs.size(), endpoint.fixed_kwargs);
+  const crypto::Digest256 whole = crypto::sha256_digest(text);
+  crypto::Digest128 half;
+  std::copy_n(whole.begin(), half.size(), half.begin());
+  return half;
 }
 
 }  // namespace

@@ -82,12 +82,16 @@ base::Async<void> Gateway::serve(domain::Call& call, BodySource& body, ApiRoute 
     base::log::error("call.exception", {{"traceId", call.trace_id}, {"what", base::printable(error.what())}});
     answer = answer_of(refuse(Fault::System, Reason::Internal, "Internal error"));
   }
-  finish(passage, answer);
+  // The clock is asked once: for the record, for the head of the answer and for the metrics.
+  base::SteadyNs ended_ns = io_.clock().steady_ns();
+  finish(passage, answer, ended_ns);
   if (shared_.settings.record_before_reply && passage.slot_reserved) {
-    const bool durable = co_await recorder_.durable(io_, io_.clock().steady_ns() + kRecordWaitMs * base::kNsPerMs);
+    const bool durable = co_await recorder_.durable(io_, ended_ns + kRecordWaitMs * base::kNsPerMs);
     if (!durable) answer = withheld(passage, answer);
+    answer.ended_ms = 0;
+    ended_ns = io_.clock().steady_ns();
   }
-  count(passage, answer);
+  count(passage, answer, ended_ns);
 }
 
 // The function has run, and the record that cannot be written says how. Who asked for evidence first gets no answer without it; a
@@ -100,15 +104,15 @@ Answer Gateway::withheld(const Passage& passage, const Answer& answer) {
   out.cors_vary = answer.cors_vary;
   out.authenticated = answer.authenticated;
   out.async_api = answer.async_api;
-  recorder_.record_refusal(record_of(passage, out));
+  recorder_.record_refusal(record_of(passage, out, io_.clock().wall_ms()));
   return out;
 }
 
-void Gateway::count(const Passage& passage, const Answer& answer) {
+void Gateway::count(const Passage& passage, const Answer& answer, base::SteadyNs ended_ns) {
   const Endpoint* endpoint = passage.endpoint;
   if (endpoint == nullptr) return;
   (answer.refusal ? endpoint->calls_failed : endpoint->calls_ok)->add();
-  endpoint->duration->observe_ns(io_.clock().steady_ns() - passage.call.arrival_ns);
+  endpoint->duration->observe_ns(ended_ns - passage.call.arrival_ns);
 }
 
 // The order of checks. Each step stands where it does for the reason beside it; docs/functions.md shows the same list.
@@ -159,15 +163,20 @@ Gateway::Refused Gateway::check_method(const Passage& passage) const {
   return refusal;
 }
 
-// Its folder is named after the task.
 void Gateway::name(Passage& passage) {
-  constexpr std::string_view kTask = "/task-";
-  constexpr std::size_t kTaskLetters = 22;
-  const std::string& parent = shared_.settings.call_folder;
-  passage.folder.reserve(parent.size() + kTask.size() + kTaskLetters);
-  passage.folder.append(parent).append(kTask);
-  auth_thread_.random.append_alphanumeric(passage.folder, kTaskLetters);
-  passage.task_id = std::string_view(passage.folder).substr(parent.size() + 1);
+  constexpr std::string_view kTask = "task-";
+  const std::size_t used = kTask.copy(passage.task_letters.data(), kTask.size());
+  auth_thread_.random.write_alphanumeric(passage.task_letters.data() + used, passage.task_letters.size() - used);
+  passage.task_id = std::string_view(passage.task_letters.data(), passage.task_letters.size());
+}
+
+const std::string& Gateway::folder_of(Passage& passage) const {
+  if (passage.folder.empty()) {
+    const std::string& parent = shared_.settings.call_folder;
+    passage.folder.reserve(parent.size() + 1 + passage.task_id.size());
+    passage.folder.append(parent).append("/").append(passage.task_id);
+  }
+  return passage.folder;
 }
 
 Gateway::Refused Gateway::find(Passage& passage) {
@@ -288,7 +297,7 @@ domain::Invocation Gateway::invocation(Passage& passage, domain::RunKind kind) c
   out.request = &*passage.visible;
   out.parts = std::move(passage.multipart.parts);
   out.files = passage.files_json;
-  out.folder = passage.folder;
+  out.folder = folder_of(passage);
   out.result_bytes_max = limits.result_bytes;
   out.large_result_bytes_max = limits.large_result_bytes;
   out.json_depth_max = limits.json_depth;
@@ -320,7 +329,9 @@ void Gateway::explain(Passage& passage, const domain::Refusal& refusal) {
                                              passage.call.arrival_ms, shared_.settings.compat_dataflux));
 }
 
-void Gateway::finish(Passage& passage, Answer& answer) {
+void Gateway::finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns) {
+  // Of the turn's two times, which were read together.
+  answer.ended_ms = io_.turn_wall_ms() + (ended_ns - io_.turn_steady_ns()) / base::kNsPerMs;
   // What ran and failed was not refused: its record tells about it.
   if (answer.refusal && !passage.slot_reserved) explain(passage, *answer.refusal);
   add_cors(passage, answer);
@@ -337,7 +348,7 @@ void Gateway::finish(Passage& passage, Answer& answer) {
     passage.visible->headers.clear();
     spare_headers_.swap(passage.visible->headers);
   }
-  domain::CallRecord record = record_of(passage, answer);
+  domain::CallRecord record = record_of(passage, answer, answer.ended_ms);
   fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);
   if (passage.slot_reserved) {
     recorder_.record(std::move(record));
@@ -352,11 +363,11 @@ void Gateway::finish(Passage& passage, Answer& answer) {
   }
 }
 
-domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answer) const {
+domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms) const {
   domain::CallRecord record;
   record.trigger_time_ms = passage.call.arrival_ms;
   record.start_time_ms = passage.run.start_time_ms;
-  record.end_time_ms = io_.clock().wall_ms();
+  record.end_time_ms = ended_ms;
   record.queue_us = passage.run.queue_ns / 1000;
   record.run_us = passage.run.reply.run_ns / 1000;
   record.trace_id = passage.call.trace_id;

@@ -3,6 +3,7 @@
 // One per io thread, used on it only. The order of checks stands in gateway.cpp, once, with a reason beside each step.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -41,8 +42,8 @@ struct GatewayShared {
   ResultCache& results;
   Tasks& tasks;
   UploadQuota& uploads;
-  // Keyed hash over length-prefixed parts, under a key of this process.
-  std::function<std::string(std::string_view)> cache_key;  // a keyed hash
+  // Under a key of this process.
+  std::function<crypto::Digest256(std::string_view)> cache_key;  // a keyed hash
   base::Metrics& metrics;
   const base::Snapshot<domain::Directory>& directory;
   Explanations* explanations = nullptr;  // null: nobody can ask why a call was refused
@@ -73,8 +74,9 @@ struct Passage {
   std::optional<domain::VisibleRequest> visible;
   Multipart multipart;
   std::string files_json;
-  std::string folder;        // of this call; its last part is the task id
-  std::string_view task_id;  // in `folder`; both are empty until the caller is admitted
+  std::array<char, 27> task_letters;
+  std::string_view task_id;  // in `task_letters`; empty until the caller is admitted
+  std::string folder;        // of this call, named after its task; empty until somebody may need one: Gateway::folder_of()
   std::int64_t upload_bytes = 0;
   domain::ArgumentForm form = domain::ArgumentForm::GetSimplified;
   std::int64_t timeout_ms = 0, expires_ms = 0;
@@ -121,8 +123,9 @@ class Gateway {
   Refused settle(Passage& passage, const auth::AuthCall& auth_call, auth::ChainResult& result) const;
   void observe(Passage& passage, const Refused& refused);
   void begin_deadline(auth::AuthCall& auth_call);
-  // Gives the call its task id and its folder.
+  // Gives the call its task id.
   void name(Passage& passage);
+  const std::string& folder_of(Passage& passage) const;
   // Of a call that has a body.
   base::Async<Refused> read_body(Passage& passage);
   base::Async<Refused> read_multipart(Passage& passage);
@@ -134,15 +137,16 @@ class Gateway {
   base::Async<void> run(Passage& passage, Answer& answer);
   base::Async<void> run_cached(Passage& passage, Answer& answer);
   // Under which the result cache knows the answer of this call.
-  std::string result_key(const Passage& passage);
+  ResultCache::Key result_key(const Passage& passage);
   base::Async<void> submit_task(Passage& passage, Answer& answer);
   void add_cors(const Passage& passage, Answer& answer) const;
   void add_authentication_info(const Passage& passage, Answer& answer);
   void explain(Passage& passage, const domain::Refusal& refusal);
-  void finish(Passage& passage, Answer& answer);
-  domain::CallRecord record_of(const Passage& passage, const Answer& answer) const;
+  void finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns);
+  // `ended_ms`: when the call ended.
+  domain::CallRecord record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms) const;
   Answer withheld(const Passage& passage, const Answer& answer);
-  void count(const Passage& passage, const Answer& answer);
+  void count(const Passage& passage, const Answer& answer, base::SteadyNs ended_ns);
 
   GatewayShared shared_;
   base::Snapshot<Catalog>::Pin pin_;

@@ -71,7 +71,7 @@ base::Async<Gateway::Refused> Gateway::read_multipart(Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
   passage.has_folder = true;
   const MultipartResult result = co_await passage.body_source.read_multipart(
-      passage.multipart, passage.folder, endpoint.api.accept_files, endpoint.body_bytes_max, endpoint.upload_bytes_max);
+      passage.multipart, folder_of(passage), endpoint.api.accept_files, endpoint.body_bytes_max, endpoint.upload_bytes_max);
   for (const UploadedFile& file : passage.multipart.files) passage.upload_bytes += file.bytes;
   switch (result) {
     case MultipartResult::Complete: break;

@@ -2,14 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 
-#include "base/encoding.h"
-#include "base/field_limit.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "domain/ports/caller_presence.h"
+#include "service/canonical_arguments.h"
 #include "service/gateway.h"
 #include "service/run_answer.h"
 
@@ -19,78 +17,6 @@ namespace {
 using domain::Fault;
 using domain::Reason;
 namespace json = base::json;
-
-// Sorted member names, so that the order of arguments does not matter; values keep their types.
-std::string canonical(const json::value& value) {
-  if (const json::object* object = value.if_object()) {
-    std::map<std::string_view, const json::value*> sorted;
-    for (const auto& [name, member] : *object) sorted.emplace(std::string_view(name.data(), name.size()), &member);
-    std::string out = "{";
-    for (const auto& [name, member] : sorted) out += base::json_string(name) + ":" + canonical(*member) + ",";
-    return out + "}";
-  }
-  if (const json::array* array = value.if_array()) {
-    std::string out = "[";
-    for (const json::value& element : *array) out += canonical(element) + ",";
-    return out + "]";
-  }
-  return base::to_json(value);
-}
-
-// A run of more than 15 digits: the worker keeps every digit, our numbers do not.
-bool has_long_number(std::string_view text) {
-  std::size_t run = 0;
-  for (char c : text) {
-    const bool digit = (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E';
-    run = digit ? run + 1 : 0;
-    if (run > 15) return true;
-  }
-  return false;
-}
-
-std::string canonical_json(std::string_view text) {
-  if (has_long_number(text)) return std::string(text);
-  const auto value = base::parse_json(text);
-  // What cannot be parsed is refused by the worker; until then it is its own key.
-  return value.ok() ? canonical(*value) : std::string(text);
-}
-
-std::string canonical_fields(std::string_view query) {
-  const auto fields = base::split_query(query, base::kFieldsMax);
-  if (!fields) return std::string(query);
-  // Sorted by name only: the order of values of one name is the order of the list that the function gets.
-  std::vector<std::pair<std::string, std::string>> pairs;
-  for (const base::QueryField& field : *fields) {
-    auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
-    if (!name || !value) return std::string(query);
-    pairs.emplace_back(std::move(*name), std::move(*value));
-  }
-  std::stable_sort(pairs.begin(), pairs.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  std::string out;
-  for (const auto& [name, value] : pairs) out += fmt::format("{}:{}={}:{}&", name.size(), name, value.size(), value);
-  return out;
-}
-
-// Tagged by kind and with lengths: texts of one kind never look like those of another.
-std::string canonical_arguments(const Passage& passage) {
-  const domain::VisibleRequest& request = *passage.visible;
-  switch (passage.form) {
-    case domain::ArgumentForm::GetStandard:
-    case domain::ArgumentForm::GetSimplified: return "query " + canonical_fields(request.query);
-    case domain::ArgumentForm::PostStandard: return "json " + canonical_json(request.body);
-    case domain::ArgumentForm::PostSimplified:
-    case domain::ArgumentForm::Kwargs:
-    case domain::ArgumentForm::None: break;
-  }
-  if (domain::media_type_is(request.content_type, "application/json")) return "json " + canonical_json(request.body);
-  if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded"))
-    return "form " + canonical_fields(request.body);
-  std::string out = fmt::format("other {}:{}", request.content_type.size(), request.content_type);
-  for (const domain::FormPart& part : passage.multipart.parts) {
-    out += fmt::format("/{}:{}={}:{}", part.name.size(), part.name, part.value.size(), part.value);
-  }
-  return out + fmt::format("/{}:{}", request.body.size(), request.body);
-}
 
 std::string varied_part(const Passage& passage, std::string_view part) {
   const domain::Call& call = passage.call;
@@ -128,17 +54,21 @@ void fill_answer_from(Answer& answer, CachedResultPtr cached) {
   answer.kept = std::move(cached);
 }
 
-// With its length, so that no two lists of parts make one text.
+// With its length, so that no two lists of parts make one text. In the place of a length stand: kCaller in front of a caller's
+// mark, kLong in front of eight bytes of length.
+constexpr unsigned char kCaller = 254, kLong = 255;
 void append_part(std::string& out, std::string_view part) {
   const std::uint64_t size = part.size();
-  out.append(reinterpret_cast<const char*>(&size), sizeof size);
+  const bool is_long = size >= kCaller;
+  out.push_back(static_cast<char>(is_long ? kLong : size));
+  if (is_long) out.append(reinterpret_cast<const char*>(&size), sizeof size);
   out += part;
 }
 
 // Lets those who wait for the same answer go on, whatever happens to the first.
 struct Flight {
   ResultCache& results;
-  const std::string& key;
+  const ResultCache::Key& key;
   ~Flight() { results.landed(key); }
 };
 
@@ -161,46 +91,52 @@ std::string request_json(const Passage& passage) {
 
 }  // namespace
 
-std::string Gateway::result_key(const Passage& passage) {
+// Digests stand for what is the same in many calls, so that the key of a usual call fits into one block of the hash.
+ResultCache::Key Gateway::result_key(const Passage& passage) {
   const Endpoint& endpoint = *passage.endpoint;
-  const char form = static_cast<char>('0' + static_cast<int>(passage.form));
+  constexpr char kHead = 0x10;
+  const char form = static_cast<char>(passage.form);
   key_text_.clear();
-  append_part(key_text_, endpoint.cache_identity);
-  append_part(key_text_, passage.call.method_text == "HEAD" ? "HEAD" : "");
-  append_part(key_text_, std::string_view(&form, 1));
-  append_part(key_text_, canonical_arguments(passage));
+  key_text_.push_back(passage.call.method_text == "HEAD" ? static_cast<char>(form | kHead) : form);
+  key_text_ += crypto::as_view(endpoint.cache_identity);
   for (const std::string& part : endpoint.cache_vary) {
-    append_part(key_text_, part);
     if (part == "caller") {
-      append_part(key_text_, passage.principal->caller_json());
+      key_text_.push_back(static_cast<char>(kCaller));
+      key_text_ += crypto::as_view(passage.principal->mark());
     } else {
+      append_part(key_text_, part);
       append_part(key_text_, varied_part(passage, part));
     }
   }
-  return shared_.cache_key(key_text_);
+  append_part(key_text_, {});  // no part has an empty name: the arguments begin
+  append_canonical_arguments(key_text_, passage.form, *passage.visible, passage.multipart.parts);
+  const crypto::Digest256 whole = shared_.cache_key(key_text_);
+  ResultCache::Key key;
+  std::copy_n(whole.begin(), key.size(), key.begin());
+  return key;
 }
 
 base::Async<void> Gateway::run_cached(Passage& passage, Answer& answer) {
   const Endpoint& endpoint = *passage.endpoint;
-  const std::string key = result_key(passage);
+  const ResultCache::Key key = result_key(passage);
+  const auto answer_from = [&](CachedResultPtr hit) {
+    passage.cached = true;
+    // A hit is an admitted call like any other: no record, no answer.
+    if (!(answer.refusal = reserve(passage))) fill_answer_from(answer, std::move(hit));
+  };
+  if (auto hit = shared_.results.find(key, io_.turn_steady_ns())) co_return answer_from(std::move(hit));
   const base::SteadyNs begun = io_.clock().steady_ns();
-  while (true) {
-    if (auto hit = shared_.results.find(key, io_.clock().steady_ns())) {
-      passage.cached = true;
-      // A hit is an admitted call like any other: no record, no answer.
-      if ((answer.refusal = reserve(passage))) co_return;
-      fill_answer_from(answer, std::move(hit));
-      co_return;
-    }
-    auto landed = std::make_shared<base::OneShot<bool>>();
-    if (shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) break;
+  auto landed = std::make_shared<base::OneShot<bool>>();
+  if (!shared_.results.take_off(key, io_, [landed] { landed->complete(true); })) {
     base::Timer timer([landed] { landed->complete(false); });
     io_.timers().arm(timer, begun + passage.expires_ms * base::kNsPerMs);
     const bool flown = co_await landed->wait();
     // What was waited here is not waited again in the queue.
     const std::int64_t waited_ms = (io_.clock().steady_ns() - begun) / base::kNsPerMs;
     passage.expires_ms = std::max<std::int64_t>(1, passage.expires_ms - waited_ms);
-    if (flown && shared_.results.find(key, io_.clock().steady_ns())) continue;
+    if (flown) {
+      if (auto hit = shared_.results.find(key, io_.clock().steady_ns())) co_return answer_from(std::move(hit));
+    }
     if (passage.call.presence != nullptr && passage.call.presence->gone()) {
       answer.refusal = {.fault = Fault::BadRequest, .reason = Reason::CallerGone, .message = "The caller has gone"};
       co_return;

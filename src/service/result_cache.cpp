@@ -2,7 +2,7 @@
 
 namespace funcgate::service {
 
-CachedResultPtr ResultCache::find(const std::string& key, base::SteadyNs now) {
+CachedResultPtr ResultCache::find(const Key& key, base::SteadyNs now) {
   Shard& own = shard(key);
   std::lock_guard lock(own.mutex);
   const auto found = own.entries.find(key);
@@ -17,7 +17,7 @@ CachedResultPtr ResultCache::find(const std::string& key, base::SteadyNs now) {
   return found->second.result;
 }
 
-void ResultCache::keep(const std::string& key, CachedResultPtr result, base::SteadyNs until) {
+void ResultCache::keep(const Key& key, CachedResultPtr result, base::SteadyNs until) {
   const auto bytes = static_cast<std::int64_t>(result->body.size() + key.size() + 256);
   if (static_cast<std::int64_t>(result->body.size()) > entry_bytes_max_ ||
       bytes > bytes_max_ / static_cast<std::int64_t>(kShards))
@@ -40,7 +40,7 @@ void ResultCache::keep(const std::string& key, CachedResultPtr result, base::Ste
   own.bytes += bytes;
 }
 
-bool ResultCache::take_off(const std::string& key, base::IoThread& io, std::function<void()> resume) {
+bool ResultCache::take_off(const Key& key, base::IoThread& io, std::function<void()> resume) {
   Shard& own = shard(key);
   std::lock_guard lock(own.mutex);
   const auto [flight, first] = own.flights.try_emplace(key);
@@ -58,7 +58,7 @@ std::size_t ResultCache::size() {
   return sum;
 }
 
-void ResultCache::landed(const std::string& key) {
+void ResultCache::landed(const Key& key) {
   std::vector<Waiter> waiters;
   {
     Shard& own = shard(key);

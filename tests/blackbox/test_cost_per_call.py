@@ -54,11 +54,11 @@ RUN = {
 }
 # The answer comes from the result cache.
 KEPT = {
-    "anonymous": Cost(10, 512, 3, 0),
-    "fixed-field": Cost(10, 512, 3, 0),
-    "basic": Cost(10, 512, 3, 0),
-    "api-key": Cost(10, 512, 3, 0),
-    "digest": Cost(12, 1024, 3, 0),
+    "anonymous": Cost(0, 0, 3, 0),
+    "fixed-field": Cost(0, 0, 3, 0),
+    "basic": Cost(0, 0, 3, 0),
+    "api-key": Cost(0, 0, 3, 0),
+    "digest": Cost(2, 512, 3, 0),
 }
 COSTS = [pytest.param(way, kept, id=f"{way}, {'kept' if kept else 'run'}") for kept in (False, True) for way in RUN]
 
@@ -68,6 +68,7 @@ ATTEMPTS = 3
 # What belongs to no single call: random numbers drawn in advance, clocks, timers that ring once per second, a lock that was busy.
 # All of it together is below 0.1 per call; the smallest thing that every fourth call can have more is above this.
 HOUSEKEEPING = 0.2
+HOUSEKEEPING_BYTES = 64
 
 
 def resources() -> Resources:
@@ -190,9 +191,10 @@ def test_heap(measured, way, kept):
         found = least(measure, lambda counts: counts["allocations"] <= (bound.allocations + HOUSEKEEPING) * CALLS)
     allocations, size = found["allocations"] / CALLS, found["bytes"] / CALLS
     print(f"{way}, {'kept' if kept else 'run'}: {allocations:.2f} allocations of {size:.0f} bytes")
-    assert allocations > 0.5, "nothing was counted"
+    assert bound.allocations == 0 or allocations > 0.5, "nothing was counted"
+    assert measured.heap.of(measured.thread)[0] > WARM_UP_CALLS, "nothing was ever counted"
     assert allocations <= bound.allocations + HOUSEKEEPING, f"{allocations:.2f} allocations per call"
-    assert size <= bound.bytes, f"{size:.0f} bytes per call"
+    assert size <= bound.bytes + HOUSEKEEPING_BYTES, f"{size:.0f} bytes per call"
 
 
 def system_calls_of(caller: Caller, thread: int, bound: int) -> Counter:

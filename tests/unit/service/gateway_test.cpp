@@ -9,6 +9,7 @@
 
 #include "auth/api_key.h"
 #include "base/log.h"
+#include "crypto/hash.h"
 #include "service/catalog_builder.h"
 #include "support/temporary_folder.h"
 #include "unit/auth/auth_fixture.h"
@@ -155,7 +156,7 @@ struct GatewayTest : AuthFixture {
                                 .results = results,
                                 .tasks = tasks,
                                 .uploads = uploads,
-                                .cache_key = [](std::string_view text) { return std::string(text); },
+                                .cache_key = [](std::string_view text) { return crypto::sha256_digest(text); },
                                 .metrics = metrics,
                                 .directory = users,
                                 .explanations = &explanations};
