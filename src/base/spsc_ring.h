@@ -5,8 +5,8 @@
 //
 // Memory grows with use: places lie in parts of up to kPartBytes, made when a place in them is reserved first and used again once
 // the consumer is through with them, so that a ring that is never full works in the same few parts over and over, which stay in
-// the processor's cache. The consumer sees to it that there is a spare part, so that the producer seldom has to make one. Up to
-// kSparesMax are kept; trim() gives back all but kSparesLeft.
+// the processor's cache. The consumer sees to it that there are kSparesLeft spare parts, so that the producer seldom has to make
+// one. Up to kSparesMax are kept; trim() gives back all but kSparesLeft.
 //
 // Thread-safety: reserve() and publish() on the producer's thread, consume() and trim() on the consumer's, size() and capacity()
 // on any.
@@ -33,7 +33,7 @@ class SpscRing {
   static_assert(std::is_nothrow_default_constructible_v<T>);
 
  public:
-  static constexpr std::size_t kPartBytes = 64 << 10, kSparesMax = 16, kSparesLeft = 3;
+  static constexpr std::size_t kPartBytes = 64 << 10, kSparesMax = 16, kSparesLeft = 4;
   // How many places one part has.
   static constexpr std::size_t kPartPlaces = std::bit_floor(std::max<std::size_t>(kPartBytes / sizeof(T), 1));
 
@@ -57,6 +57,7 @@ class SpscRing {
     }
     if (reserved_ == made_ && !add_part()) return false;
     ++reserved_;
+    fetch_next();
     return true;
   }
   // Gives a reserved place back: there is nothing to put into it. Precondition: as of publish().
@@ -88,7 +89,7 @@ class SpscRing {
       if (position == part_end) put_away(from);
       consumed_.store(position, std::memory_order_release);
     }
-    if (end != begin) provide_spare();
+    if (end != begin) provide_spares();
     return static_cast<std::size_t>(end - begin);
   }
 
@@ -134,11 +135,12 @@ class SpscRing {
     return true;
   }
 
-  // Consumer.
-  void provide_spare() {
-    const auto is_there = [](const auto& spare) { return spare.load(std::memory_order_relaxed) != nullptr; };
-    if (std::any_of(spares_.begin(), spares_.end(), is_there)) return;
-    if (Part* made = new (std::nothrow) Part) put_away(made);  // without memory the producer tries again
+  // Consumer. As many as a producer fills before the consumer looks again, if not more comes than usual.
+  void provide_spares() {
+    for (auto spare = spares_.begin(); spare != spares_.begin() + kSparesLeft; ++spare) {
+      if (spare->load(std::memory_order_relaxed) != nullptr) continue;
+      spare->store(new (std::nothrow) Part, std::memory_order_release);  // without memory the producer tries itself
+    }
   }
 
   // Consumer, before it tells that the places are free.
@@ -148,6 +150,14 @@ class SpscRing {
       if (spare.compare_exchange_strong(none, used, std::memory_order_release, std::memory_order_relaxed)) return;
     }
     delete used;
+  }
+
+  // Whoever reserves will publish soon, into a place that was last touched long ago: its lines are on their way meanwhile.
+  void fetch_next() {
+    constexpr std::size_t kLineBytes = 64;
+    const std::uint64_t position = published_.load(std::memory_order_relaxed);
+    const auto* place = reinterpret_cast<const char*>(&part(position / kPartPlaces)->places[position % kPartPlaces]);
+    for (std::size_t at = 0; at < sizeof(T); at += kLineBytes) __builtin_prefetch(place + at, 1);
   }
 
   // constant after construction
