@@ -54,6 +54,11 @@ crypto::KeyedHash ApiKeyScheme::hash_for(const domain::ApiAuthentication& authen
   return process.derived({"api key", mark});
 }
 
+// A signature and the lengths fit into one block of the hash, a whole token would take four.
+crypto::Digest128 ApiKeyScheme::place_of(const SplitToken& token, std::string_view application) const {
+  return application.empty() ? hash_.digest128({token.signature}) : hash_.digest128({application, token.signature});
+}
+
 Outcome ApiKeyScheme::rejected(Reason reason) const { return Outcome::rejected(reason, std::string(refusal_message()), true); }
 
 Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
@@ -64,12 +69,14 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
     case PresentedKey::State::Present: break;
   }
   const base::WallMs now_ms = call.wall_ms(thread);
-  const crypto::Digest128 place = hash_.digest128({call.application, presented.token});
+  const SplitToken token(presented.token);
+  const crypto::Digest128 place = place_of(token, call.application);
   // Before the secrets: if they change in between, the signature is verified once more and not once less.
   const std::uint64_t secrets = keys_->sequence();
   if (thread.keys != nullptr) {
     RememberedKey* known = thread.keys->find(place);
-    if (known != nullptr && known->secrets == secrets) return judged(*known, call, thread, now_ms);
+    const bool is_it = known != nullptr && known->secrets == secrets && known->signed_text == token.signed_text;
+    if (is_it) return judged(*known, call, thread, now_ms);
   }
   // What is remembered has passed this with the same bytes.
   if (!is_key_text(presented.token)) return rejected(Reason::KeyMalformed);
@@ -78,6 +85,7 @@ Outcome ApiKeyScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   if (verification.reason != Reason::None) return rejected(verification.reason);
   RememberedKey fresh;
   fresh.key = std::move(verification.key);
+  fresh.signed_text = token.signed_text;
   fresh.secrets = secrets;
   if (thread.keys == nullptr) return judged(fresh, call, thread, now_ms);
   return judged(thread.keys->remember(place, std::move(fresh)), call, thread, now_ms);

@@ -31,6 +31,17 @@ class ApiKeyScheme final : public Scheme {
   std::string_view refusal_message() const override { return "API Key Auth failed"; }
 
  private:
+  // A token of the compact form of RFC 7515: what is signed, and behind the last dot its signature.
+  struct SplitToken {
+    explicit SplitToken(std::string_view token) : signature(token) {
+      const std::size_t dot = token.rfind('.');
+      if (dot == std::string_view::npos) return;
+      signed_text = token.substr(0, dot);
+      signature = token.substr(dot + 1);
+    }
+    std::string_view signed_text, signature;
+  };
+  crypto::Digest128 place_of(const SplitToken& token, std::string_view application) const;
   static crypto::KeyedHash hash_for(const domain::ApiAuthentication& authentication, const domain::ApiKeyConfig& config,
                                     const crypto::KeyedHash& process);
   Outcome rejected(domain::Reason reason) const;

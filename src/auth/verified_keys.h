@@ -1,11 +1,13 @@
 // VerifiedKeys: remembers API keys whose signature was right, so that a key in use costs one keyed hash per call.
 //
 // What a key may do is judged on every call: only the signature, and the Principal made from one picture of the directory, are
-// remembered. Not thread-safe: one per io thread; only size() may be asked by any. Holds keyed hashes under a random key of this
-// process, never a token.
+// remembered. Not thread-safe: one per io thread; only size() may be asked by any. A key is found by the keyed hash, under a
+// random key of this process, of its signature, and is the one that was verified if what was signed is the same text. No
+// signature is kept, and so no token.
 #pragma once
 
 #include <atomic>
+#include <string>
 
 #include "auth/signing_keys.h"
 #include "base/lru_cache.h"
@@ -17,6 +19,7 @@ namespace funcgate::auth {
 
 struct RememberedKey {
   VerifiedKey key;
+  std::string signed_text;    // of the token: all in front of the last dot
   std::uint64_t secrets = 0;  // LiveSigningKeys::sequence() by which the signature was right; by another it must be verified anew
   // What follows was made from this picture (VerifiedKeys::picture); 0: from none.
   std::uint64_t picture = 0;
