@@ -1,11 +1,13 @@
 #include "auth/digest.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 
 #include "auth/principal_issuer.h"
 #include "base/encoding.h"
+#include "base/io_thread.h"
 #include "base/text.h"
 
 namespace funcgate::auth {
@@ -73,6 +75,11 @@ struct ReadyInfo {
   }
 };
 
+std::uint64_t next_number() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 bool is_auth_int(std::string_view qop) { return base::equals_ignore_case(qop, "auth-int"); }
 
 // With the key that it names; what names none of them fails under the current one.
@@ -105,7 +112,11 @@ base::Result<std::string> seal_digest_ha1(const crypto::SealingKey& sealing, std
 
 DigestScheme::DigestScheme(const domain::ApiAuthentication& authentication, const domain::DigestConfig& config,
                            const DigestSecrets& secrets)
-    : nonces_(secrets.nonces), auth_int_(config.auth_int), userhash_(config.userhash), nonce_ttl_ms_(config.nonce_ttl_s * 1000) {
+    : nonces_(secrets.nonces),
+      auth_int_(config.auth_int),
+      userhash_(config.userhash),
+      nonce_ttl_ms_(config.nonce_ttl_s * 1000),
+      number_(next_number()) {
   identify(authentication, "httpDigest");
   for (const DigestAlgorithm algorithm : kStrongestFirst) {
     if (std::find(config.algorithms.begin(), config.algorithms.end(), algorithm) != config.algorithms.end())
@@ -120,7 +131,8 @@ DigestScheme::DigestScheme(const domain::ApiAuthentication& authentication, cons
 base::Status DigestScheme::add_accounts(const domain::DigestConfig& config, const DigestSecrets& secrets, base::Random& random) {
   for (const DigestAlgorithm algorithm : kStrongestFirst) {
     const std::size_t bytes = crypto::digest_bytes(hash_algorithm(algorithm));
-    dummy_ha1_[index_of(algorithm)] = base::SecretString(base::hex_encode(random.bytes(bytes)));
+    dummy_ha1_[index_of(algorithm)] =
+        PreparedHa1(hash_algorithm(algorithm), base::SecretString(base::hex_encode(random.bytes(bytes))));
   }
   for (const domain::DigestUser& user : config.users) {
     Account account;
@@ -139,7 +151,7 @@ base::Status DigestScheme::add_accounts(const domain::DigestConfig& config, cons
       if (ha1.size() != 2 * crypto::digest_bytes(hash_algorithm(algorithm))) {
         return base::Error{base::Code::DataLoss, "a stored secret has the wrong length"};
       }
-      account.ha1[index_of(algorithm)] = std::move(ha1);
+      account.ha1[index_of(algorithm)] = PreparedHa1(hash_algorithm(algorithm), std::move(ha1));
     }
     by_name_.emplace(user.username, accounts_.size());
     for (const DigestAlgorithm algorithm : algorithms_) {
@@ -182,7 +194,8 @@ Outcome DigestScheme::stale(Reason reason) const {
   return outcome;
 }
 
-Outcome DigestScheme::accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash) const {
+Outcome DigestScheme::accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash,
+                               const TargetHashes& target) const {
   Outcome outcome = Outcome::accepted(subject.account->principal);
   if (is_auth_int(*request.qop)) {
     const InfoState state{*request.algorithm, static_cast<std::size_t>(subject.account - accounts_.data()),
@@ -191,7 +204,7 @@ Outcome DigestScheme::accepted(const DigestRequest& request, const Subject& subj
                           request.uri};
     outcome.authentication_info_state = state.write();
   } else {
-    const crypto::HexDigest rspauth = hash.of({}, std::nullopt);
+    const crypto::HexDigest rspauth = hash.of(target.answer);
     outcome.authentication_info_state = ReadyInfo::write(subject.nonce.issued_ms, rspauth.view(), request);
   }
   return outcome;
@@ -218,14 +231,19 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
   if (request.problem == Problem::NotDigest) return Outcome::absent(Reason::DigestAbsent);
   if (request.problem == Problem::Malformed) return malformed(Reason::DigestMalformed);
   if (request.realm != realm) return rejected(Reason::DigestRealm, false);
-  const auto nonce = nonces_.verify(request.nonce, id, realm);
-  if (!nonce) return rejected(Reason::DigestNonceUnknown, false);
+  if (const Nonce* known = thread.digests.nonce(number_, request.nonce)) {
+    subject.nonce = *known;
+    subject.is_nonce_known = true;
+  } else {
+    const auto nonce = nonces_.verify(request.nonce, id, realm);
+    if (!nonce) return rejected(Reason::DigestNonceUnknown, false);
+    subject.nonce = *nonce;
+  }
   if (!request.algorithm || !offers(*request.algorithm)) return rejected(Reason::DigestAlgorithm, false);
   if (!request.qop || !offers_qop(*request.qop)) return rejected(Reason::DigestQop, false);
   if (request.opaque && std::find(opaques_.begin(), opaques_.end(), *request.opaque) == opaques_.end())
     return rejected(Reason::DigestOpaque, false);
   if (!is_request_target(request.uri, call.call)) return malformed(Reason::DigestUriMismatch, request.name);
-  subject.nonce = *nonce;
   subject.account = find(request);
   subject.usable = subject.account != nullptr && !subject.account->disabled &&
                    call.wall_ms(thread) <= subject.account->not_after_ms &&
@@ -235,31 +253,40 @@ std::optional<Outcome> DigestScheme::check(const DigestRequest& request, const A
 
 ResponseHash DigestScheme::response_hash(const DigestRequest& request, const Subject& subject) const {
   // The same work for accounts that do not exist or may not enter.
-  const auto& secrets = subject.usable ? subject.account->ha1 : dummy_ha1_;
+  const PreparedHa1& ha1 = (subject.usable ? subject.account->ha1 : dummy_ha1_)[index_of(*request.algorithm)];
   return {hash_algorithm(*request.algorithm),
-          {.ha1 = secrets[index_of(*request.algorithm)].reveal(),
+          {.ha1 = ha1.reveal(),
            .nonce = request.nonce,
            .nc = request.nc,
            .cnonce = request.cnonce,
            .qop = *request.qop,
-           .uri = request.uri}};
+           .uri = request.uri,
+           .after_ha1 = ha1.after()}};
+}
+
+TargetHashes DigestScheme::target_hashes(const DigestRequest& request, const AuthCall& call, const ResponseHash& hash,
+                                         AuthThread& thread, Subject& subject) const {
+  const crypto::HashAlgorithm algorithm = hash_algorithm(*request.algorithm);
+  const TargetHashes* known = thread.digests.target(algorithm, call.call.method_text, request.uri);
+  subject.is_target_known = known != nullptr;
+  if (known != nullptr) return *known;
+  return {hash.a2(call.call.method_text, std::nullopt), hash.a2({}, std::nullopt)};
 }
 
 // nullopt: the response is right.
 std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject,
-                                                    const ResponseHash& hash) const {
-  std::optional<crypto::HexDigest> body_hash;
-  std::optional<std::string_view> body_hex;
+                                                    const ResponseHash& hash, const TargetHashes& target) const {
+  crypto::HexDigest ha2 = target.request;
   if (is_auth_int(*request.qop)) {
     if (subject.usable && call.call.has_body && !call.call.body_complete) {
       Outcome outcome = Outcome::rejected(Reason::AuthBodyTooLarge, "The body is too large for qop=auth-int", false);
       outcome.fault = domain::Fault::BodyTooLarge;
       return outcome;
     }
-    body_hash = crypto::Hasher(hash_algorithm(*request.algorithm)).update(call.call.body).finish_hex();
-    body_hex = body_hash->view();
+    const auto body_hash = crypto::Hasher(hash_algorithm(*request.algorithm)).update(call.call.body).finish_hex();
+    ha2 = hash.a2(call.call.method_text, body_hash.view());
   }
-  const bool right = base::constant_time_equal(hash.of(call.call.method_text, body_hex).view(), request.response);
+  const bool right = base::constant_time_equal(hash.of(ha2).view(), request.response);
   const std::string_view name = subject.account != nullptr ? std::string_view(subject.account->name) : request.name;
   if (subject.account == nullptr) return rejected(Reason::DigestUserUnknown, true, name);
   if (!subject.usable) return rejected(Reason::DigestUserDisabled, true, name);
@@ -268,7 +295,7 @@ std::optional<Outcome> DigestScheme::judge_response(const DigestRequest& request
 }
 
 Outcome DigestScheme::judge_use(const DigestRequest& request, const AuthCall& call, const Subject& subject,
-                                const ResponseHash& hash, AuthThread& thread) const {
+                                const ResponseHash& hash, const TargetHashes& target, AuthThread& thread) const {
   const std::int64_t age_ms = call.wall_ms(thread) - subject.nonce.issued_ms;
   const auto outdated = [&] {
     Outcome outcome = stale(Reason::DigestNonceStale);
@@ -277,12 +304,21 @@ Outcome DigestScheme::judge_use(const DigestRequest& request, const AuthCall& ca
   };
   if (age_ms > nonce_ttl_ms_ || age_ms < -kClockToleranceMs) return outdated();
   switch (thread.nonces.use(subject.nonce, request.count)) {
-    case NonceUse::Accepted: return accepted(request, subject, hash);
+    case NonceUse::Accepted: remember(request, call, subject, target, thread); return accepted(request, subject, hash, target);
     case NonceUse::Replayed: return stale(Reason::DigestNcReplayed);
     case NonceUse::Jump: return stale(Reason::DigestNcJump);
     case NonceUse::Stale: return outdated();
   }
   return Outcome::unavailable(Reason::AuthInternal);
+}
+
+// Only what accepted requests show: nobody else can push out what they use.
+void DigestScheme::remember(const DigestRequest& request, const AuthCall& call, const Subject& subject,
+                            const TargetHashes& target, AuthThread& thread) const {
+  if (!subject.is_nonce_known) thread.digests.keep(number_, request.nonce, subject.nonce);
+  if (!subject.is_target_known) {
+    thread.digests.keep(hash_algorithm(*request.algorithm), call.call.method_text, request.uri, target);
+  }
 }
 
 std::string DigestScheme::account_name(const AuthCall& call) const {
@@ -307,8 +343,9 @@ Outcome DigestScheme::try_now(const AuthCall& call, AuthThread& thread) const {
   Subject subject;
   if (auto refusal = check(request, call, thread, subject)) return std::move(*refusal);
   const ResponseHash hash = response_hash(request, subject);
-  if (auto refusal = judge_response(request, call, subject, hash)) return std::move(*refusal);
-  return judge_use(request, call, subject, hash, thread);
+  const TargetHashes target = target_hashes(request, call, hash, thread, subject);
+  if (auto refusal = judge_response(request, call, subject, hash, target)) return std::move(*refusal);
+  return judge_use(request, call, subject, hash, target, thread);
 }
 
 // ---- what is sent ----
@@ -335,7 +372,7 @@ bool DigestScheme::needs_answer_body(const Outcome& accepted) const {
 
 // `, nextnonce="…"` once more than half of the lifetime is over.
 std::string DigestScheme::next_nonce(base::WallMs issued_ms, AuthThread& thread) const {
-  const base::WallMs now_ms = thread.clock.wall_ms();
+  const base::WallMs now_ms = thread.io != nullptr ? thread.io->turn_wall_ms() : thread.clock.wall_ms();
   if (now_ms - issued_ms <= nonce_ttl_ms_ / 2) return {};
   return ", nextnonce=" + quoted(nonces_.issue(id, realm, now_ms, thread.random));
 }

@@ -55,7 +55,7 @@ class DigestScheme final : public Scheme {
   static constexpr std::size_t kAlgorithms = 3;  // indexed by domain::DigestAlgorithm
   struct Account {
     std::string name;
-    std::array<base::SecretString, kAlgorithms> ha1;  // lower-case hex; empty: admits nobody
+    std::array<PreparedHa1, kAlgorithms> ha1;  // empty: admits nobody
     std::int64_t not_after_ms = 0;
     bool disabled = false;
     domain::PrincipalPtr principal;
@@ -65,6 +65,7 @@ class DigestScheme final : public Scheme {
     const Account* account = nullptr;  // null: unknown
     bool usable = false;
     Nonce nonce;
+    bool is_nonce_known = false, is_target_known = false;  // by this thread's DigestMemory
   };
 
   DigestScheme(const domain::ApiAuthentication& authentication, const domain::DigestConfig& config, const DigestSecrets& secrets);
@@ -72,11 +73,17 @@ class DigestScheme final : public Scheme {
   // The steps up to the user. nullopt: go on with `subject`.
   std::optional<Outcome> check(const DigestRequest& request, const AuthCall& call, AuthThread& thread, Subject& subject) const;
   ResponseHash response_hash(const DigestRequest& request, const Subject& subject) const;
+  // H(A2) of the request without its body, and of its answer: those that are known, or made here.
+  TargetHashes target_hashes(const DigestRequest& request, const AuthCall& call, const ResponseHash& hash, AuthThread& thread,
+                             Subject& subject) const;
   std::optional<Outcome> judge_response(const DigestRequest& request, const AuthCall& call, const Subject& subject,
-                                        const ResponseHash& hash) const;
+                                        const ResponseHash& hash, const TargetHashes& target) const;
   Outcome judge_use(const DigestRequest& request, const AuthCall& call, const Subject& subject, const ResponseHash& hash,
-                    AuthThread& thread) const;
-  Outcome accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash) const;
+                    const TargetHashes& target, AuthThread& thread) const;
+  Outcome accepted(const DigestRequest& request, const Subject& subject, const ResponseHash& hash,
+                   const TargetHashes& target) const;
+  void remember(const DigestRequest& request, const AuthCall& call, const Subject& subject, const TargetHashes& target,
+                AuthThread& thread) const;
   std::string next_nonce(base::WallMs issued_ms, AuthThread& thread) const;
   const Account* find(const DigestRequest& request) const;
   bool offers(domain::DigestAlgorithm algorithm) const;
@@ -94,7 +101,8 @@ class DigestScheme final : public Scheme {
   std::vector<Account> accounts_;
   domain::TextMap<std::size_t> by_name_;
   std::array<domain::TextMap<std::size_t>, kAlgorithms> by_userhash_;
-  std::array<base::SecretString, kAlgorithms> dummy_ha1_;  // of a password nobody knows
+  std::array<PreparedHa1, kAlgorithms> dummy_ha1_;  // of a password nobody knows
+  const std::uint64_t number_;                      // for DigestMemory: no other scheme of this process has or had it
 };
 
 }  // namespace funcgate::auth

@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t kHeadBytes = 16;
 constexpr std::size_t kNonceBytes = 32;
-constexpr std::size_t kNonceCharacters = 43;
 constexpr char kVersion = 1;
 constexpr char kKeyNumber = 1;  // says nothing: which key it was is tried
 constexpr std::uint32_t kWindow = 128;

@@ -24,6 +24,8 @@
 
 namespace funcgate::auth {
 
+inline constexpr std::size_t kNonceCharacters = 43;
+
 struct Nonce {
   base::WallMs issued_ms = 0;
   crypto::Digest128 tag{};  // identifies it: unique and not to be chosen by a caller

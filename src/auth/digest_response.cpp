@@ -14,11 +14,20 @@ ResponseHash::ResponseHash(HashAlgorithm algorithm, const DigestResponseParts& p
       parts.ha1.size() + parts.nonce.size() + parts.nc.size() + parts.cnonce.size() + parts.qop.size() + kColons;
   if (algorithm != HashAlgorithm::Sha256 || !ShortMessage::fits(bytes)) return;
   ShortMessage front;
-  for (const std::string_view part : {parts.ha1, parts.nonce, parts.nc, parts.cnonce, parts.qop}) front.append(part).append(':');
+  std::size_t already_read = 0;
+  if (parts.after_ha1 != nullptr) {
+    shared_ = *parts.after_ha1;
+    already_read = parts.ha1.size();
+  } else {
+    front.append(parts.ha1);
+  }
+  front.append(':');
+  for (const std::string_view part : {parts.nonce, parts.nc, parts.cnonce, parts.qop}) front.append(part).append(':');
   left_bytes_ = bytes % crypto::kSha256BlockBytes;
   shared_bytes_ = bytes - left_bytes_;
-  shared_.read(front.view().substr(0, shared_bytes_));
-  std::memcpy(left_.data(), front.view().data() + shared_bytes_, left_bytes_);
+  const std::size_t read_now = shared_bytes_ - already_read;
+  shared_.read(front.view().substr(0, read_now));
+  std::memcpy(left_.data(), front.view().data() + read_now, left_bytes_);
   is_shared_ = true;
 }
 
@@ -36,8 +45,7 @@ HexDigest ResponseHash::a2(std::string_view method, const std::optional<std::str
   return hasher.finish_hex();
 }
 
-HexDigest ResponseHash::of(std::string_view method, const std::optional<std::string_view>& body_hash) const {
-  const HexDigest ha2 = a2(method, body_hash);
+HexDigest ResponseHash::of(const HexDigest& ha2) const {
   if (is_shared_) {
     ShortMessage rest;
     rest.append({left_.data(), left_bytes_}).append(ha2.view());

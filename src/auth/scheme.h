@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "auth/digest_memory.h"
 #include "auth/outcome.h"
 #include "base/async.h"
 #include "base/clock.h"
@@ -48,6 +49,7 @@ struct AuthThread {
   VerifiedKeys* keys = nullptr;                // null: every signature is computed
   KeyUsageTable* key_usage = nullptr;          // null: nobody wants to know
   ToldSuccesses* successes = nullptr;          // null: the throttle is told of each
+  DigestMemory digests{};
 };
 
 // One call as authentication sees it.

@@ -116,6 +116,10 @@ TEST(DigestVectors, SharedBeginningChangesNoHash) {
       ASSERT_EQ(shared.of("GET", {}).view(), hash(front + hash("GET:" + uri))) << length;
       ASSERT_EQ(shared.of("", {}).view(), hash(front + hash(":" + uri))) << length;
       ASSERT_EQ(shared.of("POST", body).view(), hash(front + hash("POST:" + uri + ":" + body))) << length;
+      const auth::PreparedHa1 prepared(algorithm, base::SecretString(ha1));
+      auth::DigestResponseParts after = parts;
+      after.after_ha1 = prepared.after();
+      ASSERT_EQ(auth::ResponseHash(algorithm, after).of("GET", {}).view(), hash(front + hash("GET:" + uri))) << length;
     }
   }
 }
@@ -438,6 +442,55 @@ TEST_F(Digest, AuthIntAsksForTheBodyOnlyWhenNonceUriAndUserAreRight) {
 
 // ---- Authentication-Info ----
 
+// What was found out for one request is used for the next ones, and for those alone that say the same.
+TEST_F(Digest, RemembersANonceForItsOwnSchemeAndEveryByteOfIt) {
+  Client c = client();
+  ASSERT_EQ(send(c).verdict, Verdict::Accepted);
+  auto next_count = [uses = 1]() mutable {
+    std::string text = std::to_string(++uses);
+    return std::string(8 - text.size(), '0') + text;
+  };
+  c.nc = next_count();
+  ASSERT_EQ(send(c).verdict, Verdict::Accepted);
+  const std::string right = c.nonce;
+  for (std::size_t i = 0; i < right.size(); ++i) {
+    c.nonce[i] = right[i] == 'A' ? 'B' : 'A';
+    EXPECT_EQ(send(c).reason, Reason::DigestNonceUnknown) << i;
+    c.nonce = right;
+  }
+  auto other = stock();
+  other.id = "other";
+  for (auto& user : std::get<domain::DigestConfig>(other.config).users) user.sealed_ha1.clear();
+  const auto other_scheme = scheme(other);
+  EXPECT_EQ(ask(*other_scheme, std::move(a_call().get(kTarget).authorization(c.header()))).reason, Reason::DigestNonceUnknown);
+  c.nc = next_count();
+  EXPECT_EQ(send(c).verdict, Verdict::Accepted);
+  EXPECT_EQ(send(c).reason, Reason::DigestNcReplayed) << "a nonce that is known is counted like any other";
+}
+
+TEST_F(Digest, RemembersTargetsWithEveryByteOfThem) {
+  Client c = client();
+  int uses = 0;
+  // Twice, and more than there are places.
+  for (int i = 0; i < 400; ++i) {
+    c.method = i % 2 == 0 ? "GET" : "POST";
+    c.uri = "/api/v1/func-api/basket/s?number=" + std::to_string(i / 2 % 100) + std::string(i / 2 % 50 == 7 ? 200 : 0, 'x');
+    std::string count = std::to_string(++uses);
+    c.nc = std::string(8 - count.size(), '0') + count;
+    auto call = std::move(a_call().get(c.uri).authorization(c.header()));
+    call->method_text = c.method;
+    const auto outcome = ask(*made, call);
+    ASSERT_EQ(outcome.verdict, Verdict::Accepted) << i;
+    Client server = c;
+    server.method = "";
+    EXPECT_EQ(made->authentication_info(outcome, std::nullopt, thread),
+              "rspauth=\"" + server.response() + "\", qop=auth, nc=" + c.nc + ", cnonce=\"f2/wE4q74E6z\"");
+    // The method of the request before.
+    call->method_text = i % 2 == 0 ? "PUT" : "GET";
+    EXPECT_EQ(ask(*made, call).reason, Reason::DigestResponse) << i;
+  }
+}
+
 TEST_F(Digest, AnswersWithItsOwnProof) {
   Client c = client();
   c.cnonce = "a\\\"b";
@@ -450,6 +503,7 @@ TEST_F(Digest, AnswersWithItsOwnProof) {
   const std::string expected = "rspauth=\"" + server.response() + R"(", qop=auth, nc=00000001, cnonce="a\\\"b")";
   EXPECT_EQ(made->authentication_info(outcome, std::nullopt, thread), expected);
   clock.advance_ms(150'001);
+  io.run_turn(0);  // the time is that of a turn
   const std::string later = *made->authentication_info(outcome, std::nullopt, thread);
   ASSERT_EQ(later.substr(0, expected.size()), expected);
   Client next = c;
