@@ -83,11 +83,11 @@ Outcome accepted(const FuncRun& run, const domain::FunctionReply& reply) {
                                    base::trim(attributes).starts_with('{');
   // The worker refuses both itself; a process that sends them nevertheless is not to be believed.
   if (!name_is_good || !attributes_are_good) return Outcome::unavailable(Reason::AuthInternal);
-  return Outcome::accepted(PrincipalIssuer::issue({.type = "func",
-                                                   .auth_id = std::string(run.config_id),
-                                                   .name = std::string(reply.caller_name),
-                                                   .run_as = std::string(run.run_as),
-                                                   .attributes = std::string(attributes)}));
+  return Outcome::accepted(PrincipalIssuer::issue_unmarked({.type = "func",
+                                                            .auth_id = std::string(run.config_id),
+                                                            .name = std::string(reply.caller_name),
+                                                            .run_as = std::string(run.run_as),
+                                                            .attributes = std::string(attributes)}));
 }
 
 Outcome of_value(const FuncRun& run, const domain::FunctionReply& reply) {

@@ -15,4 +15,8 @@ domain::PrincipalPtr PrincipalIssuer::issue(domain::PrincipalFields fields) {
   return made;
 }
 
+domain::PrincipalPtr PrincipalIssuer::issue_unmarked(domain::PrincipalFields fields) {
+  return std::make_shared<const domain::Principal>(domain::PrincipalKey{}, std::move(fields));
+}
+
 }  // namespace funcgate::auth

@@ -37,7 +37,7 @@ class Principal {
   const PrincipalFields& fields() const { return fields_; }
   // JSON of _DFF_CALLER, made once.
   std::string_view caller_json() const { return caller_json_; }
-  // A digest of caller_json(), in its place wherever only equality counts.
+  // A digest of caller_json(), in its place wherever only equality counts. All zero: none was made, because few calls have it.
   using Mark = std::array<unsigned char, 16>;
   const Mark& mark() const { return mark_; }
   void set_mark(PrincipalKey, const Mark& mark) { mark_ = mark; }

@@ -100,12 +100,14 @@ ResultCache::Key Gateway::result_key(const Passage& passage) {
   key_text_.push_back(passage.call.method_text == "HEAD" ? static_cast<char>(form | kHead) : form);
   key_text_ += crypto::as_view(endpoint.cache_identity);
   for (const std::string& part : endpoint.cache_vary) {
-    if (part == "caller") {
+    const bool is_caller = part == "caller";
+    const domain::Principal& caller = *passage.principal;
+    if (is_caller && caller.mark() != domain::Principal::Mark{}) {
       key_text_.push_back(static_cast<char>(kCaller));
-      key_text_ += crypto::as_view(passage.principal->mark());
+      key_text_ += crypto::as_view(caller.mark());
     } else {
       append_part(key_text_, part);
-      append_part(key_text_, varied_part(passage, part));
+      append_part(key_text_, is_caller ? caller.caller_json() : varied_part(passage, part));
     }
   }
   append_part(key_text_, {});  // no part has an empty name: the arguments begin

@@ -385,7 +385,7 @@ domain::CallRecord Tasks::record_of(const domain::Task& task, const Answer& answ
   record.address = call.peer;
   record.method = call.method;
   // For the record only: whom the call that made the task ran as.
-  record.caller = auth::PrincipalIssuer::issue(task.caller);
+  record.caller = auth::PrincipalIssuer::issue_unmarked(task.caller);
   record.status = answer.status;
   if (answer.refusal) {
     const FaultIdentity identity = fault_identity(answer.refusal->fault, settings_.compat_dataflux);
