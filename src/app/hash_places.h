@@ -50,41 +50,36 @@ class HashPlaces {
   // What `work` returns or throws, computed on one of the threads, in the order of arrival. It takes no lock that others need.
   template <class Work>
   std::invoke_result_t<Work> run(Work work) {
-    return submit(std::move(work), [](const auto&) { return false; });
+    return submit([work = std::move(work)](bool&) mutable { return work(); });
   }
 
   // The same for a password that somebody presented: `is_wrong` of what `work` returns tells whether the thread rests.
   template <class Work, class IsWrong>
   std::invoke_result_t<Work> judge(Work work, IsWrong is_wrong) {
-    return submit(std::move(work), std::move(is_wrong));
+    return submit([work = std::move(work), is_wrong = std::move(is_wrong)](bool& wrong) mutable {
+      auto outcome = work();
+      wrong = is_wrong(outcome);
+      return outcome;
+    });
   }
 
  private:
   static constexpr std::size_t kWaitingMax = 65'536;
 
-  template <class Work, class IsWrong>
-  std::invoke_result_t<Work> submit(Work work, IsWrong is_wrong) {
-    using Outcome = std::invoke_result_t<Work>;
+  // `work` tells by its argument whether the thread shall rest.
+  template <class Work>
+  std::invoke_result_t<Work, bool&> submit(Work work) {
+    using Outcome = std::invoke_result_t<Work, bool&>;
     // Shared: the thread may still be on its way out of the task when the result is there.
     struct Task {
-      std::packaged_task<Outcome()> compute;
+      std::packaged_task<Outcome(bool&)> compute;
       bool wrong = false;
     };
-    const auto task = std::make_shared<Task>();
-    task->compute = std::packaged_task<Outcome()>([&wrong = task->wrong, work = std::move(work), is_wrong = std::move(is_wrong)] {
-      if constexpr (std::is_void_v<Outcome>) {
-        work();
-        return;
-      } else {
-        Outcome outcome = work();
-        wrong = is_wrong(outcome);
-        return outcome;
-      }
-    });
+    const auto task = std::make_shared<Task>(std::packaged_task<Outcome(bool&)>(std::move(work)));
     auto result = task->compute.get_future();
     const bool submitted = threads_.submit([this, task] {
       const std::chrono::nanoseconds begin = computed();
-      task->compute();
+      task->compute(task->wrong);
       if (task->wrong) rest_(std::min<std::chrono::nanoseconds>(computed() - begin, std::chrono::milliseconds(kRestMaxMs)));
     });
     CHECK(submitted);  // no more threads ask than there is room

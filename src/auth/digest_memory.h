@@ -2,8 +2,8 @@
 // tag, and H(A2) of the targets that are asked for.
 //
 // Neither decides anything: age and use count of a nonce, the account and the response are judged for each request. Bounded; a
-// newcomer takes the place of another. Not thread-safe: one per io thread. Holds nothing that is secret: nonces and targets are
-// sent in clear. Where no memory is left nothing is remembered.
+// newcomer takes the place of another. Not thread-safe: one per io thread. Holds nothing that is secret: nonces and targets
+// without a query are sent in clear. Where no memory is left nothing is remembered.
 #pragma once
 
 #include <array>
@@ -49,6 +49,8 @@ class DigestMemory {
     return is_it ? &*kept.hashes : nullptr;
   }
   void keep(crypto::HashAlgorithm algorithm, std::string_view method, std::string_view uri, const TargetHashes& hashes) {
+    // A query may hold credentials of another scheme, which must not outlive their call.
+    if (uri.find('?') != std::string_view::npos) return;
     if (method.size() + uri.size() > kTargetBytesMax || !make(targets_)) return;
     KnownTarget& place = (*targets_)[place_of_target(uri)];
     place.algorithm = algorithm;

@@ -95,8 +95,12 @@ class SpscRing {
 
   // Gives back the memory that a burst has left: for times when nothing comes.
   void trim() {
-    for (auto spare = spares_.begin() + kSparesLeft; spare != spares_.end(); ++spare)
-      delete spare->exchange(nullptr, std::memory_order_acquire);
+    std::size_t there = spares();
+    for (auto spare = spares_.begin(); spare != spares_.end() && there > kSparesLeft; ++spare) {
+      Part* const gone = spare->exchange(nullptr, std::memory_order_acquire);
+      there -= gone != nullptr ? 1 : 0;
+      delete gone;
+    }
   }
 
   // Published and not yet consumed; what the other thread does meanwhile is not in it.
@@ -107,10 +111,7 @@ class SpscRing {
   }
   std::size_t capacity() const { return capacity_; }
   // Places that have memory now, spare parts included. Only while neither producer nor consumer is at work.
-  std::size_t places_made() const {
-    const auto spares = std::count_if(spares_.begin(), spares_.end(), [](const auto& spare) { return spare.load() != nullptr; });
-    return (made_ / kPartPlaces - consumed_ / kPartPlaces + static_cast<std::size_t>(spares)) * kPartPlaces;
-  }
+  std::size_t places_made() const { return (made_ / kPartPlaces - consumed_ / kPartPlaces + spares()) * kPartPlaces; }
 
  private:
   struct Part {
@@ -119,6 +120,11 @@ class SpscRing {
 
   // One entry is more than all places need, so that the entry of a new part is never that of one in use.
   Part*& part(std::uint64_t number) { return parts_[number & (parts_.size() - 1)]; }
+
+  std::size_t spares() const {
+    const auto is_there = [](const auto& spare) { return spare.load(std::memory_order_relaxed) != nullptr; };
+    return static_cast<std::size_t>(std::count_if(spares_.begin(), spares_.end(), is_there));
+  }
 
   // Producer.
   bool add_part() {
@@ -137,9 +143,10 @@ class SpscRing {
 
   // Consumer. As many as a producer fills before the consumer looks again, if not more comes than usual.
   void provide_spares() {
-    for (auto spare = spares_.begin(); spare != spares_.begin() + kSparesLeft; ++spare) {
-      if (spare->load(std::memory_order_relaxed) != nullptr) continue;
-      spare->store(new (std::nothrow) Part, std::memory_order_release);  // without memory the producer tries itself
+    for (std::size_t there = spares(); there < kSparesLeft; ++there) {
+      Part* const made = new (std::nothrow) Part;
+      if (made == nullptr) return;  // the producer tries itself
+      put_away(made);
     }
   }
 

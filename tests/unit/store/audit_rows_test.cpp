@@ -95,7 +95,7 @@ TEST_F(AuditRowsTest, EveryQuestionHasItsAnswer) {
   EXPECT_THAT(found({.event = "user."}), ElementsAre(2, 1));
   EXPECT_THAT(found({.event = "user.changed"}), ElementsAre(2));
   EXPECT_THAT(found({.actor = "ada"}), ElementsAre(5, 3, 2, 1));
-  EXPECT_THAT(found({.actor = "usr-ada", .event = "user."}), ElementsAre(2, 1));
+  EXPECT_THAT(found({.event = "user.", .actor = "usr-ada"}), ElementsAre(2, 1));
   EXPECT_THAT(found({.object = "usr-b"}), ElementsAre(3, 2));
   EXPECT_THAT(found({.object = "name of usr-b"}), ElementsAre(3, 2));
   EXPECT_THAT(found({.outcome = "DENIED"}), ElementsAre(4));
