@@ -16,11 +16,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <functional>
 #include <future>
 #include <memory>
-#include <thread>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 
@@ -38,11 +39,20 @@ class HashPlaces {
   // server at rest does not keep 19 MiB.
   static constexpr std::chrono::milliseconds kMemoryKept{500};
 
-  // `count` > 0. `rest` blocks the thread that calls it for so long.
-  explicit HashPlaces(std::size_t count, Rest rest = std::this_thread::sleep_for<std::int64_t, std::nano>)
-      : rest_(std::move(rest)),
+  // `count` > 0. `rest` blocks the thread that calls it for so long; none: until hurry(), at most.
+  explicit HashPlaces(std::size_t count, Rest rest = nullptr)
+      : rest_(rest ? std::move(rest) : [this](std::chrono::nanoseconds time) { rest_unless_hurried(time); }),
         threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background,
                  {kMemoryKept, [] { crypto::release_hash_memory(kMemoryKept); }}) {}
+
+  // From now on nobody rests: the server is about to end.
+  void hurry() {
+    {
+      const std::lock_guard lock(mutex_);
+      hurried_ = true;
+    }
+    hurry_.notify_all();
+  }
 
   // How many wait for a thread now.
   std::size_t waiting() const { return threads_.queued(); }
@@ -86,6 +96,11 @@ class HashPlaces {
     return result.get();
   }
 
+  void rest_unless_hurried(std::chrono::nanoseconds time) {
+    std::unique_lock lock(mutex_);
+    hurry_.wait_for(lock, time, [this] { return hurried_; });
+  }
+
   // By the calling thread: waiting for a processor is not computing.
   static std::chrono::nanoseconds computed() {
     timespec time{};
@@ -93,6 +108,9 @@ class HashPlaces {
     return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
   }
 
+  std::mutex mutex_;
+  std::condition_variable hurry_;
+  bool hurried_ = false;  // guarded by mutex_
   const Rest rest_;
   base::BlockingPool threads_;
 };

@@ -199,6 +199,7 @@ base::Status Instance::serve(const std::string& listen) {
 
 void Instance::drain() {
   stopping_ = true;
+  hash_places_->hurry();
   tasks_->stop();
   for (auto& world : worlds_) {
     world->io.post([raw = world.get()] {

@@ -3,8 +3,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <iterator>
 #include <mutex>
 #include <vector>
 
@@ -81,19 +81,20 @@ HashMemory::~HashMemory() {
 }
 
 std::size_t release_hash_memory(std::chrono::nanoseconds unused_for) {
-  std::vector<Kept> unused;
-  unused.reserve(kHashMemoriesKept);
+  std::array<Kept, kHashMemoriesKept> unused{};  // nothing here may fail for want of memory
+  std::size_t count = 0;
   {
     const std::lock_guard lock(store().mutex);
     auto& kept = store().kept;
     const auto is_unused = [until = Clock::now() - unused_for](const Kept& entry) { return entry.used <= until; };
-    std::copy_if(kept.begin(), kept.end(), std::back_inserter(unused), is_unused);
+    const auto end = std::copy_if(kept.begin(), kept.end(), unused.begin(), is_unused);
+    count = static_cast<std::size_t>(end - unused.begin());
     std::erase_if(kept, is_unused);
   }
   std::size_t bytes = 0;
-  for (const Kept& entry : unused) {
-    unmap(entry);
-    bytes += entry.bytes;
+  for (std::size_t i = 0; i < count; ++i) {
+    unmap(unused[i]);
+    bytes += unused[i].bytes;
   }
   return bytes;
 }

@@ -300,11 +300,11 @@ void Connection::finish_request() {
     in_begin_ = 0;
     in_end_ = rest.size();
     in_used_ = std::max(in_used_, in_end_);
-    overflow_.clear();
   }
   // Credentials stood in these bytes: an idle connection keeps nothing of its last request. What is freed is wiped anyway
   // (app/wipe_freed_memory.cpp).
-  for (std::string* buffer : {&body_, &inflated_, &block_, &decoded_}) {
+  drop_blocks();
+  for (std::string* buffer : {&body_, &inflated_, &overflow_}) {
     if (buffer->capacity() > 2 * kIdleBytes) {
       std::string().swap(*buffer);
     } else if (!buffer->empty()) {

@@ -65,6 +65,8 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   void arm(std::int64_t ms);
   // Body bytes from the buffer or the socket, valid until the next call; false: end, error or time-out (see body_state_).
   base::Async<bool> next_body_block(std::string_view& block, std::size_t bytes_max);
+  // Gives the memory of next_body_block() back; its last view ends.
+  void drop_blocks();
   base::Async<void> send_continue();
   service::BodyResult body_problem() const;
 

@@ -56,7 +56,7 @@ base::Async<bool> Connection::next_body_block(std::string_view& block, std::size
     if (body_left_ == 0) body_state_ = BodyState::Complete;
     co_return true;
   }
-  decoded_.clear();
+  base::wipe(decoded_);
   std::size_t used = 0;
   const auto state = chunks_.decode(block, used, [&](std::string_view bytes) { decoded_.append(bytes); });
   if (state == ChunkDecoder::State::Broken) {
@@ -69,6 +69,12 @@ base::Async<bool> Connection::next_body_block(std::string_view& block, std::size
   }
   block = decoded_;
   co_return true;
+}
+
+void Connection::drop_blocks() {
+  for (std::string* buffer : {&block_, &decoded_}) {
+    if (buffer->capacity() > std::string().capacity()) std::string().swap(*buffer);
+  }
 }
 
 BodyResult Connection::body_problem() const {
@@ -109,6 +115,7 @@ base::Async<BodyResult> Connection::read(std::size_t bytes_max, bool prefix_is_e
     body_ += block;
   }
   timer_.cancel();
+  drop_blocks();  // the call may wait and run for long
   call_.body = body_;
   if (body_state_ == BodyState::Complete) {
     call_.body_complete = true;
@@ -138,6 +145,7 @@ base::Async<MultipartResult> Connection::read_multipart(service::Multipart& out,
     state = parser.feed(block);
   }
   timer_.cancel();
+  drop_blocks();
   if (state == MultipartParser::State::Stopped) co_return sink.problem();
   if (body_state_ == BodyState::TimedOut) co_return MultipartResult::TimedOut;
   if (body_state_ == BodyState::Gone) co_return MultipartResult::Gone;

@@ -159,7 +159,7 @@ bool is_host(std::string_view text) {
   static constexpr std::array<bool, 256> kAllowed = [] {
     std::array<bool, 256> allowed{};
     for (std::size_t byte = 0x21; byte < 0x7f; ++byte) allowed[byte] = true;
-    for (char c : std::string_view("/\\@?\"<>")) allowed[static_cast<unsigned char>(c)] = false;
+    for (char c : std::string_view("/\\@?#\"<>")) allowed[static_cast<unsigned char>(c)] = false;
     return allowed;
   }();
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return kAllowed[static_cast<unsigned char>(c)]; });

@@ -238,11 +238,20 @@ void Bench::finish(PendingCall& call, domain::RunStatus status) {
   call.home->post([&call] { call.done.complete(true); });
 }
 
+// The clock is read only for what this turn, whose times are those of its beginning, cannot have seen.
+void Bench::limit_times(const PendingCall& call, domain::FunctionReply& reply) const {
+  const base::SteadyNs since_sent_ns = io_.turn_steady_ns() - call.sent_ns;
+  const base::WallMs sent_ms = io_.turn_wall_ms() - since_sent_ns / base::kNsPerMs - 1;
+  if (are_times_possible(reply, sent_ms, io_.turn_wall_ms(), since_sent_ns)) return;
+  make_times_possible(reply, sent_ms, io_.clock().wall_ms(), io_.clock().steady_ns() - call.sent_ns);
+}
+
 void Bench::replied(Worker& worker, PendingCall& call, domain::FunctionReply reply) {
   const bool single = worker.slot() == kSingleSlot;
   const bool retires = reply.worker_retires;
   Crew* crew = single ? nullptr : crew_with(worker);
   free_share(worker);
+  limit_times(call, reply);
   if (crew != nullptr) crew->speeds[call.invocation->function].ran(reply.run_ns);
   call.result->start_time_ms = reply.start_time_ms;
   call.result->reply = std::move(reply);

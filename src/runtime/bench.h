@@ -79,6 +79,7 @@ class Bench final : public WorkerOwner {
   Crew& crew_of(const PendingCall& call);
   Crew* crew_with(const Worker& worker);
   bool try_send(Crew& crew, PendingCall& call);
+  void limit_times(const PendingCall& call, domain::FunctionReply& reply) const;
   // With nothing to do, if the call's key may have one more worker; then the worker holds that share.
   Worker* idle_worker(Crew& crew, PendingCall& call);
   // With fast calls to do, of the same key, behind which a fast call may wait.

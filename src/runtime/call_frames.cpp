@@ -1,5 +1,7 @@
 #include "runtime/call_frames.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -104,6 +106,18 @@ void append_invoke(std::string& out, InvokeScratch& scratch, std::uint64_t call,
   invoke.folder = invocation.folder;
   invoke.readable = invocation.readable;
   wire::encode_invoke(out, call, slot, invoke);
+}
+
+bool are_times_possible(const domain::FunctionReply& reply, base::WallMs sent_ms, base::WallMs now_ms,
+                        std::int64_t since_sent_ns) {
+  const bool start_is = reply.start_time_ms == 0 || (reply.start_time_ms >= sent_ms && reply.start_time_ms <= now_ms);
+  return start_is && reply.run_ns >= 0 && reply.run_ns <= since_sent_ns;
+}
+
+void make_times_possible(domain::FunctionReply& reply, base::WallMs sent_ms, base::WallMs now_ms, std::int64_t since_sent_ns) {
+  reply.run_ns = std::clamp<std::int64_t>(reply.run_ns, 0, std::max<std::int64_t>(since_sent_ns, 0));
+  // A clock that was set back says that it was sent later than now.
+  if (reply.start_time_ms != 0) reply.start_time_ms = std::clamp(reply.start_time_ms, std::min(sent_ms, now_ms), now_ms);
 }
 
 std::optional<domain::FunctionReply> read_reply(std::string_view payload) {

@@ -10,8 +10,8 @@ namespace funcgate::runtime {
 class Speed {
  public:
   static constexpr std::int64_t kFastNs = 500'000;
-  static constexpr std::uint32_t kWindow = 500;      // two windows make the last 1,000 runs
-  static constexpr std::uint32_t kRunsNeeded = 20;   // before anything is believed
+  static constexpr std::uint32_t kWindow = 500;     // two windows make the last 1,000 runs
+  static constexpr std::uint32_t kRunsNeeded = 20;  // before anything is believed
 
   void ran(std::int64_t run_ns);
   // 99 % of the last runs took less than kFastNs.

@@ -58,6 +58,7 @@ void Worker::send(PendingCall& call) {
   const auto slot = static_cast<std::uint16_t>(call.number % wire::ClaimBoard::kSlots);
   memory_.board.offer(slot, call.number);
   append_invoke(out_, scratch_, call.number, slot, *call.invocation);
+  call.ends_at = left_bytes_ + out_.size() - out_sent_;
   calls_.push_back(&call);
   expected_ns_ += call.expected_ns;
   if (calls_.size() == 1) {
@@ -132,6 +133,7 @@ void Worker::flush() {
 
 void Worker::sent(std::size_t bytes) {
   out_sent_ += bytes;
+  left_bytes_ += bytes;
   if (answer_end_ > 0 && answer_end_ <= out_sent_) {
     asking_ = false;
     answer_end_ = 0;
@@ -245,9 +247,10 @@ void Worker::break_off() {
 bool Worker::expects(const wire::FrameHead& head) {
   // Not more often than there were calls: every one of them costs this thread a look.
   if (head.type == wire::MessageType::Wake) return head.payload_bytes == 0 && wakes_ + 1 < next_number_;
-  // Replies come in the order of the pipe: anything else is a forged frame.
+  // Replies come in the order of the pipe, and to what has left: anything else is a forged frame, by which a process that never
+  // reads could let this server's memory grow.
   return (head.type == wire::MessageType::Reply || head.type == wire::MessageType::Ask) && !calls_.empty() &&
-         head.call == calls_.front()->number;
+         head.call == calls_.front()->number && calls_.front()->ends_at <= left_bytes_;
 }
 
 bool Worker::handle(const wire::Frame& frame) {

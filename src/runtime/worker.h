@@ -26,7 +26,8 @@ struct PendingCall {
   domain::RunResult* result = nullptr;  // filled in by the bench
   base::OneShot<bool> done;             // completed on `home`
   base::SteadyNs queued_ns = 0, sent_ns = 0;
-  std::uint64_t number = 0;  // on its worker
+  std::uint64_t number = 0;   // on its worker
+  std::uint64_t ends_at = 0;  // of all bytes for that worker: behind its frame
   std::int64_t expected_ns = 0;
   bool waiting = false;     // counted in the pool's queue
   bool cancelled = false;   // its worker was killed on purpose
@@ -118,8 +119,9 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   const std::size_t slot_;
   std::deque<PendingCall*> calls_;
   std::uint64_t next_number_ = 1, wakes_ = 0;
-  std::size_t out_sent_ = 0;    // of out_: has left
-  std::size_t answer_end_ = 0;  // in out_: behind the answer to a question; 0: there is none in it
+  std::size_t out_sent_ = 0;      // of out_: has left
+  std::uint64_t left_bytes_ = 0;  // has left since the beginning
+  std::size_t answer_end_ = 0;    // in out_: behind the answer to a question; 0: there is none in it
   base::SteadyNs front_since_ns_ = 0;
   std::int64_t expected_ns_ = 0;
   bool taking_ = false, broken_ = false, asking_ = false, timed_out_ = false, dead_ = false, write_waits_ = false,

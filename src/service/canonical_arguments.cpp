@@ -187,11 +187,14 @@ void append_other(std::string& out, const domain::VisibleRequest& request, const
   out += fmt::format("/{}:{}", request.body.size(), request.body);
 }
 
+// What is not put in order. No ordered text begins with this mark, so that no broken request finds the answer of a good one.
+void append_as_it_is(std::string& out, std::string_view text) { out.append("!").append(text); }
+
 }  // namespace
 
 void append_canonical_json(std::string& out, std::string_view text) {
   if (has_long_number(text)) {
-    out += text;
+    append_as_it_is(out, text);
     return;
   }
   PlainPairs pairs;
@@ -202,11 +205,11 @@ void append_canonical_json(std::string& out, std::string_view text) {
     return;
   }
   const auto value = base::parse_json(text);
-  // What cannot be parsed is refused by the worker; until then it is its own key.
+  // What cannot be parsed is refused by the worker.
   if (value.ok()) {
     append_canonical(out, *value);
   } else {
-    out += text;
+    append_as_it_is(out, text);
   }
 }
 
@@ -218,7 +221,7 @@ void append_canonical_fields(std::string& out, std::string_view query) {
   }
   const auto fields = base::split_query(query, base::kFieldsMax);
   if (!fields) {
-    out += query;
+    append_as_it_is(out, query);
     return;
   }
   // Sorted by name only: the order of values of one name is the order of the list that the function gets.
@@ -226,7 +229,7 @@ void append_canonical_fields(std::string& out, std::string_view query) {
   for (const base::QueryField& field : *fields) {
     auto name = base::decode_form(field.raw_name), value = base::decode_form(field.raw_value);
     if (!name || !value) {
-      out += query;
+      append_as_it_is(out, query);
       return;
     }
     pairs.emplace_back(std::move(*name), std::move(*value));
@@ -241,8 +244,11 @@ void append_canonical_arguments(std::string& out, domain::ArgumentForm form, con
   using domain::ArgumentForm;
   if (form == ArgumentForm::GetStandard || form == ArgumentForm::GetSimplified) {
     append_canonical_fields(out.append("q:"), request.query);
-  } else if (form == ArgumentForm::PostStandard || domain::media_type_is(request.content_type, "application/json")) {
+  } else if (domain::media_type_is(request.content_type, "application/json")) {
     append_canonical_json(out.append("j:"), request.body);
+  } else if (form == ArgumentForm::PostStandard) {
+    // Without a type it is read as JSON, but the function sees no parsed body; of another type it is refused.
+    append_canonical_json(out.append(request.content_type.empty() ? "n:" : "r:"), request.body);
   } else if (domain::media_type_is(request.content_type, "application/x-www-form-urlencoded")) {
     append_canonical_fields(out.append("f:"), request.body);
   } else {

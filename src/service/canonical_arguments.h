@@ -16,7 +16,8 @@ namespace funcgate::service {
 // Appends the text of what the function would be given. `parts`: of a multipart body.
 void append_canonical_arguments(std::string& out, domain::ArgumentForm form, const domain::VisibleRequest& request,
                                 const std::vector<domain::FormPart>& parts);
-// The pieces of it: a JSON text, and a query or urlencoded body. What cannot be read is its own text: it is refused later.
+// The pieces of it: a JSON text, and a query or urlencoded body. What cannot be read is marked and stays as it is: it is
+// refused later.
 void append_canonical_json(std::string& out, std::string_view text);
 void append_canonical_fields(std::string& out, std::string_view query);
 

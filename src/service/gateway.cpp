@@ -330,9 +330,10 @@ void Gateway::explain(Passage& passage, const domain::Refusal& refusal) {
 }
 
 void Gateway::finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns) {
-  // Of the turn's two times, which were read together: up to a millisecond early, but not before the run that it ends.
+  // Of the turn's two times, which were read together: up to a millisecond early, but not before the run that it ends, as far as
+  // this server itself has seen it.
   const base::WallMs ended_ms = io_.turn_wall_ms() + (ended_ns - io_.turn_steady_ns()) / base::kNsPerMs;
-  answer.ended_ms = std::max({ended_ms, passage.run.start_time_ms, passage.run.end_time_ms});
+  answer.ended_ms = std::max(ended_ms, passage.run.end_time_ms);
   // What ran and failed was not refused: its record tells about it.
   if (answer.refusal && !passage.slot_reserved) explain(passage, *answer.refusal);
   add_cors(passage, answer);

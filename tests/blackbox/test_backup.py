@@ -40,7 +40,7 @@ def test_backup_while_calls_and_changes_go_on(make_server, tmp_path):
     server = make_server(resources())
     stop = threading.Event()
     failures: list[str] = []
-    counts = [0]
+    counts, changes = [0], [0]
 
     def call():
         client = server.client
@@ -60,11 +60,12 @@ def test_backup_while_calls_and_changes_go_on(make_server, tmp_path):
             if done.returncode != 0:
                 failures.append(done.stderr)
                 return
+            changes[0] = number
 
     threads = [threading.Thread(target=call), threading.Thread(target=change)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: counts[0] > 5, "calls run")
+    wait_until(lambda: counts[0] > 5 and changes[0] > 0, "calls run and something was changed")
     for number in range(3):
         before = counts[0]
         back_up(server.data, tmp_path / f"{number}.tar")

@@ -141,6 +141,18 @@ def test_nothing_is_left_of_an_apply(readable):
     expect_gone(readable, secret, "apply")
 
 
+def test_nothing_is_left_of_a_body_whose_end_came_later(readable):
+    """authentication 39: the last block that came holds nothing of the body, and the one before it is gone, too."""
+    request = request_bytes("POST", TARGET.format("tokens"), {**JSON, "Transfer-Encoding": "chunked"}, CHUNKED)
+    end = b"0\r\n\r\n"
+    with readable.client.connect() as connection:
+        connection.send(request.removesuffix(end))
+        wait_until(lambda: search(readable.process.pid, traces(BODY_FIELD)), "the body has come")
+        connection.send(end)
+        connection.read("POST").expect(200)
+        expect_gone(readable, BODY_FIELD, "a chunked body in two pieces")
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_nothing_is_left_of_a_credential(readable, way):
     """authentication 39: after the answer no clear password or token is in the heap, on a kept-alive connection as on a closed one."""

@@ -47,7 +47,10 @@ struct Library {
   template <class Function>
   bool find(const char* name, Function& function) {
     function = reinterpret_cast<Function>(::dlsym(handle_, name));
-    if (function == nullptr) problem = ::dlerror();
+    if (function == nullptr) {
+      const char* const why = ::dlerror();
+      problem = why != nullptr ? why : name;
+    }
     return function != nullptr;
   }
 
@@ -187,7 +190,9 @@ base::Result<IncomingReply> CurlClient::send(const OutgoingRequest& request) {
   char problem[CURL_ERROR_SIZE] = "";
   const bool encrypted = base::starts_with_ignore_case(request.url, "https:");
   library().easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-  library().easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  if (library().easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK) {
+    return Error{Code::Unavailable, "libcurl is too old: 7.85 or newer is needed", {}};
+  }
   library().easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request.method.c_str());
   library().easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   library().easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);

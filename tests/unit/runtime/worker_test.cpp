@@ -1,6 +1,7 @@
 #include "runtime/worker.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,6 +104,9 @@ class WorkerTest : public testing::Test {
         worker->send(calls[i]);
       }
     });
+    // No process answers what it cannot have read.
+    pollfd readable{process.get(), POLLIN, 0};
+    if (count > 0) ASSERT_EQ(::poll(&readable, 1, 20'000), 1);
     for (std::uint64_t number = 1; number <= claimed; ++number) {
       ASSERT_TRUE(memory->board.claim(static_cast<std::uint16_t>(number % wire::ClaimBoard::kSlots), number));
     }
@@ -241,6 +245,16 @@ TEST_F(WorkerTest, AFrameThatIsAnnouncedGetsMemoryAsItComes) {
   std::size_t total = 0, resident_pages = 0;
   status >> total >> resident_pages;
   EXPECT_LT(resident_pages * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)), wire::kPayloadBytesMax / 2);
+}
+
+// A process that answers without reading would be sent more and more, none of which leaves.
+TEST_F(WorkerTest, AReplyToACallThatHasNotLeftEndsTheWorker) {
+  const std::string large(32 << 20, 'x');
+  invocation.form = domain::ArgumentForm::Kwargs;
+  invocation.body = large;
+  send_calls(1, 1);
+  write(reply(1, "guessed"));
+  EXPECT_EQ(owner.wait_for(1).back(), "gone begun=1 unclaimed=0");
 }
 
 TEST_F(WorkerTest, HalfAFrameInTheRingEndsTheWorker) {

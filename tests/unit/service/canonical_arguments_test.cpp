@@ -47,10 +47,30 @@ TEST(CanonicalArguments, ThatCannotBeReadAreTheirOwnText) {
   for (const std::string_view text :
        {R"({"a":1,"a":2})", R"({"a":1,})", R"({"a":01})", R"({"a":-})", R"({"a":+1})", R"({"a" 1})", R"({a:1})", R"({"a":1}x)",
         R"({"a":tru})", R"({"a":1 "b":2})", R"({,"a":1})", "{", R"({"a)", R"({"a":)", R"({"a":1e})", "{\"a\":\"\x01\"}", ""}) {
-    EXPECT_EQ(of_json(text), text);
+    EXPECT_EQ(of_json(text), "!" + std::string(text));
   }
   const std::string many_digits = R"({"a":1234567890123456,"b":1})";
-  EXPECT_EQ(of_json(many_digits), many_digits) << "the worker keeps every digit";
+  EXPECT_EQ(of_json(many_digits), "!" + many_digits) << "the worker keeps every digit";
+}
+
+// Else the broken one would be answered with 200 for as long as the answer of the good one is kept.
+TEST(CanonicalArguments, OfABrokenRequestAreNeverThoseOfAGoodOne) {
+  EXPECT_NE(of_json(R"({"a":1,})"), of_json(R"({ "a":1})"));
+  EXPECT_NE(of_json(R"({"a":[1,],})"), of_json(R"({"a":[1]})"));
+  EXPECT_NE(of_fields("1:a=3:%zz&"), of_fields("a=%25zz"));
+}
+
+TEST(CanonicalArguments, OfTheStandardFormTellWhichTypeWasSaid) {
+  std::set<std::string> texts;
+  for (const std::string_view type : {"", "application/json", "text/plain"}) {
+    domain::VisibleRequest request;
+    request.content_type = type;
+    request.body = "{}";
+    std::string text;
+    append_canonical_arguments(text, domain::ArgumentForm::PostStandard, request, {});
+    texts.insert(text);
+  }
+  EXPECT_EQ(texts.size(), 3U) << "the function sees a parsed body, sees none, or never runs";
 }
 
 TEST(CanonicalArguments, OfManyMembersAreSortedAllTheSame) {
@@ -75,7 +95,7 @@ TEST(CanonicalArguments, OfAQueryAreTheSameHoweverTheyAreEscaped) {
   EXPECT_EQ(of_fields("a=%32&b=x"), of_fields("b=x&a=2"));
   EXPECT_EQ(of_fields("a=x+y"), of_fields("a=x%20y"));
   EXPECT_EQ(of_fields("a=1&a=%32"), of_fields("a=1&a=2"));
-  EXPECT_EQ(of_fields("a=%zz"), "a=%zz") << "it is refused later";
+  EXPECT_EQ(of_fields("a=%zz"), "!a=%zz") << "it is refused later";
   std::string up, down;
   for (int i = 10; i < 40; ++i) {
     up += "m" + std::to_string(i) + "=1&";
