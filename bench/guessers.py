@@ -2,24 +2,27 @@
 nothing, so that what is measured beside them is the server and not its guessers.
 
 One loop over raw sockets; a guess is one `send` and one `recv` of bytes that were put together from ready parts. Everything is over
-loopback, each guesser from an address of its own, so that the share per address ends none of them.
+loopback, each guesser from an address of its own, so that the share per address ends none of them. Guessers have computers of their
+own: the process has the idle class, so that it takes no processor from the server or the caller that is measured, and those who were
+sent away come back one by one and not all in the same millisecond.
 """
 
 from __future__ import annotations
 
 import base64
-import collections
 import dataclasses
 import gc
+import heapq
 import multiprocessing
 import os
+import random
 import select
 import socket
 import time
 from multiprocessing.connection import Connection
 
-# One who was told to come back later (503): nobody gains by asking at once.
-PAUSE_S = 0.2
+# One who was told to come back later (503): nobody gains by asking at once. Pauses are evenly spread between both.
+PAUSES_S = 0.1, 0.3
 RECEIVED_MAX = 65536
 
 
@@ -64,6 +67,7 @@ class Guesser:
     def __init__(self, port: int, number: int, login: str, basic_target: str, session_target: str | None):
         """`session_target` None: guesses as Basic at `basic_target`; otherwise tries to sign in there."""
         self.port, self.address, self.tries = port, f"127.7.{number // 250}.{1 + number % 250}", 0
+        self.number, self.paused = number, False  # number: its place in the list of all
         self.received = b""
         host = f"Host: 127.0.0.1:{port}\r\n".encode()
         self.signs_in = session_target is not None
@@ -110,7 +114,9 @@ def guess_until(ended: Connection, guessers: list[Guesser]) -> Flood:
     for guesser in guessers:
         by_file[guesser.socket.fileno()] = guesser
         poll.register(guesser.socket.fileno(), select.EPOLLIN)
-    flood, paused, weighed = no_flood(), collections.deque(), 0.0
+    flood, weighed = no_flood(), 0.0
+    paused: list[tuple[float, int]] = []  # a heap: until when, and who
+    choice = random.Random(0)
     begin_s, begin_cpu_s = time.monotonic(), time.process_time()
     for guesser in guessers:
         guesser.guess()
@@ -138,17 +144,22 @@ def guess_until(ended: Connection, guessers: list[Guesser]) -> Flood:
                 by_file[guesser.socket.fileno()] = guesser
                 poll.register(guesser.socket.fileno(), select.EPOLLIN)
             if status in (0, 503):
-                paused.append((now_s + PAUSE_S, guesser))
+                if not guesser.paused:  # one whose connection is closed meanwhile goes on pausing
+                    guesser.paused = True
+                    heapq.heappush(paused, (now_s + choice.uniform(*PAUSES_S), guesser.number))
             else:
                 guesser.guess()
         while paused and paused[0][0] <= now_s:
-            paused.popleft()[1].guess()
+            guesser = guessers[heapq.heappop(paused)[1]]
+            guesser.paused = False
+            guesser.guess()
 
 
 def _work(ended: Connection, arguments: tuple) -> None:
     port, count, login, basic_target, session_target = arguments
     # Garbage of a loop that makes none need not be looked for, and its pauses would be guesses that come late.
     gc.disable()
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     guessers = [Guesser(port, number, login, basic_target, session_target if number % 2 == 0 else None) for number in range(count)]
     ended.send(os.getpid())
     ended.send(guess_until(ended, guessers))

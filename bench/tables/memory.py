@@ -17,7 +17,7 @@ from peers.funcgate import Funcgate
 from processes import Failure, open_files_max, pss_bytes
 from tables import Table, reference, versions
 from tables.calls import ours, theirs
-from tables.cores import TWO
+from tables.cores import DEFAULTS
 
 NAMES = ("basic", "fastapi-async", "asgi", "fastify")
 CONNECTIONS = (1_000, 10_000)
@@ -72,7 +72,7 @@ def run(bench: Bench) -> Outcome:
     counts = tuple(count for count in CONNECTIONS if count + 1000 <= open_max)
     if counts != CONNECTIONS:
         bench.note(f"memory: at most {open_max} open files are allowed here, so that {CONNECTIONS[-1]:,} connections are left out (ulimit -Hn)")
-    product = Funcgate(bench.options.binary, "funcgate-2", TWO, with_func=False)
+    product = Funcgate(bench.options.binary, "funcgate-defaults", DEFAULTS, with_func=False)
     cases = [ours(product, "basic"), theirs("fastapi-async", "FastAPI async def, 2 workers", Uvicorn("fastapi-async-2", "fastapi_async", 2)),
              theirs("asgi", "ASGI by hand, 2 workers", Uvicorn("asgi-2", "asgi_by_hand", 2)), theirs("fastify", "Fastify", Fastify())]
     cases[0].title = "Funcgate, 2 workers"

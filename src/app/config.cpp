@@ -142,7 +142,7 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
 std::vector<Key> keys_of(Config& config) {
   std::vector<Key> keys;
   keys.push_back(text("server", "listen", config.listen, "HOST:PORT; --listen wins"));
-  keys.push_back(integer("server", "threads", config.threads, 0, 256, "io threads; 0 = number of cores"));
+  keys.push_back(integer("server", "threads", config.threads, 0, 256, "io threads; 0 = half of the cores, rounded up"));
   keys.push_back(
       text("server", "public_url", config.server.public_url, "base of the URLs in error bodies; empty = scheme and Host"));
   keys.push_back(networks("server", "trusted_proxies", config.server.trusted_proxies,
@@ -227,9 +227,7 @@ void read_pool(Config& config, std::string_view name, const toml::table& table,
   config.pools[static_cast<std::uint16_t>(*number)] = pool;
 }
 
-std::vector<domain::Network> this_machine() {
-  return {*domain::Network::parse("127.0.0.0/8"), *domain::Network::parse("::1")};
-}
+std::vector<domain::Network> this_machine() { return {*domain::Network::parse("127.0.0.0/8"), *domain::Network::parse("::1")}; }
 
 }  // namespace
 
@@ -244,7 +242,8 @@ base::Result<Config> load_config(const std::string& path) {
   const toml::parse_result parsed = toml::parse(content, path);
   if (!parsed) {
     return base::Error{base::Code::InvalidArgument,
-                       fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()), {}};
+                       fmt::format("{}:{}: {}", path, parsed.error().source().begin.line, parsed.error().description()),
+                       {}};
   }
   std::vector<std::string> problems;
   const auto wrong = [&](const toml::node& node, std::string key, std::string message) {

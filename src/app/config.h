@@ -29,8 +29,8 @@ struct PasswordHashConfig {
 };
 
 struct Config {
-  std::string listen;  // HOST:PORT; --listen wins
-  std::int64_t threads = 0;  // io threads; 0: number of cores
+  std::string listen;        // HOST:PORT; --listen wins
+  std::int64_t threads = 0;  // io threads; 0: half of the cores, rounded up
   std::string tls_certificate, tls_key;
   base::log::Level log_level = base::log::Level::Info;
   std::string log_path = "-", access_log = "off";
@@ -41,9 +41,9 @@ struct Config {
   std::string admin_listen;  // HOST:PORT of the management API alone; empty: together with everything else
   std::int64_t session_idle_minutes = 30, session_hours = 12;
   std::int64_t sign_in_failures_per_hour = 100;  // of one client network
-  std::int64_t key_overlap_hours = 720;  // keys signed with a retired secret stay good so long
-  std::string audit_calls = "batched";   // or before_reply: server.record_before_reply
-  std::string audit_checkpoint_file;     // each checkpoint becomes a line of it; empty: of none
+  std::int64_t key_overlap_hours = 720;          // keys signed with a retired secret stay good so long
+  std::string audit_calls = "batched";           // or before_reply: server.record_before_reply
+  std::string audit_checkpoint_file;             // each checkpoint becomes a line of it; empty: of none
   auth::ThrottleSettings throttle;
   service::ServerSettings server;
 };

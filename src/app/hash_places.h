@@ -42,7 +42,7 @@ class HashPlaces {
   // `count` > 0. `rest` blocks the thread that calls it for so long; none: until hurry(), at most.
   explicit HashPlaces(std::size_t count, Rest rest = nullptr)
       : rest_(rest ? std::move(rest) : [this](std::chrono::nanoseconds time) { rest_unless_hurried(time); }),
-        threads_("funcgate-hash", count, kWaitingMax, base::BlockingPool::Priority::Background,
+        threads_("funcgate-hash", count, kWaitingMax, base::Priority::Background,
                  {kMemoryKept, [] { crypto::release_hash_memory(kMemoryKept); }}) {}
 
   // From now on nobody rests: the server is about to end.

@@ -25,6 +25,10 @@ constexpr std::size_t kVerifiedKeysMax = 8192;
 
 std::size_t cores() { return std::max<std::size_t>(1, static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN))); }
 std::size_t or_cores(std::int64_t configured) { return configured > 0 ? static_cast<std::size_t>(configured) : cores(); }
+// One io thread feeds the workers of two cores and more: docs/decisions/0025-io-threads-and-batches.md.
+std::size_t or_half_of_cores(std::int64_t configured) {
+  return configured > 0 ? static_cast<std::size_t>(configured) : (cores() + 1) / 2;
+}
 
 }  // namespace
 
@@ -329,7 +333,7 @@ base::Status Instance::make_services() {
     return key_values_->prune(now_ms);
   });
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
-  const std::size_t threads = options_.serving ? or_cores(config_.threads) : 1;
+  const std::size_t threads = options_.serving ? or_half_of_cores(config_.threads) : 1;
   journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_,
                                               audit::JournalSettings::of(config_.server.limits), threads);
   key_usage_ = std::make_unique<auth::KeyUsage>(threads);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/scheduling.h"
 
 namespace funcgate::audit {
 namespace {
@@ -80,6 +81,7 @@ base::Status Journal::flush_and_stop() {
 
 void Journal::run() {
   pthread_setname_np(pthread_self(), "journal");
+  base::step_aside(base::Priority::Patient);
   while (!stopping_) run_once();
   write_rest();
 }

@@ -1,12 +1,7 @@
 #include "base/blocking_pool.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-#include <cstdint>
 #include <exception>
 #include <system_error>
 #include <utility>
@@ -17,29 +12,6 @@
 namespace funcgate::base {
 
 namespace {
-constexpr std::int32_t kBackgroundNice = 10;
-constexpr std::uint64_t kBackgroundSliceNs = 100'000'000;
-
-// As sched_setattr(2) has it; the library does not know it.
-struct SchedulingAttributes {
-  std::uint32_t size = sizeof(SchedulingAttributes);
-  std::uint32_t policy = SCHED_BATCH;
-  std::uint64_t flags = 0;
-  std::int32_t nice = kBackgroundNice;
-  std::uint32_t priority = 0;
-  std::uint64_t runtime_ns = kBackgroundSliceNs, deadline_ns = 0, period_ns = 0;
-};
-static_assert(sizeof(SchedulingAttributes) == 48);
-
-// Of the calling thread alone. The long slice is what lets threads that wake up preempt it at once; kernels before 6.12 do not
-// look at it. Never the idle class: beside busy threads a hash would not end (docs/decisions/0019-threads-that-hash.md).
-void step_back() {
-  const SchedulingAttributes wanted;
-  if (::syscall(SYS_sched_setattr, 0, &wanted, 0U) == 0) return;
-  // If that is refused, too, the work is done all the same.
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), kBackgroundNice);
-}
-
 // The pool whose thread this is.
 thread_local const BlockingPool* serving = nullptr;
 }  // namespace
@@ -57,7 +29,7 @@ BlockingPool::BlockingPool(const std::string& name, std::size_t threads, std::si
 void BlockingPool::begin() const {
   serving = this;
   pthread_setname_np(pthread_self(), name_.c_str());
-  if (priority_ == Priority::Background) step_back();
+  step_aside(priority_);
 }
 
 BlockingPool::~BlockingPool() {

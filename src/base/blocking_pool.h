@@ -14,13 +14,12 @@
 #include <thread>
 #include <vector>
 
+#include "base/scheduling.h"
+
 namespace funcgate::base {
 
 class BlockingPool {
  public:
-  // Background: threads that get out of the way of all others when the processors are busy, for work that costs much time of
-  // them and that strangers can ask for, like hashing passwords. Beside a busy thread such a one still gets a tenth of its time.
-  enum class Priority { Normal, Background };
   // What each thread does once when it has had nothing to do for `after`: giving back what jobs leave behind for the next ones.
   // Without `work`, nothing. It must not throw.
   struct Rest {

@@ -76,6 +76,11 @@ void IoThread::flush_peers() {
   }
 }
 
+bool IoThread::holds_back() const {
+  return events_end_ > 1 && held_turns_ < kHeldTurnsMax &&
+         std::any_of(peers_.begin(), peers_.end(), [](const MemoryPeer* peer) { return peer != nullptr && peer->has_output(); });
+}
+
 bool IoThread::may_sleep() {
   return std::all_of(peers_.begin(), peers_.end(), [](MemoryPeer* peer) { return peer == nullptr || peer->before_sleep(); });
 }
@@ -106,7 +111,7 @@ void IoThread::wait_for_events(std::int64_t sleep_ms_max) {
   // Times are forgotten before the wait, and the first who asks reads them anew.
   time_is_read_ = false;
   ++turn_;
-  const bool sleeps = !took_ && woken_.empty() && may_sleep() && posted_.falls_asleep();
+  const bool sleeps = !took_ && held_turns_ == 0 && woken_.empty() && may_sleep() && posted_.falls_asleep();
   const auto sleep_ms = sleeps ? timers_.next_delay_ms(clock_.steady_ns(), sleep_ms_max) : 0;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(sleep_ms));
   if (sleeps) posted_.awake();
@@ -135,8 +140,9 @@ void IoThread::run_turn(std::int64_t sleep_ms_max) {
   posted_.run(kPostedPerTurn);
   took_ = take_from_peers();
   timers_.advance(turn_steady_ns());
+  held_turns_ = holds_back() ? held_turns_ + 1 : 0;
   for (;;) {
-    flush_peers();  // before the hooks: the peers begin while the rest of the turn is done here
+    if (held_turns_ == 0) flush_peers();  // before the hooks: the peers begin while the rest of the turn is done here
     if (hooks_.empty()) break;
     running_hooks_.swap(hooks_);
     for (auto& hook : running_hooks_) hook();

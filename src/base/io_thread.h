@@ -3,7 +3,8 @@
 //
 // Thread-safety: post() from any thread; everything else on the loop's own thread, or before start(). A turn = the descriptors
 // that have events, what was posted, what came through memory, due timers, the hooks: what many calls of a turn produced for one
-// socket is written once.
+// socket is written once. After a turn with several events one or two more are run, without a sleep, before the peers get theirs:
+// to wake a process costs more than a look for its next call.
 #pragma once
 
 #include <sys/epoll.h>
@@ -39,8 +40,10 @@ class MemoryPeer {
   virtual ~MemoryPeer() = default;
   // Handles what came, once per turn. True: there was something.
   virtual bool take() = 0;
-  // Sends what this turn produced. Called more than once per turn.
+  // Sends what this turn produced, and the ones before that were held back. Called more than once per turn.
   virtual void flush() = 0;
+  // flush() would send something.
+  virtual bool has_output() const = 0;
   // The thread wants to sleep until a descriptor or a timer wakes it. False: it must not, there is input.
   virtual bool before_sleep() = 0;
   // Every turn, slept or not.
@@ -114,6 +117,7 @@ class IoThread {
  private:
   static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
   static constexpr std::size_t kEventsPerTurn = 512;
+  static constexpr int kHeldTurnsMax = 2;
 
   void loop();
   void read_time();
@@ -123,6 +127,7 @@ class IoThread {
   void handle_events();
   bool take_from_peers();
   void flush_peers();
+  bool holds_back() const;
   bool may_sleep();
 
   // constant after construction
@@ -137,7 +142,8 @@ class IoThread {
   TimerWheel timers_;
   std::vector<std::function<void()>> hooks_, running_hooks_;
   std::uint64_t turn_ = 0;
-  bool took_ = false;  // something from a peer, in the turn before
+  bool took_ = false;   // something from a peer, in the turn before
+  int held_turns_ = 0;  // so many in a row have sent nothing to the peers
   bool time_is_read_ = false;
   SteadyNs turn_steady_ns_ = 0;
   WallMs turn_wall_ms_ = 0;

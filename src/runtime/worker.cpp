@@ -117,7 +117,7 @@ void Worker::answer(std::uint64_t call, const wire::Answer& answer) {
 }
 
 void Worker::flush() {
-  if (out_.empty() || dead_ || write_waits_) return;
+  if (!has_output()) return;
   const ssize_t put = ::send(socket_.get(), out_.data() + out_sent_, out_.size() - out_sent_, MSG_NOSIGNAL | MSG_DONTWAIT);
   if (put < 0 && errno != EAGAIN && errno != EINTR) {
     write_waits_ = true;  // nothing more is written

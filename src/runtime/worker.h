@@ -108,6 +108,7 @@ class Worker final : public std::enable_shared_from_this<Worker>, private base::
   bool expects(const wire::FrameHead& head);
   bool handle(const wire::Frame& frame);
   void flush() override;
+  bool has_output() const override { return !out_.empty() && !dead_ && !write_waits_; }
   void sent(std::size_t bytes);
   void next_front();
 

@@ -159,6 +159,13 @@ def test_calls_of_an_older_generation_find_its_idle_workers_on_other_threads(mak
         connection.close()
 
 
+def test_two_cores_share_an_io_thread(make_server):
+    """The default; what else runs in these tests has two of them, whatever the machine."""
+    server = make_server(config="[server]\nthreads = 0\n")
+    names = [path.read_text().strip() for path in Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
+    assert len([name for name in names if name.startswith("io-")]) == (os.cpu_count() + 1) // 2, names
+
+
 def pool_of(line: str) -> str | None:
     """The pool of a gauge of living workers that is not 0."""
     name, _, value = line.rpartition(" ")

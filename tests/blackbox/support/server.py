@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -48,6 +49,15 @@ def parent_of(pid: int) -> int | None:
         return None
 
 
+def on_two_threads(config: str) -> str:
+    """The configuration with two io threads, unless it says how many: what threads share is shared, whatever machine this is."""
+    if re.search(r"^threads *=", config, re.M):
+        return config
+    if re.search(r"^\[server\]$", config, re.M):
+        return re.sub(r"^\[server\]$", "[server]\nthreads = 2", config, count=1, flags=re.M)
+    return f"{config}\n[server]\nthreads = 2\n"
+
+
 class Server:
     """One server with a data directory of its own on a port that the kernel chose."""
 
@@ -68,10 +78,9 @@ class Server:
         """Starts and waits for the ready line; `apply`: folders given to --apply."""
         assert self.process is None, "already started"
         arguments = [str(BINARY), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.arguments]
-        if self.config is not None:
-            path = self.folder / "funcgate.toml"
-            path.write_text(self.config, encoding="utf-8")
-            arguments += ["--config", str(path)]
+        path = self.folder / "funcgate.toml"
+        path.write_text(on_two_threads(self.config or ""), encoding="utf-8")
+        arguments += ["--config", str(path)]
         for path in apply:
             arguments += ["--apply", str(path)]
         log = self.folder / f"server-{len(self.logs)}.log"

@@ -59,7 +59,7 @@ TEST(BlockingPool, ThreadsThatHaveNothingToDoGiveBackWhatJobsLeft) {
     seen.push_back(std::move(what));
     changed.notify_all();
   };
-  BlockingPool pool("test", 1, 10, BlockingPool::Priority::Normal, {std::chrono::milliseconds(1), [&] { note("rest"); }});
+  BlockingPool pool("test", 1, 10, Priority::Normal, {std::chrono::milliseconds(1), [&] { note("rest"); }});
   for (std::size_t round = 1; round <= 3; ++round) {
     ASSERT_TRUE(pool.submit([&] { note("job"); }));
     std::unique_lock lock(mutex);
@@ -79,9 +79,9 @@ TEST(BlockingPool, JobsRunInOrderOnOneThread) {
   EXPECT_TRUE(std::is_sorted(order.begin(), order.end()));
 }
 
-TEST(BlockingPool, ThreadsOfTheBackgroundStepBackAndStillGetTheirTurn) {
-  for (const auto priority : {BlockingPool::Priority::Normal, BlockingPool::Priority::Background}) {
-    const bool steps_back = priority == BlockingPool::Priority::Background;
+TEST(BlockingPool, ThreadsStepAsideAsFarAsIsWantedAndStillGetTheirTurn) {
+  for (const auto priority : {Priority::Normal, Priority::Patient, Priority::Background}) {
+    const bool steps_back = priority == Priority::Background;
     BlockingPool pool("test", 1, 1, priority);
     std::promise<std::pair<int, int>> told;
     ASSERT_TRUE(pool.submit(
@@ -90,7 +90,7 @@ TEST(BlockingPool, ThreadsOfTheBackgroundStepBackAndStillGetTheirTurn) {
     ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
     const auto [nice, policy] = future.get();
     EXPECT_EQ(nice - ::getpriority(PRIO_PROCESS, 0), steps_back ? 10 - ::getpriority(PRIO_PROCESS, 0) : 0);
-    EXPECT_EQ(policy, steps_back ? SCHED_BATCH : SCHED_OTHER) << "the idle class would starve";
+    EXPECT_EQ(policy, priority == Priority::Normal ? SCHED_OTHER : SCHED_BATCH) << "the idle class would starve";
   }
 }
 

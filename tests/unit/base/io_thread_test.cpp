@@ -99,6 +99,7 @@ TEST_F(IoThreadTest, AHookRunsOnceBehindAllHandlersOfItsTurn) {
 // A peer that has input for a number of turns, and counts what is asked of it.
 struct FakePeer final : MemoryPeer {
   std::atomic<int> input{0}, taken{0}, flushed{0}, slept{0};
+  std::atomic<bool> output{false};
   std::function<void()> on_take = [] {};
   bool take() override {
     if (input.load() == 0) return false;
@@ -107,7 +108,11 @@ struct FakePeer final : MemoryPeer {
     on_take();
     return true;
   }
-  void flush() override { ++flushed; }
+  void flush() override {
+    ++flushed;
+    output = false;
+  }
+  bool has_output() const override { return output; }
   bool before_sleep() override {
     ++slept;
     return input.load() == 0;
@@ -179,6 +184,63 @@ TEST_F(IoThreadTest, EachArrivalOfInputIsToldOnceEvenIfNobodyReads) {
     on_thread(io, [&] { EXPECT_EQ(stream.seen, std::vector<std::uint32_t>(arrivals, EPOLLIN)); });
   }
   on_thread(io, [&] { io.unwatch(stream.own.get(), stream); });
+}
+
+TEST(IoThread, WhatSeveralEventsProduceWaitsForALookAtWhatFollows) {
+  const SystemClock clock;
+  IoThread io(0, clock);
+  FakePeer peer;
+  Watched first(io), second(io);
+  io.add(peer);
+  for (Watched* one : {&first, &second}) {
+    ASSERT_TRUE(io.watch(one->own.get(), *one));
+    one->then = [&](std::uint32_t) { peer.output = true; };
+  }
+  const auto turn = [&] {
+    io.run_turn(0);
+    return peer.flushed.exchange(0) > 0;
+  };
+  first.say("x");
+  EXPECT_TRUE(turn()) << "one event alone: nothing is to be expected behind it";
+  first.say("x");
+  second.say("x");
+  EXPECT_FALSE(turn());
+  EXPECT_TRUE(peer.output.load());
+  EXPECT_TRUE(turn()) << "nothing followed";
+  int held = 0;
+  for (bool flushed = false; !flushed && held < 10; held += flushed ? 0 : 1) {
+    first.say("x");
+    second.say("x");
+    flushed = turn();
+  }
+  EXPECT_EQ(held, 2) << "whatever follows, a call waits no longer";
+  for (Watched* one : {&first, &second}) one->then = [](std::uint32_t) {};
+  first.say("x");
+  second.say("x");
+  EXPECT_TRUE(turn()) << "nothing is held back";
+  for (Watched* one : {&first, &second}) io.unwatch(one->own.get(), *one);
+  io.remove(peer);
+}
+
+// The turn after one that holds back must not sleep: nothing would end the sleep.
+TEST(IoThread, NobodySleepsOnWhatIsHeldBack) {
+  const SystemClock clock;
+  IoThread io(0, clock);
+  FakePeer peer;
+  Watched first(io), second(io);
+  io.add(peer);
+  for (Watched* one : {&first, &second}) {
+    ASSERT_TRUE(io.watch(one->own.get(), *one));
+    one->then = [&](std::uint32_t) { peer.output = true; };
+    one->say("x");
+  }
+  io.run_turn(0);
+  const auto begin = std::chrono::steady_clock::now();
+  io.run_turn(60'000);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
+  EXPECT_FALSE(peer.output.load());
+  for (Watched* one : {&first, &second}) io.unwatch(one->own.get(), *one);
+  io.remove(peer);
 }
 
 TEST_F(IoThreadTest, InputFromBeforeTheWatchAndTheEndAreTold) {

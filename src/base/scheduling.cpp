@@ -1,0 +1,38 @@
+#include "base/scheduling.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+namespace funcgate::base {
+namespace {
+constexpr std::int32_t kBackgroundNice = 10;
+constexpr std::uint64_t kPatientSliceNs = 100'000'000;
+
+// As sched_setattr(2) has it; the library does not know it.
+struct SchedulingAttributes {
+  std::uint32_t size = sizeof(SchedulingAttributes);
+  std::uint32_t policy = SCHED_BATCH;
+  std::uint64_t flags = 0;
+  std::int32_t nice = 0;
+  std::uint32_t priority = 0;
+  std::uint64_t runtime_ns = kPatientSliceNs, deadline_ns = 0, period_ns = 0;
+};
+static_assert(sizeof(SchedulingAttributes) == 48);
+}  // namespace
+
+// The long slice is what lets threads that wake up preempt this one at once; kernels before 6.12 do not look at it. Never the
+// idle class: beside busy threads a hash would not end (docs/decisions/0019-threads-that-hash.md).
+void step_aside(Priority priority) {
+  if (priority == Priority::Normal) return;
+  const auto self = static_cast<id_t>(::gettid());
+  const int nice = priority == Priority::Background ? kBackgroundNice : ::getpriority(PRIO_PROCESS, self);
+  const SchedulingAttributes wanted{.nice = nice};
+  if (::syscall(SYS_sched_setattr, 0, &wanted, 0U) == 0) return;
+  ::setpriority(PRIO_PROCESS, self, nice);
+}
+
+}  // namespace funcgate::base
