@@ -243,12 +243,12 @@ Status Management::open_api(ApiParts parts) {
                                       .setup_done = [this] { remove_setup_file(); }});
   router_ = std::make_unique<admin::Router>(*services_);
   pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
-  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax, base::Priority::Background);
+  sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax, base::Priority::Patient);
   checkpoint_pool_ = std::make_unique<base::BlockingPool>("checkpoint", 1, kCheckpointQueueMax);
   long_work_pool_ = std::make_unique<base::BlockingPool>("admin-long", kLongWorkThreads, kLongWorkQueueMax);
   keystore_pool_ = std::make_unique<base::BlockingPool>("keystore", kKeystoreThreads, kKeystoreQueueMax);
   strangers_pool_ =
-      std::make_unique<base::BlockingPool>("strangers", kStrangerThreads, kStrangerQueueMax, base::Priority::Background);
+      std::make_unique<base::BlockingPool>("strangers", kStrangerThreads, kStrangerQueueMax, base::Priority::Patient);
   const http::AdminEdge::Pools pools{*pool_, *long_work_pool_, *keystore_pool_, *sign_in_pool_, *strangers_pool_};
   edge_ = std::make_unique<http::AdminEdge>(*router_, pools, parts_.config.server);
   return base::kDone;

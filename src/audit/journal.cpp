@@ -81,7 +81,7 @@ base::Status Journal::flush_and_stop() {
 
 void Journal::run() {
   pthread_setname_np(pthread_self(), "journal");
-  base::step_aside(base::Priority::Patient);
+  if (settings_.patient) base::step_aside(base::Priority::Patient);
   while (!stopping_) run_once();
   write_rest();
 }

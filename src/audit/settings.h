@@ -1,6 +1,7 @@
 // JournalSettings: sizes and times of the journal.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "domain/limits.h"
@@ -18,11 +19,15 @@ struct JournalSettings {
   // Often and little at a time: while the store removes, it cannot append, and calls find no place.
   std::int64_t retention_every_ms = 60'000;
   std::int64_t stop_ms = 10'000;  // for writing the rest at shutdown
+  bool patient = true;            // its thread steps aside for callers; not if their answers wait for it
 
-  static JournalSettings of(const domain::Limits& limits) {
+  static constexpr std::int64_t kRefusalRecordsMax = 4096;
+
+  static JournalSettings of(const domain::Limits& limits, bool record_before_reply = false) {
     JournalSettings settings;
+    settings.patient = !record_before_reply;
     settings.ring_records = limits.journal_ring_records;
-    settings.refusal_records = limits.journal_ring_records / 4 > 0 ? limits.journal_ring_records / 4 : 1;
+    settings.refusal_records = std::clamp<std::int64_t>(limits.journal_ring_records / 4, 1, kRefusalRecordsMax);
     settings.block_records = limits.journal_block_records;
     settings.flush_ms = limits.journal_flush_ms;
     return settings;

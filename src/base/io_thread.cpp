@@ -77,7 +77,7 @@ void IoThread::flush_peers() {
 }
 
 bool IoThread::holds_back() const {
-  return events_end_ > 1 && held_turns_ < kHeldTurnsMax &&
+  return events_end_ > 1 && events_end_ <= kHeldEventsMax && held_turns_ < kHeldTurnsMax &&
          std::any_of(peers_.begin(), peers_.end(), [](const MemoryPeer* peer) { return peer != nullptr && peer->has_output(); });
 }
 

@@ -3,8 +3,8 @@
 //
 // Thread-safety: post() from any thread; everything else on the loop's own thread, or before start(). A turn = the descriptors
 // that have events, what was posted, what came through memory, due timers, the hooks: what many calls of a turn produced for one
-// socket is written once. After a turn with several events one or two more are run, without a sleep, before the peers get theirs:
-// to wake a process costs more than a look for its next call.
+// socket is written once. After a turn with several events, but not many, one or two more are run, without a sleep, before the peers
+// get theirs: to wake a process costs more than a look for its next call.
 #pragma once
 
 #include <sys/epoll.h>
@@ -118,6 +118,7 @@ class IoThread {
   static constexpr std::uint32_t kInput = EPOLLIN | EPOLLRDHUP | EPOLLET;
   static constexpr std::size_t kEventsPerTurn = 512;
   static constexpr int kHeldTurnsMax = 2;
+  static constexpr std::size_t kHeldEventsMax = 64;
 
   void loop();
   void read_time();

@@ -5,11 +5,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace funcgate::base {
 namespace {
-constexpr std::int32_t kBackgroundNice = 10;
+constexpr int kBackgroundNice = 10;
 constexpr std::uint64_t kPatientSliceNs = 100'000'000;
 
 // As sched_setattr(2) has it; the library does not know it.
@@ -27,9 +28,11 @@ static_assert(sizeof(SchedulingAttributes) == 48);
 // The long slice is what lets threads that wake up preempt this one at once; kernels before 6.12 do not look at it. Never the
 // idle class: beside busy threads a hash would not end (docs/decisions/0019-threads-that-hash.md).
 void step_aside(Priority priority) {
-  if (priority == Priority::Normal) return;
+  // A policy that the operator gave to the whole server stays.
+  if (priority == Priority::Normal || ::sched_getscheduler(0) != SCHED_OTHER) return;
   const auto self = static_cast<id_t>(::gettid());
-  const int nice = priority == Priority::Background ? kBackgroundNice : ::getpriority(PRIO_PROCESS, self);
+  const int before = ::getpriority(PRIO_PROCESS, self);
+  const int nice = priority == Priority::Background ? std::max(before, kBackgroundNice) : before;
   const SchedulingAttributes wanted{.nice = nice};
   if (::syscall(SYS_sched_setattr, 0, &wanted, 0U) == 0) return;
   ::setpriority(PRIO_PROCESS, self, nice);

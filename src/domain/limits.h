@@ -52,7 +52,7 @@ struct Limits {
   std::int64_t basic_cache_entries = 10'000;
   std::int64_t digest_nonces_kept = 100'000;
   // journal
-  std::int64_t journal_ring_records = 16'384;  // per io thread; a disk may pause for a second at full speed
+  std::int64_t journal_ring_records = 131'072;  // per io thread; a disk may pause for a second at full speed
   std::int64_t journal_block_records = 4096;
   std::int64_t journal_flush_ms = 20;
   // stop

@@ -10,7 +10,7 @@ import pytest
 from support.database import begun
 from support.gate import PASS, Gate
 from support.resources import Resources
-from support.server import wait_until
+from support.server import NO_FILE, wait_until
 from support.wire import request_bytes
 
 SCRIPT = '''
@@ -160,10 +160,34 @@ def test_calls_of_an_older_generation_find_its_idle_workers_on_other_threads(mak
 
 
 def test_two_cores_share_an_io_thread(make_server):
-    """The default; what else runs in these tests has two of them, whatever the machine."""
-    server = make_server(config="[server]\nthreads = 0\n")
-    names = [path.read_text().strip() for path in Path(f"/proc/{server.process.pid}/task").glob("*/comm")]
+    """The default, without a file; what else runs in these tests has two of them, whatever the machine."""
+    server = make_server(resources(1), config=NO_FILE)
+    names = list(threads_of(server.process.pid))
     assert len([name for name in names if name.startswith("io-")]) == (os.cpu_count() + 1) // 2, names
+    assert server.client.get("/api/v1/al/where/s").expect(200).json == 1
+
+
+def threads_of(pid: int) -> dict[str, tuple[int, int]]:
+    """Nice and policy of a process's threads, by their names."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        fields = (task / "stat").read_text().rsplit(")", 1)[1].split()  # from field 3 of proc(5) on
+        found[(task / "comm").read_text().strip()] = int(fields[16]), int(fields[38])
+    return found
+
+
+@pytest.mark.parametrize("calls, journal", [("batched", os.SCHED_BATCH), ("before_reply", os.SCHED_OTHER)])
+def test_who_works_behind_the_calls_steps_aside(make_server, calls, journal):
+    """Whom callers wait for keeps the system's default; what comes in bursts lets them go first; hashing also gets less."""
+    server = make_server(resources(1), config=f'[audit]\ncalls = "{calls}"\n')
+    own = os.getpriority(os.PRIO_PROCESS, server.process.pid)
+    threads = threads_of(server.process.pid)
+    assert {name: of for name, of in threads.items() if name.startswith("io-") or name in ("blocking", "admin")} == dict.fromkeys(
+        ["io-0", "io-1", "blocking", "admin"], (own, os.SCHED_OTHER))
+    assert (threads["sign-in"], threads["strangers"], threads["journal"]) == ((own, os.SCHED_BATCH), (own, os.SCHED_BATCH), (own, journal))
+    assert threads["funcgate-hash"] == (max(own, 10), os.SCHED_BATCH)
+    workers = [threads_of(pid) for pid in server.descendants(server.process.pid)]
+    assert len(workers) > 1 and {of for worker in workers for of in worker.values()} == {(own, os.SCHED_OTHER)}
 
 
 def pool_of(line: str) -> str | None:

@@ -49,6 +49,10 @@ def parent_of(pid: int) -> int | None:
         return None
 
 
+# As `config`: no file at all.
+NO_FILE = ""
+
+
 def on_two_threads(config: str) -> str:
     """The configuration with two io threads, unless it says how many: what threads share is shared, whatever machine this is."""
     if re.search(r"^threads *=", config, re.M):
@@ -78,9 +82,10 @@ class Server:
         """Starts and waits for the ready line; `apply`: folders given to --apply."""
         assert self.process is None, "already started"
         arguments = [str(BINARY), "serve", "--data", str(self.data), "--listen", "127.0.0.1:0", *self.arguments]
-        path = self.folder / "funcgate.toml"
-        path.write_text(on_two_threads(self.config or ""), encoding="utf-8")
-        arguments += ["--config", str(path)]
+        if self.config != NO_FILE:
+            path = self.folder / "funcgate.toml"
+            path.write_text(on_two_threads(self.config or ""), encoding="utf-8")
+            arguments += ["--config", str(path)]
         for path in apply:
             arguments += ["--apply", str(path)]
         log = self.folder / f"server-{len(self.logs)}.log"

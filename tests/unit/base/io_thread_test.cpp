@@ -222,6 +222,25 @@ TEST(IoThread, WhatSeveralEventsProduceWaitsForALookAtWhatFollows) {
   io.remove(peer);
 }
 
+// So many events are work enough: what they produced does not wait for more.
+TEST(IoThread, AFullTurnHoldsNothingBack) {
+  const SystemClock clock;
+  IoThread io(0, clock);
+  FakePeer peer;
+  io.add(peer);
+  std::vector<std::unique_ptr<Watched>> streams;
+  for (int i = 0; i < 65; ++i) {
+    Watched& stream = *streams.emplace_back(std::make_unique<Watched>(io));
+    ASSERT_TRUE(io.watch(stream.own.get(), stream));
+    stream.then = [&](std::uint32_t) { peer.output = true; };
+    stream.say("x");
+  }
+  io.run_turn(0);
+  EXPECT_EQ(peer.flushed.load(), 1);
+  for (const auto& stream : streams) io.unwatch(stream->own.get(), *stream);
+  io.remove(peer);
+}
+
 // The turn after one that holds back must not sleep: nothing would end the sleep.
 TEST(IoThread, NobodySleepsOnWhatIsHeldBack) {
   const SystemClock clock;
