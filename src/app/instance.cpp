@@ -334,8 +334,9 @@ base::Status Instance::make_services() {
   });
   cache_keys_ = std::make_unique<crypto::KeyedHash>(base::SecretString(random_.bytes(32)));
   const std::size_t threads = options_.serving ? or_half_of_cores(config_.threads) : 1;
-  journal_ = std::make_unique<audit::Journal>(*journal_store_, clock_, metrics_,
-                                              audit::JournalSettings::of(config_.server.limits, config_.server.record_before_reply), threads);
+  journal_ = std::make_unique<audit::Journal>(
+      *journal_store_, clock_, metrics_, audit::JournalSettings::of(config_.server.limits, config_.server.record_before_reply),
+      threads);
   key_usage_ = std::make_unique<auth::KeyUsage>(threads);
   std::vector<base::IoThread*> ios;
   std::vector<domain::ScriptServices*> services;

@@ -3,8 +3,8 @@
 //
 // Thread-safety: post() from any thread; everything else on the loop's own thread, or before start(). A turn = the descriptors
 // that have events, what was posted, what came through memory, due timers, the hooks: what many calls of a turn produced for one
-// socket is written once. After a turn with several events, but not many, one or two more are run, without a sleep, before the peers
-// get theirs: to wake a process costs more than a look for its next call.
+// socket is written once. After a turn with several events, but not many, one or two more are run, without a sleep, before the
+// peers get theirs: to wake a process costs more than a look for its next call.
 #pragma once
 
 #include <sys/epoll.h>

@@ -10,8 +10,8 @@ enum class Priority {
   Normal,
   // Takes its full share, but whoever wakes up goes first: for what comes in bursts and may wait for a moment.
   Patient,
-  // Besides gets only a tenth of the time of a busy thread: for work that takes much time, that strangers can ask for and that holds
-  // nothing others wait for, like hashing passwords. A mutex in its hands would be held ten times as long.
+  // Besides gets only a tenth of the time of a busy thread: for work that takes much time, that strangers can ask for and that
+  // holds nothing others wait for, like hashing passwords. A mutex in its hands would be held ten times as long.
   Background,
 };
 
