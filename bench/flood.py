@@ -12,8 +12,9 @@ What guessing costs others, and what it tells the one who guesses. Prints one JS
             a first guess and again: medians and their distance (wanted: within 5 %). Basic, Digest and sign-in.
 
 `parallel` and `keys` take turns between three cases: nobody guesses; the server of the caller is guessed at; a second server of the
-same kind is guessed at, which the caller has nothing to do with (`elsewhere`). Server and load share the machine, so that the ratio
-to idle is an upper bound; the third case says how much of it is the machine's: hashes and guessers take processors from everybody.
+same kind is guessed at, which the caller has nothing to do with (`elsewhere`). Server and caller share the machine; guessers run in the
+idle class and take only processor time that nobody else wants, as if they were on other machines. The third case says how much of the
+ratio to idle is the machine's: hashes take processors from everybody, and there is one more server.
 What the guessed-at server itself does to its callers is the distance between the second and the third. Each case also says where
 processor time went, in percent of one core: threads that hash (of the guessed-at server), the other threads and the workers of the
 caller's server, caller, guessers; `io_waited` is how long io threads of the caller's server could have run and waited for a processor.
@@ -175,7 +176,6 @@ class KnownCaller:
         if not answer.startswith(b"HTTP/1.1 200 "):
             raise Failure(f"a known caller got {answer[:200]!r}")
         return seconds
-
 
     def times(self, samples: int, pause_s: float = 0.002) -> list[float]:
         """Of so many calls at a steady pace."""

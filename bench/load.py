@@ -64,7 +64,9 @@ def ask(port: int, call: Call) -> tuple[int, dict[str, str], bytes]:
 
 @dataclass
 class Round:
-    """What one round gave. Times in ms unless the name says otherwise; `…_busy`: share of a core, 0 to 1 (server: may exceed it unpinned)."""
+    """What one round gave. Times in ms unless the name says otherwise; `…_busy`: share of a core, 0 to 1 (server: may exceed it unpinned).
+
+    `answer_bytes`: size of an answer at least and at most, because those that were on their way at the end count in bytes alone."""
 
     requests: int
     seconds: float
@@ -74,6 +76,7 @@ class Round:
     p99_ms: float
     server_busy: float
     load_busy: float
+    answer_bytes: tuple[float, float] = (0.0, 0.0)
 
     def figures(self) -> dict[str, float]:
         return {"requestsPerSecond": self.rate, "cpuMicroseconds": self.cpu_us, "p50Milliseconds": self.p50_ms,
@@ -82,19 +85,37 @@ class Round:
 
 @dataclass
 class Load:
-    """How wrk is used. `pause_ms`: mean pause of each connection between answer and next request (0: none)."""
+    """How wrk is used. `pause_ms`: mean pause of each connection between answer and next request (0: none).
+
+    `every_status`: Lua looks at the status of each answer, which costs the load generator time and so belongs to a warm-up; wrk itself
+    counts those from 400 up alone."""
 
     connections: int = 64
     seconds: float = 3.0
     core: int | None = None
     pause_ms: float = 0.0
+    every_status: bool = False
 
 
 RESULT = """
+other, others = 0, 0  -- each thread of wrk has its own
+local threads = {}
+function setup(thread) table.insert(threads, thread) end
 function done(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d,"p50":%d,"p99":%d}\\n',
-    summary.requests, summary.duration, e.connect, e.read, e.write, e.status, e.timeout, latency:percentile(50), latency:percentile(99)))
+  local e, last, count = summary.errors, 0, 0
+  for _, thread in ipairs(threads) do
+    count = count + thread:get("others")
+    if thread:get("other") ~= 0 then last = thread:get("other") end
+  end
+  io.write(string.format('RESULT {"requests":%d,"microseconds":%d,"connect":%d,"read":%d,"write":%d,"status":%d,"timeout":%d,',
+    summary.requests, summary.duration, e.connect, e.read, e.write, e.status, e.timeout))
+  io.write(string.format('"p50":%d,"p99":%d,"bytes":%.0f,"others":%d,"other":%d}\\n',
+    latency:percentile(50), latency:percentile(99), summary.bytes, count, last))
+end
+"""
+EVERY_STATUS = """
+function response(status, headers, body)
+  if status < 200 or status > 299 then other, others = status, others + 1 end
 end
 """
 # wrk cannot hold a rate. A pause of random length after each answer spreads the requests; it counts in whole milliseconds, so those
@@ -120,13 +141,16 @@ def script(folder: Path, call: Call, load: Load) -> str:
         lines.append(f'local file = assert(io.open({lua(str(body))}, "rb")); wrk.body = file:read("*a"); file:close()')
     if load.pause_ms:
         lines.append(PAUSE.format(pause_ms=f"{load.pause_ms:.4f}"))
+    if load.every_status:
+        lines.append(EVERY_STATUS)
     return "\n".join(lines) + RESULT
 
 
 def send(name: str, folder: Path, port: int, root_pid: int, call: Call, load: Load, credential: digest.Credential | None = None) -> Round:
     """One round of load on 127.0.0.1:`port`, whose processes are the tree of `root_pid`. `call` has its secrets already.
 
-    Raises Failure if one answer was not 2xx or 3xx, or one connection had an error: such a round is no result.
+    Raises Failure if one answer was from 400 up, with `load.every_status` not 2xx, or one connection had an error: such a round is no
+    result.
     """
     text = script(folder, call, load)
     if credential:
@@ -147,9 +171,17 @@ def send(name: str, folder: Path, port: int, root_pid: int, call: Call, load: Lo
     if errors or not result["requests"]:
         raise Failure(f"{name}: {result['requests']} answers in a round of {elapsed:.1f} s, and of them or beside them "
                       f"{errors or 'nothing'} (status: answers from 400 up; others: errors of connections): no figure is made of that")
-    seconds = result["microseconds"] / 1e6
+    if result["others"]:
+        raise Failure(f"{name}: {result['others']} of {result['requests']} answers were not 2xx, the last one {result['other']}")
+    seconds, size = result["microseconds"] / 1e6, result["bytes"]
     return Round(result["requests"], seconds, result["requests"] / seconds, spent / result["requests"] * 1e6, result["p50"] / 1000,
-                 result["p99"] / 1000, spent / seconds, load_spent / seconds)
+                 result["p99"] / 1000, spent / seconds, load_spent / seconds,
+                 (size / (result["requests"] + load.connections), size / result["requests"]))
+
+
+def differ(first: Round, second: Round) -> bool:
+    """Whether answers of the two rounds surely differ in size by more than a twentieth."""
+    return any(one.answer_bytes[0] > 1.05 * other.answer_bytes[1] for one, other in ((first, second), (second, first)))
 
 
 def children_seconds() -> float:

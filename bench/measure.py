@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import digest
-from load import Call, Load, Round, ask, send
+from load import Call, Load, Round, ask, differ, send
 from peers import Peer, Running
 from processes import Failure
 
@@ -28,6 +28,7 @@ class Case:
     """One thing that is measured: a call of a peer. `call` has the right credentials, `wrong` replaces headers by wrong ones.
 
     `wrong` None: open to everybody. `expected`: the JSON that must be answered, None for any body. `load` overrides parts of the load.
+    `warm`: what the warm-up gave, in which the status of every answer was looked at.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Case:
     credential: digest.Credential | None = None
     load: dict = field(default_factory=dict)
     ours: bool = False
+    warm: Round | None = None
 
 
 @dataclass
@@ -136,8 +138,19 @@ def check(case: Case, running: Running) -> None:
 
 
 def one_round(bench: Bench, case: Case, running: Running, **changes) -> Round:
+    """Failure also if answers are of another size than in the warm-up: then they are other answers, whatever wrk thinks of them."""
     load = bench.load(**{**case.load, **changes})
-    return send(case.name, bench.folder, running.port, running.pid, case.call.with_secrets(running.secrets), load, case.credential)
+    made = send(case.name, bench.folder, running.port, running.pid, case.call.with_secrets(running.secrets), load, case.credential)
+    if case.warm and differ(made, case.warm):
+        raise Failure(f"{case.name}: an answer has {made.answer_bytes[1]:.0f} bytes, in the warm-up it had {case.warm.answer_bytes[1]:.0f}: "
+                      "these are other answers, and no figure is made of them")
+    return made
+
+
+def warm_up(bench: Bench, case: Case, running: Running, seconds: float = WARM_S) -> None:
+    """Caches are filled, just-in-time compilers done, functions known as fast; and every answer is 2xx."""
+    case.warm = None
+    case.warm = one_round(bench, case, running, seconds=min(seconds, bench.options.duration), every_status=True)
 
 
 def interleaved(bench: Bench, cases: list[Case], core: int | None, measure: Callable[[Case, Running], None], after: Callable[[], None] | None = None,
@@ -148,8 +161,8 @@ def interleaved(bench: Bench, cases: list[Case], core: int | None, measure: Call
     with Stage(bench, core) as stage:
         for case in cases:
             check(case, stage.of(case.peer))
-        for case in cases:  # caches are filled, just-in-time compilers done, functions known as fast
-            one_round(bench, case, stage.of(case.peer), seconds=min(warm_s, bench.options.duration))
+        for case in cases:
+            warm_up(bench, case, stage.of(case.peer), warm_s)
         for number in range(bench.options.rounds):
             for case in cases:
                 measure(case, stage.of(case.peer))

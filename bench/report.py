@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import statistics
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from processes import ROOT, Failure
 
 PAGE = ROOT / "docs/performance.md"
 RESULTS = ROOT / "bench/results"
+# What the bench itself writes, and texts: with them each table would differ from the commit because of the one before it.
+NO_SOURCES = (":!bench/results", ":!docs", ":!*.md")
 
 
 def shown(values: list[float], digits: int) -> str:
@@ -71,9 +74,27 @@ def machine() -> str:
     return f"{model.group(1) if model else platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
 
 
+def code() -> str:
+    """Short hash of the repository's commit, with a "+" if sources differ from it. Empty: no repository, or no git."""
+    def git(*words: str) -> subprocess.CompletedProcess:
+        return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    if not (ROOT / ".git").exists():
+        return ""  # a copy without its history inside of somebody else's repository has no commit of its own
+    try:
+        found = git("rev-parse", "--short", "HEAD")
+        if found.returncode:
+            return ""
+        return found.stdout.strip() + ("+" if git("diff", "--quiet", "HEAD", "--", *NO_SOURCES).returncode == 1 else "")
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+
+
 def conditions(options, server_core: int | None, load_core: int | None) -> dict[str, str]:
+    commit = code()
     where = "not pinned" if server_core is None else f"servers on core {server_core}, load on core {load_core}"
-    return {"date": date.today().isoformat(), "machine": machine(), "load of the machine before": f"{os.getloadavg()[0]:.2f}", "cores": where,
+    return {"date": date.today().isoformat(), **({"code": commit} if commit else {}), "machine": machine(),
+            "load of the machine before": f"{os.getloadavg()[0]:.2f}", "cores": where,
             "rounds": f"{options.rounds} of {options.duration:g} s, interleaved", "connections": str(options.connections)}
 
 

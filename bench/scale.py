@@ -1,13 +1,14 @@
 #!/usr/bin/python3
-"""bench/scale.py [--keys N] [--samples N] [--write] [--binary PATH]
+"""bench/scale.py [--keys N] [--samples N] [--rounds N] [--write] [--binary PATH]
 
 What a great number of users with one API key each costs: a data directory with ten and one with a million (--keys), and for both
 the start until the first call with a key is answered, the memory of the server, the time and CPU of a call with a key, and when a
-revocation is seen. Prints a table; --write puts it into bench/baselines.md, one section per number of keys. Measures, promises
-nothing.
+revocation is seen, each in several rounds. Prints a table of medians; --write puts it into bench/baselines.md, one section per number
+of keys. Measures, promises nothing.
 
 Needs build/release (script/build) and 2 GiB of disk in the temporary folder. The rows are written with SQLite directly, because a
-million calls of the management API would take longer than everything that is measured; the keys that call are made by it.
+million calls of the management API would take longer than everything that is measured; the keys that call, and those that are
+revoked, are made by it.
 """
 import argparse
 import http.client
@@ -22,11 +23,12 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from processes import BINARY, ROOT, run_program
+from processes import BINARY, ROOT, run_program, thread_times
 from product import Product
 
 BASELINES = ROOT / "bench/baselines.md"
@@ -40,6 +42,8 @@ SCRIPT = "@DFF.API('A greeting')\ndef hello():\n    return 'hello'\n"
 CALL = "/api/v1/func-api/keyed/s"
 SMALL = 10
 START_S = 300
+TURNS = 20
+REVOKED = 5  # keys per round
 
 
 class Server(Product):
@@ -54,8 +58,7 @@ class Server(Product):
         return {name: int(re.search(rf"^{name}:\s+(\d+) kB", text, re.M).group(1)) / 1024 for name in ("Rss", "Pss")}
 
     def cpu_s(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(ran for ran, _ in thread_times(self.pid).values())
 
 
 class Caller:
@@ -101,8 +104,17 @@ class Administrator:
 
 # --- the data
 
-def prepare(binary: Path, folder: Path) -> list[tuple[str, str]]:
-    """A data directory with an administrator, an API and ten users who own a key each: (key id, token)."""
+@dataclass
+class Place:
+    """A data directory with users who own a key each. `tokens`: of ten of them; `owner`: one of these users."""
+
+    folder: Path
+    owner: str
+    tokens: list[str]
+
+
+def prepare(binary: Path, folder: Path) -> Place:
+    """With an administrator, an API and ten users who own a key each."""
     resources = folder / "resources"
     resources.mkdir(parents=True)
     (resources / "all.yaml").write_text(RESOURCES)
@@ -114,18 +126,17 @@ def prepare(binary: Path, folder: Path) -> list[tuple[str, str]]:
         status, _, _ = caller.call("POST", "/admin/api/v1/setup", {"token": token, "login": "root", "firstName": "B", "surname": "B", "password": PASSWORD})
         if status != 201:
             sys.exit(f"bench/scale.py: set-up was answered {status}")
-        administrator, keys = Administrator(server.port), []
+        administrator, place = Administrator(server.port), Place(folder, "", [])
         role = administrator.do("POST", "/roles", {"name": "Key users", "privileges": ["Use API Key"]}, 201)["id"]
         group = administrator.do("POST", "/user-groups", {"name": "Key users"}, 201)["id"]
         administrator.do("PUT", f"/roles/{role}/user-groups/{group}", wanted=204)
         for number in range(SMALL):
-            user = administrator.do("POST", "/users", {"login": f"owner-{number}"}, 201)["id"]
-            administrator.do("PUT", f"/user-groups/{group}/users/{user}", wanted=204)
-            made = administrator.do("POST", f"/users/{user}/api-keys", {"name": "Key"}, 201)
-            keys.append((made["key"]["id"], made["token"]))
+            place.owner = administrator.do("POST", "/users", {"login": f"owner-{number}"}, 201)["id"]
+            administrator.do("PUT", f"/user-groups/{group}/users/{place.owner}", wanted=204)
+            place.tokens.append(administrator.do("POST", f"/users/{place.owner}/api-keys", {"name": "Key"}, 201)["token"])
     finally:
         server.stop()
-    return keys
+    return place
 
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -187,73 +198,92 @@ def first_answer(binary: Path, folder: Path, token: str) -> tuple[Server, float]
     return server, time.perf_counter() - server.begin_s
 
 
-def measure_calls(servers: dict[str, tuple[Server, list]], samples: int) -> dict[str, dict]:
-    """Times and CPU of calls with all keys in turn, in short rounds that alternate between the servers, so that drift hits both."""
+def measure_calls(servers: dict[str, tuple[Server, list[str]]], samples: int) -> dict[str, dict[str, float]]:
+    """Times and CPU of calls with all tokens in turn, in short turns that alternate between the servers, so that drift hits all."""
     callers = {name: Caller(server.port) for name, (server, _) in servers.items()}
     times: dict[str, list[float]] = {name: [] for name in servers}
     cpu = dict.fromkeys(servers, 0.0)
-    rounds = 20
-    for number in range(-2, rounds):
-        for name in (sorted(servers) if number % 2 else sorted(servers, reverse=True)):
-            server, keys = servers[name]
+    for number in range(-2, TURNS):
+        for name in (list(servers) if number % 2 else reversed(servers)):
+            server, tokens = servers[name]
             before = server.cpu_s()
-            for call in range(samples // rounds):
+            for call in range(max(1, samples // TURNS)):
                 begin = time.perf_counter()
-                status = callers[name].status(keys[call % len(keys)][1])
+                status = callers[name].status(tokens[call % len(tokens)])
                 if status != 200:
                     sys.exit(f"bench/scale.py: a call was answered {status}")
-                if number >= 0:  # the first two rounds warm up
+                if number >= 0:  # the first two turns warm up
                     times[name].append(time.perf_counter() - begin)
             cpu[name] += server.cpu_s() - before if number >= 0 else 0
     return {name: {"median_us": statistics.median(values) * 1e6, "p99_us": sorted(values)[int(len(values) * 0.99)] * 1e6,
                    "cpu_us": cpu[name] / len(values) * 1e6} for name, values in times.items()}
 
 
-def revocation_ms(server: Server, keys: list[tuple[str, str]]) -> tuple[float, float]:
-    """Milliseconds of a revoking call, and those until the first refusal counted from its beginning. Medians over half of the keys."""
+def revocation_ms(server: Server, owner: str) -> tuple[float, float]:
+    """Milliseconds of a revoking call, and those until the first refusal counted from its beginning. Medians over a few new keys."""
     administrator, caller, took, seen = Administrator(server.port), Caller(server.port), [], []
-    for key, token in keys[SMALL // 2:]:
+    for _ in range(REVOKED):
+        made = administrator.do("POST", f"/users/{owner}/api-keys", {"name": f"Revoked {secrets.token_hex(8)}"}, 201)
+        while caller.status(made["token"]) != 200:
+            pass
         begin = time.perf_counter()
-        administrator.do("POST", f"/api-keys/{key}/revoke", {"reason": "bench"})
+        administrator.do("POST", f"/api-keys/{made['key']['id']}/revoke", {"reason": "bench"})
         took.append((time.perf_counter() - begin) * 1000)
-        while caller.status(token) == 200:
+        while caller.status(made["token"]) == 200:
             pass
         seen.append((time.perf_counter() - begin) * 1000)
     return statistics.median(took), statistics.median(seen)
 
 
-def measure(binary: Path, folder: Path, sizes: dict[str, int], samples: int) -> tuple[dict[str, dict], str]:
-    """Figures of a server for each number of keys, by name, and the conditions under which calls were measured.
+def places_of(binary: Path, folder: Path, sizes: dict[str, int]) -> dict[str, Place]:
+    """Stopped servers' data directories with so many keys, by name."""
+    places = {}
+    for size, count in sizes.items():
+        places[size] = prepare(binary, folder / size)
+        if count > SMALL:
+            filled = fill(places[size].folder / "data", count)
+            print(f"{count:,} users with a key each written in {filled:.0f} s", file=sys.stderr)
+    return places
+
+
+def one_round(binary: Path, places: dict[str, Place], sizes: dict[str, int], samples: int) -> dict[str, dict[str, float]]:
+    """Starts a server in each place and measures it.
 
     start_s; Rss, Pss in MiB; per_key in bytes (against the first size); median_us, p99_us and cpu_us of a call; revoke_ms, seen_ms.
     """
-    keys, servers = {}, {}
-    figures: dict[str, dict] = {size: {} for size in sizes}
-    try:
-        for size, count in sizes.items():
-            place = folder / size
-            keys[size] = prepare(binary, place)
-            if count > SMALL:
-                filled = fill(place / "data", count)
-                print(f"{count:,} users with a key each written in {filled:.0f} s", file=sys.stderr)
-            servers[size], figures[size]["start_s"] = first_answer(binary, place, keys[size][0][1])
+    figures: dict[str, dict[str, float]] = {size: {} for size in places}
+    servers: dict[str, Server] = {}
+    with ExitStack() as ended:
+        for size, place in places.items():
+            servers[size], figures[size]["start_s"] = first_answer(binary, place.folder, place.tokens[0])
+            ended.callback(servers[size].stop)
         first, *others = sizes
         for size, server in servers.items():
             figures[size] |= server.memory_mib()
         for size in others:
             figures[size]["per_key"] = (figures[size]["Pss"] - figures[first]["Pss"]) * 1024 * 1024 / (sizes[size] - sizes[first])
-        measured = measure_calls({size: (server, keys[size]) for size, server in servers.items()}, samples)
-        when = conditions()
+        measured = measure_calls({size: (server, places[size].tokens) for size, server in servers.items()}, samples)
         for size, server in servers.items():
             figures[size] |= measured[size]
-            figures[size]["revoke_ms"], figures[size]["seen_ms"] = revocation_ms(server, keys[size])
-    finally:
-        for server in servers.values():
-            server.stop()
-    return figures, when
+            figures[size]["revoke_ms"], figures[size]["seen_ms"] = revocation_ms(server, places[size].owner)
+    return figures
 
 
-def table(figures: dict[str, dict], count: int) -> str:
+def measure(binary: Path, folder: Path, sizes: dict[str, int], samples: int, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Figures of a server for each number of keys, by name, one value per round. Each round starts all of them anew."""
+    places = places_of(binary, folder, sizes)
+    figures: dict[str, dict[str, list[float]]] = {size: {} for size in sizes}
+    for number in range(rounds):
+        for size, found in one_round(binary, places, sizes, samples).items():
+            for name, value in found.items():
+                figures[size].setdefault(name, []).append(value)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    return figures
+
+
+def table(figures: dict[str, dict[str, list[float]]], count: int) -> str:
+    """Medians."""
+    shown = lambda size, name, digits: f"{statistics.median(figures[size][name]):,.{digits}f}" if name in figures[size] else "–"
     rows = [("start to the first answered call, s", "start_s", 2), ("resident memory (RSS), MiB", "Rss", 1),
             ("proportional memory (PSS), MiB", "Pss", 1), ("memory per user with a key, bytes", "per_key", 0),
             ("call with a key, median, µs", "median_us", 0), ("call with a key, 99th percentile, µs", "p99_us", 0),
@@ -261,7 +291,7 @@ def table(figures: dict[str, dict], count: int) -> str:
             ("revocation seen after, ms", "seen_ms", 1)]
     lines = [f"| | {SMALL} keys | {count:,} keys |", "| --- | --- | --- |"]
     for title, name, digits in rows:
-        lines.append(f"| {title} | " + " | ".join(f"{figures[size][name]:,.{digits}f}" if name in figures[size] else "–" for size in ("small", "large")) + " |")
+        lines.append(f"| {title} | " + " | ".join(shown(size, name, digits) for size in ("small", "large")) + " |")
     return "\n".join(lines)
 
 
@@ -270,7 +300,7 @@ def conditions() -> str:
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     busy = ": other work ran on the machine,\nso that times are upper bounds" if load > cores / 2 else ""
     return (f"{date.today().isoformat()}, {model.group(1) if model else platform.machine()}, a load of {load:.1f} on {cores} cores "
-            f"when the calls were measured{busy}. Client and server share the machine.")
+            f"before it{busy}. Client and server share the machine.")
 
 
 def write_baselines(count: int, section: str) -> None:
@@ -285,17 +315,19 @@ def write_baselines(count: int, section: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/scale.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=1_000_000)
-    parser.add_argument("--samples", type=int, default=10_000, help="calls per figure")
+    parser.add_argument("--samples", type=int, default=10_000, help="calls per figure and round")
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", action="store_true", help="put the table into bench/baselines.md")
     parser.add_argument("--binary", type=Path, default=BINARY)
     options = parser.parse_args()
-    if not 1000 <= options.keys <= 5_000_000 or not 100 <= options.samples <= 1_000_000:
-        parser.error("--keys must lie between 1000 and 5000000, --samples between 100 and 1000000")
+    if not 1000 <= options.keys <= 5_000_000 or not 100 <= options.samples <= 1_000_000 or not 1 <= options.rounds <= 100:
+        parser.error("--keys must lie between 1000 and 5000000, --samples between 100 and 1000000, --rounds between 1 and 100")
     if not options.binary.exists():
         parser.error(f"{options.binary} is missing: run script/build first")
     with tempfile.TemporaryDirectory(prefix="funcgate-scale-") as name:
-        figures, when = measure(options.binary, Path(name), {"small": SMALL, "large": options.keys}, options.samples)
-    section = f"{table(figures, options.keys)}\n\n`bench/scale.py`, {when}"
+        when = conditions()
+        figures = measure(options.binary, Path(name), {"small": SMALL, "large": options.keys}, options.samples, options.rounds)
+    section = f"{table(figures, options.keys)}\n\n`bench/scale.py`, medians of {options.rounds} rounds, {when}"
     print(section)
     if options.write:
         write_baselines(options.keys, section)

@@ -52,6 +52,7 @@ STEPS = (
     over("check/fixed", "check of a fixed field", "check/anonymous", "anonymous"),
     over("check/basic", "check of HTTP Basic, remembered", "check/anonymous", "anonymous"),
     beside("check/key", "check of an API key, remembered", signature="its signature and claims, not remembered"),
+    over("check/func", "check of an authentication function, its verdict remembered", "check/anonymous", "anonymous"),
     beside("check/digest", "check of HTTP Digest SHA-256, each count once", hashes="the hashes of RFC 7616 alone"),
     Step("catalog/10", "API by its id, among 10"),
     over("catalog/many", "API by its id, among 100,000", "catalog/10", "among 10"),
@@ -171,8 +172,8 @@ def with_what_it_is_compared_with(steps: list[Step]) -> list[Step]:
 
 def conditions(options, core: int | None) -> dict[str, str]:
     told = report.conditions(options, core, core)
-    return {"date": told["date"], "machine": told["machine"], "load of the machine before": told["load of the machine before"],
-            "core": "not pinned" if core is None else str(core), "rounds": f"{options.rounds} of {ROUND_S:g} s, in random order"}
+    kept = {name: told[name] for name in ("date", "code", "machine", "load of the machine before") if name in told}
+    return {**kept, "core": "not pinned" if core is None else str(core), "rounds": f"{options.rounds} of {ROUND_S:g} s, in random order"}
 
 
 def run(options) -> None:

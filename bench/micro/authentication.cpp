@@ -26,6 +26,7 @@
 #include "base/encoding.h"
 #include "base/io_thread.h"
 #include "support/call_builder.h"
+#include "support/stub_runner.h"
 
 namespace funcgate::micro {
 namespace {
@@ -54,6 +55,7 @@ struct World {
   auth::VerifiedKeys keys{1000};
   auth::KeyUsage key_usage{1, 1024};
   auth::ToldSuccesses successes;
+  test::StubRunner functions;
   auth::SigningKeysPtr signing =
       std::make_shared<const auth::SigningKeys>("i1", base::SecretString(random.bytes(32)), std::vector<auth::RetiredSecret>{});
   auth::SchemeKeys secrets{base::SecretString(random.bytes(32)), base::SecretString(random.bytes(32)),
@@ -67,6 +69,7 @@ struct World {
                           .verdicts = verdicts,
                           .hashes = gate,
                           .nonces = *nonces,
+                          .functions = &functions,
                           .keys = &keys,
                           .key_usage = &key_usage.table(0),
                           .successes = &successes};
@@ -82,12 +85,14 @@ struct World {
     CHECK(made != nullptr);
     return made;
   }
-  auth::AuthCall asked(test::CallBuilder& call) {
+  // `generation`: for authentication functions alone.
+  auth::AuthCall asked(test::CallBuilder& call, domain::GenerationPtr generation = nullptr) {
     call->arrival_ms = clock.wall_ms();
     const std::string_view* authorization = call->header("authorization");
     return {.call = *call,
             .authorization = authorization != nullptr ? *authorization : std::string_view(),
             .api_id = "basket",
+            .generation = std::move(generation),
             .deadline_ns = clock.steady_ns() + 10'000 * base::kNsPerMs,
             .directory = directory};
   }
@@ -95,8 +100,7 @@ struct World {
     return auth::try_chain(chain, call, thread, throttle, true);
   }
   // Both stages, so that what is verified is remembered.
-  void accept_once(const auth::Chain& chain, test::CallBuilder& call) {
-    const auth::AuthCall first = asked(call);
+  void accept_once(const auth::Chain& chain, const auth::AuthCall& first) {
     auth::ChainResult result = try_now(chain, first);
     if (result.state == auth::ChainResult::State::Undecided) {
       std::optional<auth::ChainResult> ended;
@@ -121,9 +125,10 @@ auth::Chain chain_of(const auth::SchemePtr& scheme) {
   return auth::compile_chain({{.config_id = scheme->id, .scheme = scheme}}, false, false);
 }
 
-void accept(benchmark::State& state, const auth::Chain& chain, test::CallBuilder call) {
-  world().accept_once(chain, call);
-  const auth::AuthCall asked = world().asked(call);
+void accept(benchmark::State& state, const auth::Chain& chain, test::CallBuilder call,
+            domain::GenerationPtr generation = nullptr) {
+  const auth::AuthCall asked = world().asked(call, std::move(generation));
+  world().accept_once(chain, asked);
   for (auto _ : state) {
     auth::ChainResult result = world().try_now(chain, asked);
     CHECK(result.state == auth::ChainResult::State::Accepted);
@@ -199,6 +204,21 @@ void verify_key(benchmark::State& state) {
     CHECK(verification.reason == domain::Reason::None);
     benchmark::DoNotOptimize(verification);
   }
+}
+
+// A function that says yes once, and whose answer is remembered for longer than is measured.
+void func(benchmark::State& state) {
+  domain::FuncConfig config;
+  config.function_id = "shop__auth.check_badge";
+  config.credential_fields = {{domain::FieldLocation::Header, "X-Badge"}};
+  config.cache_ttl_s = 86'400;
+  world().functions.answer = [](const domain::Invocation&) {
+    return test::reply_result(domain::ReplyOutcome::Value, domain::AuthAnswer::True, "true");
+  };
+  const domain::GenerationPtr generation = test::a_generation({test::a_function(config.function_id)});
+  test::CallBuilder call;
+  call.get(kTarget).header("X-Badge", kToken);
+  accept(state, chain_of(world().scheme("badge", std::move(config))), std::move(call), generation);
 }
 
 // Calls of one client with one nonce, the counts one after the other.
@@ -317,6 +337,7 @@ BENCHMARK(fixed_field)->Name("check/fixed");
 BENCHMARK(basic)->Name("check/basic");
 BENCHMARK(key)->Name("check/key");
 BENCHMARK(verify_key)->Name("check/key|signature");
+BENCHMARK(func)->Name("check/func");
 BENCHMARK(digest)->Name("check/digest");
 BENCHMARK(digest_hashes)->Name("check/digest|hashes");
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +25,7 @@ import picture  # noqa: E402
 import report  # noqa: E402
 from peers import Peer, Running  # noqa: E402
 from processes import Failure  # noqa: E402
+from tables import flood  # noqa: E402
 
 TOOLS = [tool for tool in ("wrk", "taskset", "nginx") if not shutil.which(tool, path="/usr/bin:/usr/sbin:/bin:/sbin:/usr/local/bin")]
 needs_tools = pytest.mark.skipif(bool(TOOLS), reason=f"not installed: {TOOLS}")
@@ -60,6 +63,16 @@ def test_what_cannot_be_measured_is_told(arguments, told):
     assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
 
 
+def test_keys_have_figures_of_every_round(tmp_path):
+    done = bench("--only", "growth-keys/10", "--only", "growth-keys/1000", "--rounds", 2, "--duration", 1, "--no-pin", "--no-install", "--binary", BINARY,
+                 "--results", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "growth-keys.json").read_text())
+    assert [row["x"] for row in found["rows"]] == [10, 1000]
+    assert all(len(values) == 2 for row in found["rows"] for values in row["figures"].values())
+    assert len(found["comparisons"]) == 3 and all(len(entry["values"]) == 2 for entry in found["comparisons"])
+
+
 def test_every_table_has_its_place_on_the_page():
     """`--write` finds a mark for each table that --list names."""
     listed = bench("--list")
@@ -71,21 +84,21 @@ def test_every_table_has_its_place_on_the_page():
 # --- a peer that does not do what it should
 
 class Answers(BaseHTTPRequestHandler):
-    """200 for the first `good` requests with the right token, 401 for everything else."""
+    """`answered` for the first `good` requests with the right token, 401 for everything else."""
 
     protocol_version = "HTTP/1.1"
-    good = 0
+    good, answered = 0, {}
 
     def do_GET(self):
         kind = type(self)
-        status = 401
+        status, body = 401, b"{}"
         if self.headers.get("X-Token") == "right" and kind.good > 0:
             kind.good -= 1
-            status = 200
+            status, body = kind.answered.get("status", 200), kind.answered.get("body", b"{}")
         self.send_response(status)
-        self.send_header("Content-Length", "2")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"{}")
+        self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass
@@ -97,11 +110,11 @@ class Stub(Peer):
 
 @pytest.fixture
 def stub():
-    """`stub(good)`: (case, running) of a server in this process that answers as `Answers` says."""
+    """`stub(good, answered)`: (case, running) of a server in this process that answers as `Answers` says; `answered` may change."""
     servers = []
 
-    def make(good: int):
-        handler = type("Counted", (Answers,), {"good": good})
+    def make(good: int, answered: dict | None = None):
+        handler = type("Counted", (Answers,), {"good": good, "answered": answered or {}})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -130,6 +143,45 @@ def test_refusals_during_a_round_end_it(stub, tmp_path, good, told):
         load.send(case.name, tmp_path, running.port, running.pid, case.call, load.Load(connections=2, seconds=1))
 
 
+MANY = 10**9
+
+
+def small_bench(folder) -> measure.Bench:
+    return measure.Bench(argparse.Namespace(connections=2, duration=1.0, rounds=1), folder, None, None)
+
+
+@needs_tools
+@pytest.mark.parametrize("status", [302, 304])
+def test_what_is_not_2xx_ends_the_warm_up(stub, tmp_path, status):
+    """wrk takes it for a success."""
+    case, running = stub(MANY, {"status": status, "body": b""})
+    measure.one_round(small_bench(tmp_path), case, running)
+    with pytest.raises(Failure, match=f"answers were not 2xx, the last one {status}"):
+        measure.warm_up(small_bench(tmp_path), case, running)
+
+
+@needs_tools
+def test_other_answers_than_in_the_warm_up_end_a_round(stub, tmp_path):
+    answered = {"status": 201, "body": b"as ever"}
+    case, running = stub(MANY, answered)
+    measure.warm_up(small_bench(tmp_path), case, running)
+    measure.one_round(small_bench(tmp_path), case, running)
+    answered["body"] = b"something else, which is longer"
+    with pytest.raises(Failure, match="in the warm-up it had .* other answers"):
+        measure.one_round(small_bench(tmp_path), case, running)
+
+
+@pytest.mark.parametrize("requests, size, connections, differs", [
+    (1000, 1000 * 100, 4, False), (1000, 1000 * 108, 4, True), (1000, 1000 * 92, 4, True), (1000, 1000 * 104, 4, False),
+    (8, 15 * 100, 8, False),  # seven more were on their way at the end
+    (8, 24 * 100, 8, True),
+])
+def test_sizes_of_answers(requests, size, connections, differs):
+    warm = load.Round(1000, 1, 1000, 1, 1, 1, 1, 1, (100 * 1000 / 1004, 100))
+    made = load.Round(requests, 1, requests, 1, 1, 1, 1, 1, (size / (requests + connections), size / requests))
+    assert load.differ(made, warm) == load.differ(warm, made) == differs
+
+
 @pytest.mark.parametrize("good, wrong, told", [
     (0, {"X-Token": "wrong"}, "right credentials gave 401"),
     (9, {"X-Token": "right"}, "wrong credentials gave 200"),
@@ -144,6 +196,14 @@ def test_who_admits_nobody_or_everybody_is_not_measured(stub, good, wrong, told)
 def test_a_careful_server_is_measured(stub):
     case, running = stub(9)
     measure.check(case, running)
+
+
+@pytest.mark.parametrize("in_flight, judged", [(3.0, 20.0), (66.0, 0.5)])
+def test_without_guesses_there_is_no_flood(monkeypatch, in_flight, judged):
+    flooded = {"in_flight": in_flight, "judged_per_s": judged, "answers_to_guesses": {"401": 1}}
+    monkeypatch.setattr(flood.flood, "parallel", lambda *_: {"flooded": flooded})
+    with pytest.raises(Failure, match="no figure is made of that"):
+        flood.one(None, 100)
 
 
 # --- what is made of figures
@@ -162,6 +222,17 @@ def made(better: str, values: list[float], must=None, goal=None) -> outcome.Comp
 ])
 def test_verdicts_are_of_the_median(comparison, verdict):
     assert comparison.verdict() == verdict
+
+
+def test_the_commit_is_told_or_left_out(monkeypatch, tmp_path):
+    """A copy without history, here a folder below a repository, has none."""
+    options = argparse.Namespace(rounds=1, duration=1, connections=1)
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        assert re.fullmatch(r"[0-9a-f]{7,}\+?", report.conditions(options, 0, 1)["code"])
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    assert "code" not in report.conditions(options, 0, 1)
+    (tmp_path / ".git").write_text("no repository")
+    assert "code" not in report.conditions(options, 0, 1)
 
 
 def test_ratios_are_of_the_same_round():

@@ -70,7 +70,6 @@ class Stub(ThreadingHTTPServer):
         self.lock, self.passwords, self.by_method = threading.Lock(), [], {"GET": 0, "POST": 0}
         self.all_there, self.enough, self.ended = threading.Barrier(GUESSERS), threading.Event(), threading.Event()
 
-
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], ConnectionError):  # guessers end without a word
             super().handle_error(request, client_address)

@@ -1,13 +1,17 @@
-// Loaded into the real server by LD_PRELOAD (tests/blackbox/test_cost_per_call.py): counts what each thread takes from the heap.
+// Loaded into the real server by LD_PRELOAD (tests/blackbox/test_cost_per_call.py): counts what each thread takes from the heap
+// and how many bytes it copies.
 //
 // FUNCGATE_COUNTS names the file that receives the counts; without it, or if the file cannot be used, nothing is counted and
-// nothing else changes. The file is an array of 1,024 records of three little-endian 64-bit numbers, in the order in which
-// threads took their first memory, and the rest is zero:
+// nothing else changes. The file is an array of 1,024 records of four little-endian 64-bit numbers, in the order in which
+// threads took their first memory or made their first copy, and the rest is zero:
 //
-//   thread id, allocations, bytes asked for
+//   thread id, allocations, bytes asked for, bytes copied
 //
 // What a reader sees is never older than the answer that he has just received, because one thread adds to one record.
 // Everything comes by here: operator new of the C++ library, and what C libraries take. A realloc counts as one allocation.
+// Copies are calls of memcpy and memmove, from the program and its libraries. Not seen: those that the compiler wrote out, as it
+// does where it knows a small size, those inside the C library, as for realloc or strncpy, and those of the kernel.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/mman.h>
@@ -25,6 +29,7 @@ extern "C" void* __libc_malloc(std::size_t size);
 extern "C" void* __libc_calloc(std::size_t count, std::size_t size);
 extern "C" void* __libc_realloc(void* memory, std::size_t size);
 extern "C" void* __libc_memalign(std::size_t alignment, std::size_t size);
+extern "C" [[noreturn]] void __chk_fail();
 
 namespace {
 
@@ -32,6 +37,7 @@ struct ThreadRecord {
   std::atomic<std::uint64_t> thread;
   std::atomic<std::uint64_t> allocations;
   std::atomic<std::uint64_t> bytes;
+  std::atomic<std::uint64_t> copied;
 };
 constexpr std::size_t thread_records = 1024;
 constexpr std::size_t file_bytes = thread_records * sizeof(ThreadRecord);
@@ -41,7 +47,13 @@ std::atomic<std::size_t> records_in_use = 0;
 // Not allocated at first use, as other models of thread-local variables of a shared library may be.
 [[gnu::tls_model("initial-exec")]] thread_local ThreadRecord* own_record = nullptr;
 
-ThreadRecord* record_of_this_thread(ThreadRecord* first) {
+using Copy = void* (*)(void* target, const void* source, std::size_t size);
+std::atomic<Copy> memmove_of_library = nullptr;
+
+// nullptr: nothing is counted, or not yet.
+ThreadRecord* record_of_this_thread() {
+  ThreadRecord* const first = records.load(std::memory_order_acquire);
+  if (first == nullptr) return nullptr;
   if (own_record != nullptr) return own_record;
   const std::size_t index = records_in_use.fetch_add(1, std::memory_order_relaxed);
   if (index >= thread_records) return nullptr;  // more threads than a server of a test has
@@ -51,12 +63,35 @@ ThreadRecord* record_of_this_thread(ThreadRecord* first) {
 }
 
 void count(std::size_t size) {
-  ThreadRecord* const first = records.load(std::memory_order_acquire);
-  if (first == nullptr) return;
-  ThreadRecord* const record = record_of_this_thread(first);
+  ThreadRecord* const record = record_of_this_thread();
   if (record == nullptr) return;
   record->allocations.fetch_add(1, std::memory_order_relaxed);
   record->bytes.fetch_add(size, std::memory_order_relaxed);
+}
+
+// Serves memcpy too, which may do more than it must.
+void* copy(void* target, const void* source, std::size_t size) {
+  if (ThreadRecord* const record = record_of_this_thread()) record->copied.fetch_add(size, std::memory_order_relaxed);
+  if (const Copy of_library = memmove_of_library.load(std::memory_order_relaxed)) return of_library(target, source, size);
+  // Volatile, or the compiler makes a call of memmove from these loops, which leads here again.
+  volatile auto* const to = static_cast<volatile unsigned char*>(target);
+  const volatile auto* const from = static_cast<const volatile unsigned char*>(source);
+  if (reinterpret_cast<std::uintptr_t>(target) < reinterpret_cast<std::uintptr_t>(source)) {
+    for (std::size_t i = 0; i < size; ++i) to[i] = from[i];
+  } else {
+    for (std::size_t i = size; i-- > 0;) to[i] = from[i];
+  }
+  return target;
+}
+
+void* checked_copy(void* target, const void* source, std::size_t size, std::size_t room) {
+  if (size > room) __chk_fail();
+  return copy(target, source, size);
+}
+
+// Not at the first copy: that may come before libraries are ready, and a look-up allocates and takes locks.
+[[gnu::constructor]] void find_memmove() {
+  memmove_of_library.store(reinterpret_cast<Copy>(::dlsym(RTLD_NEXT, "memmove")), std::memory_order_relaxed);
 }
 
 [[gnu::constructor]] void open_counts() {
@@ -106,6 +141,19 @@ int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
   if (taken == nullptr) return ENOMEM;
   *memory = taken;
   return 0;
+}
+
+void* memcpy(void* __restrict target, const void* __restrict source, std::size_t size) { return copy(target, source, size); }
+
+void* memmove(void* target, const void* source, std::size_t size) { return copy(target, source, size); }
+
+// What the fortified build and libraries call where they know the room.
+void* __memcpy_chk(void* target, const void* source, std::size_t size, std::size_t room) {
+  return checked_copy(target, source, size, room);
+}
+
+void* __memmove_chk(void* target, const void* source, std::size_t size, std::size_t room) {
+  return checked_copy(target, source, size, room);
 }
 
 }  // extern "C"

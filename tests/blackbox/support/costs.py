@@ -1,6 +1,7 @@
-"""What a thread of the real server costs: what it takes from the heap and which system calls it makes, counted while calls run.
+"""What a thread of the real server costs: what it takes from the heap, how much it copies and which system calls it makes.
 
-Heap: tests/support/counting_preload.cpp, loaded into the server by LD_PRELOAD, writes a file of counts. System calls: strace.
+Heap and copies: tests/support/counting_preload.cpp, loaded into the server by LD_PRELOAD, writes a file of counts while calls run.
+System calls: strace.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import struct
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from support.server import BINARY, ROOT, Server, wait_until
 
 PRELOAD = Path(os.environ.get("FUNCGATE_COUNTING_PRELOAD", ROOT / "build/release/lib/libfuncgate_counting_preload.so"))
-RECORD = struct.Struct("<QQQ")  # thread id, allocations, bytes asked for
+RECORD = struct.Struct("<QQQQ")  # thread id, then the fields of Memory
 SANITIZERS = (b"__asan_init", b"__tsan_init", b"__msan_init")
 
 
@@ -27,23 +29,30 @@ def has_own_allocator() -> bool:
     return any(name in program for name in SANITIZERS)
 
 
-class HeapCounts:
+class Memory(NamedTuple):
+    """What a thread has done with memory since it began."""
+
+    allocations: int
+    bytes: int  # asked for in these allocations
+    copied: int  # bytes, by memcpy and memmove
+
+
+class MemoryCounts:
     """A server under the counting library: `start` it in here, then read."""
 
     def __init__(self, folder: Path):
         assert PRELOAD.exists(), f"{PRELOAD} is missing: run script/build, or set FUNCGATE_COUNTING_PRELOAD"
-        self.file = folder / "heap-counts"
+        self.file = folder / "memory-counts"
 
     def environment(self) -> dict[str, str]:
         """What the server must be started with."""
         return {"LD_PRELOAD": str(PRELOAD), "FUNCGATE_COUNTS": str(self.file)}
 
-    def of(self, thread: int) -> tuple[int, int]:
-        """(allocations, bytes) of the thread since it began."""
-        for identity, allocations, size in RECORD.iter_unpack(self.file.read_bytes()):
+    def of(self, thread: int) -> Memory:
+        for identity, *counts in RECORD.iter_unpack(self.file.read_bytes()):
             if identity == thread:
-                return allocations, size
-        raise AssertionError(f"thread {thread} has never taken memory: was the library loaded?")
+                return Memory(*counts)
+        raise AssertionError(f"thread {thread} has never taken memory: was the library loaded, and built with these tests?")
 
 
 def io_thread(server: Server) -> int:
