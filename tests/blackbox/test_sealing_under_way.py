@@ -35,8 +35,9 @@ def test_a_key_that_an_apply_has_sealed_with_and_not_written_yet_is_not_deleted(
         applying.result(60)
         assert rotating.result(60).returncode == 0
         deleted = deleting.result(60)
-        # Sealed anew in time, or not.
-        assert deleted.returncode == 0 or "stored secrets are sealed with" in deleted.stderr, deleted
+        # Sealed anew in time, or not; or in time, and the server was the first to delete it.
+        refusals = ("stored secrets are sealed with", "The keystore has no secret")
+        assert deleted.returncode == 0 or any(text in deleted.stderr for text in refusals), deleted
     check = command("keystore", "check", "--data", server.data)
     assert check.returncode == 0, check.stdout
     assert server.stop() == 0
