@@ -42,11 +42,11 @@ Answer plain_http() {
 }
 
 // Strangers learn which secret is meant, and the log where it is missing.
-Answer pepper_unusable(const std::string& problem) {
+Answer pepper_unusable(const Context& context, const std::string& problem) {
   base::log::error("keystore.secret_unusable", {{"message", problem}});
-  return refused(
-      Fault::Keystore, Reason::AuthSecretUnreadable,
-      "Passwords cannot be checked: the secret \"pepperKey\" of the keystore cannot be used; the server's log says more");
+  constexpr std::string_view kMessage =
+      "Passwords cannot be checked: the secret \"{}\" of the keystore cannot be used; the server's log says more";
+  return refused(Fault::Keystore, Reason::AuthSecretUnreadable, fmt::format(kMessage, context.services.keystore.pepper_alias()));
 }
 
 Answer throttled(std::int64_t retry_after_s, std::string message) {
@@ -101,7 +101,8 @@ Answer set_up(Context& context) {
   reader.text("email", fields.email, 0, service::kEmailCharactersMax).finish();
   if (findings.empty()) findings = service::Users::check(fields);
   if (!findings.empty()) return invalid(findings);
-  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty()) return pepper_unusable(pepper);
+  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty())
+    return pepper_unusable(context, pepper);
   domain::User first;
   first.login = fields.login;
   first.first_name = fields.first_name;
@@ -133,7 +134,8 @@ Answer sign_in(Context& context) {
   const SecretString password = read_secret(reader, "password");
   reader.text("login", login, 0, 10'000, true).finish();
   if (!findings.empty()) return invalid(findings);
-  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty()) return pepper_unusable(pepper);
+  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty())
+    return pepper_unusable(context, pepper);
   service::SignInFailure failure;
   const auto signed_in = context.services.sessions.sign_in(login, password, context.actor(), context.request.address, failure);
   if (!signed_in.ok()) {
@@ -209,7 +211,8 @@ Answer change_own_password(Context& context) {
   const SecretString old_password = read_secret(reader, "old"), new_password = read_secret(reader, "new");
   reader.finish();
   if (!findings.empty()) return invalid(findings);
-  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty()) return pepper_unusable(pepper);
+  if (const std::string pepper = context.services.keystore.pepper_problem(); !pepper.empty())
+    return pepper_unusable(context, pepper);
   std::vector<std::string> failed_rules;
   const auto changed =
       context.services.sessions.change_password(*context.session, old_password, new_password, context.actor(), failed_rules);

@@ -46,6 +46,7 @@ Result<std::vector<audit::Checkpoint>> read_checkpoints(const CommonOptions& com
   keystore::StartOptions start;
   start.data_dir = common.data_dir;
   start.path = config.keystore_path;
+  start.aliases = config.keystore_aliases;
   start.sources = common.password_sources;
   start.sources.configured_file = config.keystore_password_file;
   TRY(const keystore::StartedKeystore started, keystore::start_keystore(std::move(start), clock, random));

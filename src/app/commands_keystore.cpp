@@ -116,7 +116,7 @@ Status make_file(const CommonOptions& common, const Config& config, const std::s
     password = keystore::generate_password(common.data_dir, random);
   if (!password.ok()) return password.error();
   TRY_DONE(keystore::check_new_password(password->password, password->source));
-  TRY(const auto made, keystore::Keystore::create({path, {}}, password->password, clock, random));
+  TRY(const auto made, keystore::Keystore::create({path, config.keystore_aliases}, password->password, clock, random));
   std::ignore = made;
   return base::kDone;
 }

@@ -71,6 +71,16 @@ Key networks(std::string section, std::string name, std::vector<domain::Network>
           }};
 }
 
+Key alias(std::string name, keystore::Purpose purpose, std::string& target, std::string meaning) {
+  return {"keystore.aliases", std::move(name), std::move(meaning), "\"" + target + "\"",
+          [purpose, &target](const toml::node& node) -> std::string {
+            const auto* value = node.as_string();
+            if (value == nullptr) return "must be a text";
+            target = value->get();
+            return keystore::alias_problem(purpose, target);
+          }};
+}
+
 Key log_level(base::log::Level& target) {
   return {"log", "level", "debug, info, warning or error", "\"info\"", [&target](const toml::node& node) -> std::string {
             static constexpr std::string_view kNames[] = {"debug", "info", "warning", "error"};
@@ -139,6 +149,16 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("shutdown_ms", limits.shutdown_ms, 0, 3'600'000, "calls in flight may take so long at a stop");
 }
 
+void add_keystore(std::vector<Key>& keys, Config& config) {
+  using keystore::Purpose;
+  keys.push_back(text("keystore", "path", config.keystore_path, "PKCS#12 file; empty = DATA/keystore.p12"));
+  keys.push_back(text("keystore", "password_file", config.keystore_password_file, "its password; see docs/operating.md"));
+  keystore::Aliases& aliases = config.keystore_aliases;
+  keys.push_back(alias("password_pepper", Purpose::PasswordPepper, aliases.pepper, "entry with the pepper of passwords"));
+  keys.push_back(alias("api_key_signing", Purpose::ApiKeySigning, aliases.api_key, "entry with the secret that signs API keys"));
+  keys.push_back(alias("sealing", Purpose::Sealing, aliases.sealing, "entry with the key that seals stored secrets"));
+}
+
 std::vector<Key> keys_of(Config& config) {
   std::vector<Key> keys;
   keys.push_back(text("server", "listen", config.listen, "HOST:PORT; --listen wins"));
@@ -153,8 +173,7 @@ std::vector<Key> keys_of(Config& config) {
   keys.push_back(log_level(config.log_level));
   keys.push_back(text("log", "path", config.log_path, "file, or - for standard error"));
   keys.push_back(text("log", "access", config.access_log, "off, - for standard output, or a file: one line per answer"));
-  keys.push_back(text("keystore", "path", config.keystore_path, "PKCS#12 file; empty = DATA/keystore.p12"));
-  keys.push_back(text("keystore", "password_file", config.keystore_password_file, "its password; see docs/operating.md"));
+  add_keystore(keys, config);
   keys.push_back(
       text("workers", "sandbox", config.worker_sandbox, "full, or reduced on a kernel without Landlock", {"full", "reduced"}));
   keys.push_back(
@@ -280,6 +299,8 @@ base::Result<Config> load_config(const std::string& path) {
   if (config.server.metrics_networks.empty()) config.server.metrics_networks = this_machine();
   if (config.tls_certificate.empty() != config.tls_key.empty())
     problems.push_back(path + ": server.tls_certificate and server.tls_key belong together");
+  if (const std::string* twice = keystore::repeated_alias(config.keystore_aliases))
+    problems.push_back(fmt::format("{}: keystore.aliases: must differ; \"{}\" is there twice", path, base::printable(*twice)));
   if (!problems.empty()) return base::Error{base::Code::InvalidArgument, base::join(problems, "\n"), {}};
   return config;
 }

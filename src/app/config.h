@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "crypto/password_hash.h"
+#include "keystore/secret_rules.h"
 #include "service/settings.h"
 
 namespace funcgate::app {
@@ -35,6 +36,7 @@ struct Config {
   base::log::Level log_level = base::log::Level::Info;
   std::string log_path = "-", access_log = "off";
   std::string keystore_path, keystore_password_file;
+  keystore::Aliases keystore_aliases;
   std::string worker_sandbox = "full";
   std::map<std::uint16_t, PoolConfig> pools;  // [pools.N], N = queue 1 to 15
   PasswordHashConfig password_hash;

@@ -107,6 +107,7 @@ base::Status Instance::open_keystore() {
   keystore::StartOptions start;
   start.data_dir = options_.data_dir;
   start.path = config_.keystore_path;
+  start.aliases = config_.keystore_aliases;
   start.sources = options_.password_sources;
   start.sources.configured_file = config_.keystore_password_file;
   start.sources.data_dir = options_.data_dir;

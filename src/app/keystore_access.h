@@ -71,6 +71,7 @@ class KeystoreAccess final : public service::KeystorePort {
   base::Result<std::string> rotate(const std::string& alias, std::int64_t overlap_ms, const domain::Actor& actor) override;
   std::string api_key_problem() const override { return problem(keystore::Purpose::ApiKeySigning); }
   std::string pepper_problem() const override { return problem(keystore::Purpose::PasswordPepper); }
+  std::string pepper_alias() const override { return keystore_.content()->aliases().pepper; }
   bool has_alias(const std::string& alias) const override { return keystore_.get(alias).has_value(); }
 
   struct Change {

@@ -43,7 +43,8 @@ void LocalCommands::add_keystore(CLI::App& app) {
       ->required();
   CLI::App& rotate = add(group, "rotate", "Put a new secret in place; what was made with the old one goes on working",
                          [this] { return keystore_rotate(common_, alias_, overlap_); });
-  rotate.add_option("ALIAS", alias_, "pepperKey, phixflow-api-key or funcgate-sealing-key")->required();
+  rotate.add_option("ALIAS", alias_, "pepperKey, phixflow-api-key or funcgate-sealing-key, or their names in [keystore.aliases]")
+      ->required();
   rotate.add_option("--overlap", overlap_, "How long old API keys stay good: 12h, 30d [keys.rotation_overlap_hours]");
   add(group, "passwd", "Protect the keystore with another password, from standard input unless told otherwise",
       [this] { return keystore_passwd(common_, from_file_); })

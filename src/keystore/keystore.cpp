@@ -27,13 +27,15 @@ Status check_options(const KeystoreOptions& options) {
   if (options.path.empty()) return Error{Code::InvalidArgument, "keystore.path must not be empty.", {}};
   for (const Purpose purpose : kPurposes) {
     const std::string& alias = options.aliases.of(purpose);
-    if (alias.empty()) return Error{Code::InvalidArgument, "An alias in [keystore.aliases] must not be empty.", {}};
-    for (const Purpose other : kPurposes) {
-      if (other == purpose || !base::equals_ignore_case(alias, options.aliases.of(other))) continue;
-      return Error{Code::InvalidArgument,
-                   fmt::format("The aliases in [keystore.aliases] must differ; \"{}\" is there twice.", base::printable(alias)),
-                   {}};
+    if (const std::string problem = alias_problem(purpose, alias); !problem.empty()) {
+      return Error{
+          Code::InvalidArgument, fmt::format("The alias \"{}\" in [keystore.aliases] {}.", base::printable(alias), problem), {}};
     }
+  }
+  if (const std::string* twice = repeated_alias(options.aliases)) {
+    return Error{Code::InvalidArgument,
+                 fmt::format("The aliases in [keystore.aliases] must differ; \"{}\" is there twice.", base::printable(*twice)),
+                 {}};
   }
   return kDone;
 }

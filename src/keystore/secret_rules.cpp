@@ -1,5 +1,7 @@
 #include "keystore/secret_rules.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bitset>
 
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kDifferentBytesMin = 8;
+constexpr std::string_view kOwnPrefix = "funcgate-", kRetired = ".prev.";
 
 // Values that stand in manuals, standards and tutorials and are copied from there. A value in our own documentation belongs here.
 constexpr std::string_view kSampleValues[] = {
@@ -62,8 +65,30 @@ const std::string& Aliases::of(Purpose purpose) const {
   return sealing;
 }
 
+std::string alias_problem(Purpose purpose, std::string_view alias) {
+  if (alias.empty()) return "must not be empty";
+  if (alias.size() > kAliasBytesMax) return fmt::format("must have at most {} characters", kAliasBytesMax);
+  const bool plain = std::all_of(alias.begin(), alias.end(), [](char c) { return c > ' ' && c <= '~' && c != '"' && c != '\\'; });
+  if (!plain) return "must be printable ASCII without blanks, quotes and backslashes";
+  if (base::equals_ignore_case(alias, Aliases().of(purpose))) return {};
+  const std::string wanted = base::to_lower(alias);
+  // With the dot: what is retired under "acme.prev" would look like something retired under "acme".
+  if ((wanted + '.').find(kRetired) != std::string::npos)
+    return "must not hold \".prev\" as a part of its own: so retired secrets are called";
+  if (wanted.starts_with(kOwnPrefix)) return "must not begin with \"funcgate-\": such names are the server's own";
+  return {};
+}
+
+const std::string* repeated_alias(const Aliases& aliases) {
+  for (const Purpose purpose : kPurposes) {
+    for (const Purpose other : kPurposes) {
+      if (other != purpose && base::equals_ignore_case(aliases.of(purpose), aliases.of(other))) return &aliases.of(other);
+    }
+  }
+  return nullptr;
+}
+
 bool is_reserved_alias(const Aliases& aliases, std::string_view alias) {
-  constexpr std::string_view kOwnPrefix = "funcgate-", kRetired = ".prev.";
   const std::string wanted = base::to_lower(alias);
   if (wanted.starts_with(kOwnPrefix) || wanted.find(kRetired) != std::string::npos) return true;
   const Aliases usual;

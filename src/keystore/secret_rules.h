@@ -23,7 +23,8 @@ struct PurposeRule {
 };
 const PurposeRule& rule_of(Purpose purpose);
 
-// The aliases under which the three secrets are looked up; configurable ([keystore.aliases]). ASCII case does not matter.
+// The aliases under which the three secrets are looked up; configurable ([keystore.aliases]). ASCII case does not matter: here it
+// is as written, for messages.
 struct Aliases {
   std::string pepper = "pepperKey";
   std::string api_key = "phixflow-api-key";
@@ -31,6 +32,13 @@ struct Aliases {
 
   const std::string& of(Purpose purpose) const;
 };
+
+// What is wrong with `alias` as the name of a secret of ours: "must …"; empty: nothing. Printable ASCII without quotes and
+// blanks, up to kAliasBytesMax; neither the name of a retired secret nor one that the server gives to others ("funcgate-…").
+inline constexpr std::size_t kAliasBytesMax = 100;
+std::string alias_problem(Purpose purpose, std::string_view alias);
+// The alias that stands for two purposes; null: they differ. ASCII case ignored.
+const std::string* repeated_alias(const Aliases& aliases);
 
 // Whether `alias` is the server's own, whatever the configuration calls its secrets now: the three above under their configured
 // and their usual names, everything that begins with "funcgate-", and retired secrets ("….prev.…"). No document may copy them.

@@ -33,6 +33,8 @@ class KeystorePort {
   virtual std::string api_key_problem() const = 0;
   // The same for the pepper (local sign-in and set-up).
   virtual std::string pepper_problem() const = 0;
+  // What the pepper is called here.
+  virtual std::string pepper_alias() const = 0;
   // True if an alias of this name exists (a secret key's value may come from it).
   virtual bool has_alias(const std::string& alias) const = 0;
 };

@@ -40,6 +40,7 @@ class FakeKeystore final : public service::KeystorePort {
   base::Result<std::string> rotate(const std::string&, std::int64_t, const domain::Actor&) override { return std::string("new"); }
   std::string api_key_problem() const override { return ""; }
   std::string pepper_problem() const override { return pepper; }
+  std::string pepper_alias() const override { return "pepperKey"; }
   bool has_alias(const std::string&) const override { return false; }
 };
 

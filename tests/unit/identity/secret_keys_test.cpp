@@ -23,6 +23,7 @@ class AliasKeystore final : public service::KeystorePort {
   base::Result<std::string> rotate(const std::string&, std::int64_t, const domain::Actor&) override { return std::string(); }
   std::string api_key_problem() const override { return ""; }
   std::string pepper_problem() const override { return ""; }
+  std::string pepper_alias() const override { return "pepperKey"; }
   bool has_alias(const std::string& alias) const override { return vault_.aliases.contains(alias); }
 
  private:

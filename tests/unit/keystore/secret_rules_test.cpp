@@ -53,11 +53,32 @@ TEST(SecretRules, GeneratedSecretsAreLongPrintableAndNeverAlike) {
   for (const Purpose purpose : kPurposes) EXPECT_EQ(judge(purpose, first), SecretState::Usable);
 }
 
+TEST(SecretRules, AliasesOfOurOwnSecretsAreToldWhatIsWrongWithThem) {
+  for (const Purpose purpose : kPurposes) {
+    EXPECT_EQ(alias_problem(purpose, Aliases().of(purpose)), "") << "the usual one";
+    EXPECT_EQ(alias_problem(purpose, "Acme.Signing_2"), "");
+    EXPECT_NE(alias_problem(purpose, ""), "");
+    EXPECT_NE(alias_problem(purpose, std::string(101, 'a')), "");
+    EXPECT_NE(alias_problem(purpose, "acme.prev.0123456789abcdef"), "") << "would be taken for a retired one";
+    EXPECT_NE(alias_problem(purpose, "Acme.PREV"), "") << "and so would what is retired under it";
+    EXPECT_EQ(alias_problem(purpose, "acme.previous"), "");
+    EXPECT_NE(alias_problem(purpose, "Funcgate-Audit-Key"), "") << "has another purpose";
+    for (const char* odd : {"two words", "quo\"te", "back\\slash", "line\n", "schl\xc3\xbcssel"})
+      EXPECT_NE(alias_problem(purpose, odd), "");
+  }
+  EXPECT_NE(alias_problem(Purpose::PasswordPepper, "funcgate-sealing-key"), "");
+  EXPECT_EQ(repeated_alias(Aliases()), nullptr);
+  const Aliases twice{"acme", "other", "ACME"};
+  ASSERT_NE(repeated_alias(twice), nullptr);
+  EXPECT_EQ(*repeated_alias(twice), "ACME");
+}
+
 TEST(SecretRules, TheServersOwnAliasesAreReserved) {
   Aliases aliases;
   aliases.sealing = "Our-Sealing";
-  for (const char* own : {"pepperKey", "PEPPERKEY", "phixflow-api-key", "our-sealing", "funcgate-sealing-key", "funcgate-audit-key",
-                          "Funcgate-Anything", "our-sealing.prev.0123456789abcdef", "former-name.prev.0123456789abcdef"})
+  for (const char* own :
+       {"pepperKey", "PEPPERKEY", "phixflow-api-key", "our-sealing", "funcgate-sealing-key", "funcgate-audit-key",
+        "Funcgate-Anything", "our-sealing.prev.0123456789abcdef", "former-name.prev.0123456789abcdef"})
     EXPECT_TRUE(is_reserved_alias(aliases, own)) << own;
   for (const char* foreign : {"", "shop-west", "apikey.act-0c5f3a9e71d2b648.x7f2k9qa", "funcgate", "pepperkey2", "a.prev"})
     EXPECT_FALSE(is_reserved_alias(aliases, foreign)) << foreign;
