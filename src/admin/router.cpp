@@ -397,6 +397,25 @@ void Router::note_refusal(const Context& context, const Route& route, const doma
   denials_->record(std::move(event));
 }
 
+void Router::record_block(const auth::BlockBegun& block) {
+  domain::AuditEvent event;
+  event.event = "auth.throttled";
+  event.outcome = domain::AuditOutcome::Denied;
+  event.actor.kind = "ANONYMOUS";
+  event.actor.login = block.tried.account;
+  event.actor.address = block.address.text();
+  event.actor.trace_id = block.tried.trace_id;
+  const bool is_published = !block.tried.api_id.empty();
+  event.actor.origin = is_published ? "API" : "MANAGEMENT";
+  event.object_kind = is_published ? "ApiAuthentication" : "Throttle";
+  event.object_id = event.object_name = block.config_id;
+  const std::string where = is_published ? fmt::format("API \"{}\"", base::printable(block.tried.api_id)) : "the management API";
+  event.summary = fmt::format("Wrong credentials at {}: {} refused for {} s", where,
+                              block.of_account ? "this account is, from this address," : "this address is", block.seconds);
+  event.reason = domain::reason_token(block.of_account ? Reason::AuthBlockedAccount : Reason::AuthBlockedAddress);
+  denials_->record(std::move(event));
+}
+
 Answer Router::revoke_by_possession(const Request& request) {
   try {
     return revoke_presented_key(services_, request);

@@ -15,6 +15,7 @@
 
 #include "admin/context.h"
 #include "admin/known_callers.h"
+#include "auth/throttle.h"
 
 namespace funcgate::admin {
 
@@ -97,6 +98,8 @@ class Router {
   // Refused attempts are recorded behind the answer: returns when those until now are in the stream, or after kRecordsWait.
   void await_records();
   static constexpr std::chrono::seconds kRecordsWait{5};
+  // A block of published calls or of management keys begins: auth.throttled, as a refused attempt. Any thread; does not block.
+  void record_block(const auth::BlockBegun& block);
   std::span<const Route> routes() const { return routes_; }
 
  private:

@@ -79,7 +79,7 @@ Management::Management(Parts parts)
                                                     derived(parts_.keystore, parts_.random, "funcgate csrf v1"),
                                                     session_settings(parts_.config))) {}
 
-Management::~Management() = default;
+Management::~Management() { parts_.throttle.tell_blocks({}); }
 
 KeystoreAccess::Effects Management::keystore_effects() {
   KeystoreAccess::Effects effects;
@@ -242,6 +242,7 @@ Status Management::open_api(ApiParts parts) {
                                       .request_key = derived(parts_.keystore, parts_.random, "funcgate request v1"),
                                       .setup_done = [this] { remove_setup_file(); }});
   router_ = std::make_unique<admin::Router>(*services_);
+  parts_.throttle.tell_blocks([this](const auth::BlockBegun& block) { router_->record_block(block); });
   pool_ = std::make_unique<base::BlockingPool>("admin", kThreads, kQueueMax);
   sign_in_pool_ = std::make_unique<base::BlockingPool>("sign-in", kSignInThreads, kSignInQueueMax, base::Priority::Patient);
   checkpoint_pool_ = std::make_unique<base::BlockingPool>("checkpoint", 1, kCheckpointQueueMax);

@@ -120,7 +120,9 @@ void decide(const Chain& chain, const AuthCall& call, AuthThread& thread, Thrott
     for (std::size_t i = 0; i < result.so_far.size(); ++i) {
       const Outcome& outcome = result.so_far[i];
       if (!outcome.counts || outcome.verdict != Verdict::Rejected) continue;
-      if (throttle.failed(chain.entries[i].config_id, outcome.account, call.call.peer)) result.block_began = true;
+      const TriedBy tried{call.call.api_id, call.call.trace_id,
+                          domain::account_exists(outcome.reason) ? std::string_view(outcome.account) : std::string_view()};
+      throttle.failed(chain.entries[i].config_id, outcome.account, call.call.peer, tried);
     }
   }
 }

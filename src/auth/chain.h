@@ -48,7 +48,6 @@ struct ChainResult {
   bool body_read = false;             // the whole body was asked for before
   std::string_view config_id;         // Accepted, Refused: the entry that decided; empty = none. Lives as long as the chain
   std::size_t deciding = 0;           // Refused, `config_id` not empty: its place in `so_far` and in the chain
-  bool block_began = false;           // Refused: the throttle began to block with this call
 };
 
 // `body_read`: what `resumed` wanted of the body is in the call now (all there is of it, up to the limits); without `resumed`:

@@ -100,16 +100,18 @@ void Throttle::forget_if_quiet(Cell& cell, std::int64_t now) const {
   cell.in_a_row = 0;
 }
 
-void Throttle::block(Cell& cell, std::int64_t now) const {
+std::int64_t Throttle::block(Cell& cell, std::int64_t now) const {
   std::int64_t seconds = settings_.block_s;
   for (std::int64_t i = 0; i < cell.repeats && seconds < settings_.block_max_s; ++i) seconds *= 2;
-  cell.blocked_until_ms = now + std::min(seconds, settings_.block_max_s) * 1000;
+  seconds = std::min(seconds, settings_.block_max_s);
+  cell.blocked_until_ms = now + seconds * 1000;
   ++cell.repeats;
   cell.in_a_row = 0;
   cell.recent_ms.clear();
+  return seconds;
 }
 
-bool Throttle::fail_in_window(const Key& of, const domain::Address* address, std::int64_t now) {
+std::int64_t Throttle::fail_in_window(const Key& of, const domain::Address* address, std::int64_t now) {
   const std::int64_t failures_max = address != nullptr ? settings_.address_failures : settings_.everywhere_failures;
   const std::int64_t window_ms = 1000 * (address != nullptr ? settings_.address_window_s : settings_.everywhere_window_s);
   Shard& home = shard(of);
@@ -124,16 +126,16 @@ bool Throttle::fail_in_window(const Key& of, const domain::Address* address, std
   cell.last_failure_ms = now;
   if (address == nullptr) {
     if (std::ssize(cell.recent_ms) > failures_max) move_ahead(accounts_until_ms_, now + window_ms);
-    return false;
+    return 0;
   }
   cell.network = address->network();
-  if (std::ssize(cell.recent_ms) < failures_max) return false;
-  block(cell, now);
+  if (std::ssize(cell.recent_ms) < failures_max) return 0;
+  const std::int64_t seconds = block(cell, now);
   move_ahead(addresses_until_ms_, cell.blocked_until_ms);
-  return true;
+  return seconds;
 }
 
-bool Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std::int64_t now) {
+std::int64_t Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std::int64_t now) {
   Shard& home = shard(of);
   const std::lock_guard lock(home.mutex);
   Cell* found = home.cells.find(of);
@@ -141,21 +143,26 @@ bool Throttle::fail_in_a_row(const Key& of, const domain::Address& address, std:
   forget_if_quiet(cell, now);
   cell.network = address.network();
   cell.last_failure_ms = now;
-  if (++cell.in_a_row < settings_.account_failures) return false;
-  block(cell, now);
+  if (++cell.in_a_row < settings_.account_failures) return 0;
+  const std::int64_t seconds = block(cell, now);
   move_ahead(accounts_until_ms_, cell.blocked_until_ms);
-  return true;
+  return seconds;
 }
 
-bool Throttle::failed(std::string_view config_id, std::string_view name, const domain::Address& address) {
+bool Throttle::failed(std::string_view config_id, std::string_view name, const domain::Address& address, const TriedBy& tried) {
   if (exempt(address)) return false;
   const std::int64_t now = now_ms();
-  bool began = fail_in_window(key("address", config_id, {}, &address), &address, now);
-  if (name.empty()) return began;
-  began = fail_in_a_row(key("account", config_id, name, &address), address, now) || began;
-  account_failures_.fetch_add(1, std::memory_order_release);
-  fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
-  return began;
+  const std::int64_t of_address_s = fail_in_window(key("address", config_id, {}, &address), &address, now);
+  std::int64_t of_account_s = 0;
+  if (!name.empty()) {
+    of_account_s = fail_in_a_row(key("account", config_id, name, &address), address, now);
+    account_failures_.fetch_add(1, std::memory_order_release);
+    fail_in_window(key("everywhere", config_id, name, nullptr), nullptr, now);
+  }
+  // Last, and with no lock held: everything is counted, whatever becomes of the telling.
+  if (told_ && of_address_s > 0) told_({config_id, tried, address, false, of_address_s});
+  if (told_ && of_account_s > 0) told_({config_id, tried, address, true, of_account_s});
+  return of_address_s > 0 || of_account_s > 0;
 }
 
 void Throttle::succeeded(std::string_view config_id, std::string_view name, const domain::Address& address) {

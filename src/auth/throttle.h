@@ -8,10 +8,12 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "auth/told_successes.h"
@@ -33,9 +35,28 @@ struct ThrottleSettings {
   std::vector<domain::Network> exempt;
 };
 
+// Who tried, as far as it may be told. Views: only while the failure is counted.
+struct TriedBy {
+  std::string_view api_id, trace_id;
+  std::string_view account;  // only one that exists: any other name may be a password that somebody typed in its place
+};
+// One block, at its beginning. `api_id` and `trace_id` are of the call that it began with.
+struct BlockBegun {
+  std::string_view config_id;
+  TriedBy tried;
+  domain::Address address;  // that is refused, with its network
+  bool of_account = false;  // false: whatever it tries with this configuration; true: this account alone
+  std::int64_t seconds = 0;
+};
+
 class Throttle {
  public:
   Throttle(ThrottleSettings settings, const base::Clock& clock);
+
+  // `told` is called on the thread whose failure begins a block, once per block and never for an attempt that is refused because
+  // of it; it must not block. Set while nobody else uses the object.
+  using Told = std::function<void(const BlockBegun&)>;
+  void tell_blocks(Told told) { told_ = std::move(told); }
 
   // Seconds until `address` may try `config_id` again; 0 = now.
   std::int64_t address_blocked_s(std::string_view config_id, const domain::Address& address);
@@ -43,7 +64,7 @@ class Throttle {
   // second of all addresses that have no success within known_address_s.
   std::int64_t account_blocked_s(std::string_view config_id, std::string_view name, const domain::Address& address);
   // One wrong credential. `name` empty: no account was named. True if a block began with it.
-  bool failed(std::string_view config_id, std::string_view name, const domain::Address& address);
+  bool failed(std::string_view config_id, std::string_view name, const domain::Address& address, const TriedBy& tried = {});
   void succeeded(std::string_view config_id, std::string_view name, const domain::Address& address);
   // The same for a principal, whose name is that of one account of `config_id` and of no other. `told` (null: nothing is known)
   // is of this thread: what it was told within kToldAgain-th of known_address_s, and no failure of any account since, is not told
@@ -82,12 +103,12 @@ class Throttle {
   bool exempt(const domain::Address& address) const;
   bool known(const Key& pair, std::int64_t now);
   std::int64_t blocked_s(const Key& key, std::int64_t now);
-  // True: a block began.
+  // Seconds of the block that began; 0: none did.
   // `address`: from where; null: counted for everywhere, which begins no block.
-  bool fail_in_window(const Key& key, const domain::Address* address, std::int64_t now);
-  bool fail_in_a_row(const Key& key, const domain::Address& address, std::int64_t now);
+  std::int64_t fail_in_window(const Key& key, const domain::Address* address, std::int64_t now);
+  std::int64_t fail_in_a_row(const Key& key, const domain::Address& address, std::int64_t now);
   void forget_if_quiet(Cell& cell, std::int64_t now) const;
-  void block(Cell& cell, std::int64_t now) const;
+  std::int64_t block(Cell& cell, std::int64_t now) const;
   // Whether the time that `until_ms` says is still to come. Until something was blocked not even the clock is asked.
   bool is_ahead(const std::atomic<std::int64_t>& until_ms) const {
     const std::int64_t until = until_ms.load(std::memory_order_relaxed);
@@ -98,6 +119,7 @@ class Throttle {
   const ThrottleSettings settings_;
   const base::Clock& clock_;
   const crypto::KeyedHash hash_;
+  Told told_;  // constant while serving; empty: nobody wants to know
   // any thread
   std::array<std::unique_ptr<Shard>, kShards> shards_;
   // From when on no address, and no account, is limited any more; 0: none ever was. Moved ahead while the lock of the counter

@@ -11,4 +11,9 @@ std::string_view reason_token(Reason reason) {
   return kTokens[static_cast<std::size_t>(reason)];
 }
 
+bool account_exists(Reason reason) {
+  return reason == Reason::BasicPassword || reason == Reason::BasicUserDisabled || reason == Reason::DigestResponse ||
+         reason == Reason::DigestUserDisabled;
+}
+
 }  // namespace funcgate::domain

@@ -121,6 +121,9 @@ inline constexpr std::size_t kReasonCount = 0
     ;
 
 std::string_view reason_token(Reason reason);
+// Whether only an account that exists is refused for it: its name may be shown. Any other one may be a password that somebody
+// typed in its place.
+bool account_exists(Reason reason);
 
 // What the caller is told. The comment is error number and public reason in http/envelope.
 enum class Fault : std::uint8_t {

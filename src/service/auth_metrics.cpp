@@ -20,13 +20,6 @@ std::size_t number_of(std::string_view type) {
   return static_cast<std::size_t>(known - kTypeNames.begin());
 }
 
-// Reasons that only a name which exists can be refused for. Any other name may be a password that somebody typed in its place.
-bool account_exists(domain::Reason reason) {
-  using domain::Reason;
-  return reason == Reason::BasicPassword || reason == Reason::BasicUserDisabled || reason == Reason::DigestResponse ||
-         reason == Reason::DigestUserDisabled;
-}
-
 }  // namespace
 
 base::Counter& AuthObserver::counter(std::string_view type, std::string_view outcome, domain::Reason reason) {
@@ -71,7 +64,7 @@ void AuthObserver::refused(const domain::Call& call, const domain::Refusal& refu
   counter(type, unavailable ? "unavailable" : "refused", refusal.reason).add();
   if (!has_line_left(call.arrival_ms)) return;
   std::string user;
-  if (account_exists(refusal.reason)) {
+  if (domain::account_exists(refusal.reason)) {
     user = base::printable(decider.account);
   } else if (!decider.account.empty()) {
     const crypto::Digest256 digest =

@@ -96,11 +96,12 @@ Result<SignedIn> Sessions::change_password(const Found& found, const SecretStrin
     return right.error();
   }
   if (!*right) {
-    state.throttle.failed(user.login, address, policy);
+    const SignInThrottle::Began began = state.throttle.failed(user.login, address, policy);
     std::vector<domain::AuditEvent> events{password_event("password.changed", actor, user, "The old password was wrong")};
     events.back().outcome = domain::AuditOutcome::Denied;
     events.back().reason = "login.password";
     events.back().changes.clear();
+    tell_blocks(began, actor, &user, events);
     TRY_DONE(state.identity.record(std::move(events)));
     return Error{Code::Unauthenticated, "The old password is wrong", {}};
   }

@@ -41,6 +41,18 @@ AuditEvent session_event(std::string event, const domain::Actor& actor, const Us
   return made;
 }
 
+void tell_blocks(const SignInThrottle::Began& began, const domain::Actor& actor, const User* user,
+                 std::vector<AuditEvent>& events) {
+  const auto tell = [&](const User* whom, std::string summary, std::string reason) {
+    events.push_back(session_event("login.throttled", actor, whom, std::move(summary)));
+    events.back().outcome = domain::AuditOutcome::Denied;
+    events.back().reason = std::move(reason);
+  };
+  if (began.lock) tell(user, "Further sign-ins are refused for a while", "login.failures");
+  // Of nobody in particular: who shares the network is kept out, too.
+  if (began.network) tell(nullptr, "Sign-ins from this network are refused, whatever the login", "login.network_failures");
+}
+
 Sessions::Sessions(IdentityService& identity, domain::IdentityStore& store, PasswordHashing& hashing, const base::Clock& clock,
                    base::Random& random, SecretString csrf_key, SessionSettings settings)
     : state_(std::make_unique<State>(identity, store, hashing, clock, random, std::move(csrf_key), settings)) {}
@@ -142,7 +154,7 @@ Result<SignedIn> Sessions::sign_in(std::string_view login_as_typed, const Secret
       return accepted;
     }
   }
-  const bool locked = state.throttle.failed(login, address, policy);
+  const SignInThrottle::Began began = state.throttle.failed(login, address, policy);
   std::vector<AuditEvent> events;
   // What was typed as the name of nobody may be a password: it is not recorded.
   events.push_back(session_event("login.failed", actor, user, "A sign-in failed"));
@@ -151,11 +163,7 @@ Result<SignedIn> Sessions::sign_in(std::string_view login_as_typed, const Secret
                          : !may_sign_in  ? "login.not_allowed"
                          : too_old       ? "login.password_expired"
                                          : "login.password";  // also one that was right until a moment ago
-  if (locked) {
-    events.push_back(session_event("login.throttled", actor, user, "Further sign-ins are refused for a while"));
-    events.back().outcome = domain::AuditOutcome::Denied;
-    events.back().reason = "login.failures";
-  }
+  tell_blocks(began, actor, user, events);
   if (const Status recorded = state.identity.record(std::move(events)); !recorded.ok())
     base::log::error("audit.not_written", {{"event", "login.failed"}, {"problem", recorded.error().message}});
   return Error{Code::Unauthenticated, "Sign-in failed", {}};

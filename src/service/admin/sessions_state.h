@@ -63,5 +63,8 @@ struct Sessions::State {
 
 // An event about signing in; `user` null: nobody knows who it was.
 domain::AuditEvent session_event(std::string event, const domain::Actor& actor, const domain::User* user, std::string summary);
+// login.throttled, for each block that began with a failure. `user` as above: the one who is locked.
+void tell_blocks(const SignInThrottle::Began& began, const domain::Actor& actor, const domain::User* user,
+                 std::vector<domain::AuditEvent>& events);
 
 }  // namespace funcgate::service

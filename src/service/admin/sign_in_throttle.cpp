@@ -75,21 +75,29 @@ void SignInThrottle::end(std::string_view login, const domain::Address& address,
   pair.under_way = std::max<std::int64_t>(0, pair.under_way - 1);
 }
 
-bool SignInThrottle::failed(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy) {
+SignInThrottle::Began SignInThrottle::failed(std::string_view login, const domain::Address& address,
+                                             const domain::PasswordPolicy& policy) {
   const std::lock_guard lock(mutex_);
   const std::int64_t now = clock_.wall_ms();
   end(login, address, policy);
-  network(address).failures_ms.push_back(now);
-  if (policy.lock_after_failures == 0) return false;
+  Began began;
+  Network& all = network(address);
+  all.failures_ms.push_back(now);
+  if (std::ssize(all.failures_ms) >= failures_per_network_ && (all.told_ms == 0 || now - all.told_ms >= kHourMs)) {
+    all.told_ms = now;
+    began.network = true;
+  }
+  if (policy.lock_after_failures == 0) return began;
   Cell& pair = cell(login, address, policy);
   pair.last_ms = now;
-  if (++pair.failures < policy.lock_after_failures || pair.locked_until_ms > now) return false;
+  if (++pair.failures < policy.lock_after_failures || pair.locked_until_ms > now) return began;
   pair.locked_until_ms = now + policy.lock_minutes * 60 * 1000;
   const Key key = login_key(login);
   Login* found = logins_.find(key);
   Login& whole = found != nullptr ? *found : logins_.put(key, {});
   whole.locked_until_ms = std::max(whole.locked_until_ms, pair.locked_until_ms);
-  return true;
+  began.lock = true;
+  return began;
 }
 
 void SignInThrottle::succeeded(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy) {

@@ -24,8 +24,13 @@ class SignInThrottle {
   // Seconds until this attempt may be made, at least 1; 0: it may be made now, and failed(), succeeded() or abandoned() must
   // follow. Attempts under way count, so that many at once are not more than one after the other.
   std::int64_t begin(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy);
-  // True: a lock began with it.
-  bool failed(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy);
+  // What began with this failure. A network is told once an hour at most: failures are forgotten one by one, so that single
+  // attempts are let in between and each of them closes it again.
+  struct Began {
+    bool lock = false;     // of the login
+    bool network = false;  // of every login from this network
+  };
+  Began failed(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy);
   void succeeded(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy);
   // Nobody knows whether the password was right.
   void abandoned(std::string_view login, const domain::Address& address, const domain::PasswordPolicy& policy);
@@ -46,8 +51,8 @@ class SignInThrottle {
     std::int64_t locked_until_ms = 0;
   };
   struct Network {
-    std::deque<std::int64_t> failures_ms;  // within the last hour, oldest first
-    std::int64_t under_way = 0;
+    std::deque<std::int64_t> failures_ms;     // within the last hour, oldest first
+    std::int64_t under_way = 0, told_ms = 0;  // told_ms: when it was last said that it is blocked; 0: never
   };
 
   Key login_key(std::string_view login) const;

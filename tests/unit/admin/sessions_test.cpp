@@ -111,6 +111,20 @@ TEST_F(SessionsTest, TooManyFailuresAreThrottledWithoutAHash) {
   EXPECT_TRUE(try_sign_in("root").ok());
 }
 
+TEST_F(SessionsTest, ANetworkThatIsBlockedIsRecordedOnce) {
+  for (int i = 0; i < 130; ++i) EXPECT_FALSE(try_sign_in("nobody" + std::to_string(i), "wrong").ok());
+  EXPECT_EQ(failure.kind, SignInFailure::Kind::Throttled);
+  int told = 0;
+  for (const auto& event : recorded()) {
+    if (event.event != "login.throttled") continue;
+    ++told;
+    EXPECT_EQ(event.reason, "login.network_failures");
+    EXPECT_EQ(event.outcome, domain::AuditOutcome::Denied);
+    EXPECT_EQ(event.object_id, "");
+  }
+  EXPECT_EQ(told, 1);
+}
+
 TEST_F(SessionsTest, OverloadIsNobodysFailure) {
   hashing.overloaded = true;
   for (int i = 0; i < 10; ++i) {

@@ -46,6 +46,31 @@ TEST_F(Throttling, ThePolicyMayLockTheWholeAccount) {
   EXPECT_GT(fail("root", "203.0.113.99"), 0);
 }
 
+TEST_F(Throttling, ABlockedNetworkIsToldOnce) {
+  const auto home = from("203.0.113.7");
+  int told = 0;
+  const auto attempt = [&](const std::string& login) {
+    if (throttle.begin(login, home, policy) == 0) told += throttle.failed(login, home, policy).network ? 1 : 0;
+  };
+  for (int i = 0; i < 99; ++i) attempt("login" + std::to_string(i));
+  EXPECT_EQ(told, 0);
+  for (int i = 0; i < 50; ++i) attempt("more" + std::to_string(i));
+  EXPECT_EQ(told, 1);
+  // The failures come of age one by one, and each makes room for one attempt.
+  clock.advance_ms(59 * 60 * 1000);
+  attempt("patient");
+  clock.advance_ms(60 * 1000 - 1);
+  attempt("patient");
+  EXPECT_EQ(told, 1);
+  clock.advance_ms(3600 * 1000);
+  for (int i = 0; i < 120; ++i) attempt("again" + std::to_string(i));
+  EXPECT_EQ(told, 2) << "another block, hours later";
+  policy.lock_after_failures = 0;
+  clock.advance_ms(3600 * 1000);
+  for (int i = 0; i < 120; ++i) attempt("unlocked");
+  EXPECT_EQ(told, 3) << "also if no login is ever locked";
+}
+
 TEST_F(Throttling, SuccessAndUnlockForgetFailures) {
   for (int i = 0; i < 4; ++i) fail("root", "203.0.113.7");
   EXPECT_EQ(throttle.begin("root", from("203.0.113.7"), policy), 0);

@@ -1,5 +1,7 @@
 #include "auth/chain.h"
 
+#include <fmt/format.h>
+
 #include <deque>
 #include <stdexcept>
 
@@ -11,6 +13,7 @@
 namespace funcgate::test {
 namespace {
 
+using auth::BlockBegun;
 using auth::Chain;
 using auth::ChainEntry;
 using auth::ChainResult;
@@ -341,10 +344,17 @@ TEST_F(ChainRules, CountsOnlyWrongCredentialsOfRefusedRequests) {
     ask(chain_of({stale}), a_call());
   }
   for (const char* id : {"wrong", "nothing", "stale"}) EXPECT_EQ(throttle.address_blocked_s(id, a_call()->peer), 0) << id;
-  for (int i = 0; i < 9; ++i) EXPECT_FALSE(ask(chain_of({nothing, wrong}), a_call()).block_began);
-  const ChainResult tenth = ask(chain_of({nothing, wrong}), a_call());
-  EXPECT_EQ(tenth.refusal.fault, Fault::Unauthenticated);
-  EXPECT_TRUE(tenth.block_began);
+  std::vector<std::string> begun;
+  throttle.tell_blocks([&](const BlockBegun& block) {
+    begun.push_back(fmt::format("{} {} {}", block.config_id, block.tried.api_id, block.address.text()));
+  });
+  for (int i = 0; i < 9; ++i) ask(chain_of({nothing, wrong}), a_call());
+  EXPECT_TRUE(begun.empty());
+  EXPECT_EQ(ask(chain_of({nothing, wrong}), a_call()).refusal.fault, Fault::Unauthenticated);
+  const std::vector<std::string> expected{fmt::format("wrong {} {}", a_call()->api_id, a_call()->peer.text())};
+  EXPECT_EQ(begun, expected);
+  ask(chain_of({nothing, wrong}), a_call());  // refused because of it
+  EXPECT_EQ(begun, expected) << "told once";
   EXPECT_EQ(throttle.address_blocked_s("nothing", a_call()->peer), 0);
 }
 

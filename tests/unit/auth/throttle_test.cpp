@@ -1,5 +1,6 @@
 #include "auth/throttle.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <new>
@@ -34,6 +35,21 @@ TEST_F(Throttle, BlocksAnAddressAfterTenFailuresInAMinute) {
   EXPECT_EQ(throttle.address_blocked_s("staff", home), 1);
   clock.advance_ms(999);
   EXPECT_EQ(throttle.address_blocked_s("staff", home), 0);
+}
+
+TEST_F(Throttle, TellsEachBlockOnce) {
+  std::vector<std::string> told;
+  throttle.tell_blocks([&](const auth::BlockBegun& block) {
+    told.push_back(fmt::format("{} {} {} {} {}", block.config_id, block.of_account ? "account" : "address", block.tried.account,
+                               block.address.text(), block.seconds));
+  });
+  for (int i = 0; i < 4; ++i) throttle.failed("staff", "mia", home, {"quote", "TRACE-1", "mia"});
+  EXPECT_TRUE(told.empty());
+  for (int i = 0; i < 5; ++i) throttle.failed("staff", "mia", home, {"quote", "TRACE-1", "mia"});
+  EXPECT_EQ(told, std::vector<std::string>{"staff account mia 203.0.113.7 60"});
+  throttle.failed("staff", "my password", home, {"quote", "TRACE-2", ""});
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(told[1], "staff address  203.0.113.7 60");
 }
 
 TEST_F(Throttle, LimitsAccountsOnlyAsLongAsOneIsBlocked) {
