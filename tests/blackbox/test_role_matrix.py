@@ -57,6 +57,13 @@ NEEDS = [
 ]
 
 
+LINGER = """
+@DFF.API('Go on until somebody ends it', timeout=120)
+def linger():
+    time.sleep(100)
+"""
+
+
 def all_routes() -> list[dict]:
     done = command("routes")
     assert done.returncode == 0, done.stderr
@@ -81,8 +88,9 @@ def permits(wanted, held: set[str]) -> bool:
 
 
 def resources() -> Resources:
-    made = Resources().scripts("demo", probe=PROBE).basic("people", {"mia": "Correct-horse-1"}).variable("REGION", "string", "north", "demo")
-    return made.api("keyed", "demo__probe.hello", "api-key", methods=["GET"]).api("later", "demo__probe.hello", execMode="async", methods=["POST"])
+    made = Resources().scripts("demo", probe=PROBE + LINGER).basic("people", {"mia": "Correct-horse-1"}).variable("REGION", "string", "north", "demo")
+    return made.api("keyed", "demo__probe.hello", "api-key", methods=["GET"]).api("later", "demo__probe.hello", execMode="async", methods=["POST"]).api(
+        "slow", "demo__probe.linger", execMode="async", methods=["POST"])
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +120,20 @@ def address(route: dict, objects: dict[str, str]) -> str:
     if route["method"] == "GET" and first in objects:
         path = re.sub(r"\{\w+\}", objects[first], path)
     return re.sub(r"\{\w+\}", "none-of-these", path) + QUERIES.get(path, "")
+
+
+def member(server, admin: Management, group: str, by: str, login: str) -> tuple[Management, set[str]]:
+    """A new user in a built-in group, with a management key or able to sign in, and the privileges that he holds."""
+    held = {name for name, letters in DEFAULTS.items() if GROUPS[group] in letters}
+    if by == "key":
+        user = admin.key_owner(login)["user"]
+        held.add("Use API Key")
+        person = Management(server, admin.key(user, "All calls", scopes=["management"])[1])
+    else:
+        user = admin.create("/users", login=login, password=PASSWORD)
+        person = Management(server)
+    admin.link(f"/users/{user}/user-groups/{admin.named('/user-groups', group)}")
+    return person, held
 
 
 def document(admin: Management) -> bytes:
@@ -157,16 +179,8 @@ def test_built_in_roles_hold_what_the_table_says(admin):
 @pytest.mark.parametrize("group", GROUPS)
 def test_each_call_as_each_role(server, admin, objects, group, by):
     """authentication 82: allowed or 403.15 exactly as documented, by session as by key; a refused call changes nothing."""
-    held = {name for name, letters in DEFAULTS.items() if GROUPS[group] in letters}
     login = f"{group.lower()}-{by}"
-    if by == "key":
-        user = admin.key_owner(login)["user"]
-        held.add("Use API Key")
-        person = Management(server, admin.key(user, "All calls", scopes=["management"])[1])
-    else:
-        user = admin.create("/users", login=login, password=PASSWORD)
-        person = Management(server)
-    admin.link(f"/users/{user}/user-groups/{admin.named('/user-groups', group)}")
+    person, held = member(server, admin, group, by, login)
     before, wrong = document(admin), []
     for route in ROUTES:
         if by == "session" and (not person.cookie or (route["method"], route["path"]) == ("DELETE", "/session")):
@@ -177,6 +191,82 @@ def test_each_call_as_each_role(server, admin, objects, group, by):
             person.cookie = ""
     assert wrong == []
     assert document(admin) == before
+
+
+def ended_session(server, admin: Management) -> str:
+    """The id of a session that was begun to be ended."""
+    before = {row["id"] for row in admin.data("/sessions?limit=200")}
+    Management(server).sign_in("owner", PASSWORD)
+    return next(row["id"] for row in admin.data("/sessions?limit=200") if row["id"] not in before)
+
+
+def running_task(server, admin: Management) -> str:
+    """The id of a task that can be cancelled."""
+    before = {row["id"] for row in admin.data("/tasks?limit=200")}
+    server.client.post("/api/v1/func-api/slow", json={}).expect(202)
+    return next(row["id"] for row in admin.data("/tasks?limit=200") if row["id"] not in before)
+
+
+def real_writes(server, admin: Management, objects: dict[str, str], held: set[str], tag: str) -> list[tuple[str, str, str, dict | None]]:
+    """At least one write of each kind of resource that must succeed: method, pattern, address of what exists, body."""
+    user, group, role = objects["users"], objects["user-groups"], objects["roles"]
+    task = running_task(server, admin) if "Cancel Tasks" in held else objects["tasks"]
+    session = ended_session(server, admin) if ADMINISTER in held else objects["sessions"]
+    script, privilege = objects["scripts"], objects["privileges"]
+    variable = {"file": "region.yaml", "kind": "EnvVariable", "name": "REGION", "application": "",
+                "spec": {"type": "string", "value": "south", "scriptSets": ["demo"]}, "lines": {}, "secrets": {}, "files": {}}
+    return [
+        ("POST", "/users", "/users", {"login": f"made-{tag}"}),
+        ("PATCH", "/users/{id}", f"/users/{user}", {"surname": tag}),
+        ("PUT", "/users/{id}/user-groups/{groupId}", f"/users/{user}/user-groups/{group}", None),
+        ("POST", "/user-groups", "/user-groups", {"name": f"Made {tag}"}),
+        ("PATCH", "/user-groups/{id}", f"/user-groups/{group}", {"description": tag}),
+        ("POST", "/roles", "/roles", {"name": f"Made {tag}", "privileges": []}),
+        ("PATCH", "/roles/{id}", f"/roles/{role}", {"description": tag}),
+        ("PATCH", "/privileges/{name}", f"/privileges/{privilege}", {"auditAction": False}),
+        ("PUT", "/password-policy", "/password-policy", admin.data("/password-policy")),
+        ("POST", "/users/{id}/api-keys", f"/users/{user}/api-keys", {"name": f"Made {tag}"}),
+        ("PATCH", "/api-keys/{id}", f"/api-keys/{objects['api-keys']}", {"name": f"Key {tag}"}),
+        ("POST", "/api-keys/inspect", "/api-keys/inspect", {"token": "no.such.key"}),
+        ("POST", "/me/api-keys", "/me/api-keys", {"name": f"Own {tag}"}),
+        ("DELETE", "/sessions/{id}", f"/sessions/{session}", None),
+        ("PATCH", "/func-apis/{id}", "/func-apis/keyed", {"title": tag}),
+        ("PATCH", "/api-authentications/{id}", "/api-authentications/people", {"title": tag}),
+        ("PATCH", "/env-variables/{id}", "/env-variables/REGION", {"title": tag}),
+        ("PATCH", "/script-sets/{id}", "/script-sets/demo", {"title": tag}),
+        ("PUT", "/scripts/{id}/draft", f"/scripts/{script}/draft", {"source": PROBE + LINGER}),
+        ("POST", "/scripts/{id}/draft/run", f"/scripts/{script}/draft/run", {"func": "hello", "kwargs": {}}),
+        ("DELETE", "/scripts/{id}/draft", f"/scripts/{script}/draft", None),
+        ("PUT", "/secret-keys/{id}/secret", f"/secret-keys/{objects['secret-keys']}/secret", {"secret": f"a value {tag}"}),
+        ("PATCH", "/secret-keys/{id}", f"/secret-keys/{objects['secret-keys']}", {"enabled": True}),
+        ("POST", "/tasks/{id}/cancel", f"/tasks/{task}/cancel", None),
+        ("POST", "/resources/diff", "/resources/diff", {"apiVersion": "funcgate/v1", "documents": [variable]}),
+        ("POST", "/audit/verify", "/audit/verify", {"stream": "admin"}),
+        ("POST", "/audit/checkpoints", "/audit/checkpoints", None),
+        ("POST", "/keystore/reload", "/keystore/reload", None),
+        ("DELETE", "/throttle", "/throttle", None),
+    ]
+
+
+@pytest.mark.parametrize("by", ["session", "key"])
+@pytest.mark.parametrize("group", GROUPS)
+def test_what_a_role_may_write_it_writes(server, admin, objects, group, by):
+    """authentication 82: on objects that exist a permitted write succeeds, so that no 400 or 404 passes for being allowed."""
+    tag = f"writer-{group.lower()}-{by}"
+    person, held = member(server, admin, group, by, tag)
+    if by == "session":
+        person.sign_in(tag, PASSWORD)
+    known = {(route["method"], route["path"]): route for route in ROUTES}
+    writes = real_writes(server, admin, objects, held, tag)
+    kinds = {path.split("/")[1] for method, path in known if method != "GET"} - {"setup", "session"}
+    assert {path.split("/")[1] for _, path, _, _ in writes} == kinds, "a write of each kind"
+    wrong = []
+    for method, path, target, body in writes:
+        answer = person.call(method, target, body, If_Match="*" if known[method, path]["ifMatch"] else None)
+        allowed = permits(needs(method, path), held)
+        well = answer.status in range(200, 300) if allowed else answer.status == 403 and answer.error == "403.15"
+        wrong += [] if well else [f"{'must succeed' if allowed else 'must be refused'}: {method} {path} → {answer.status} {answer.body[:200]!r}"]
+    assert wrong == []
 
 
 def test_nobody_gets_anything(server, admin, objects):

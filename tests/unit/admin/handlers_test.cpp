@@ -205,6 +205,7 @@ TEST_F(HandlersTest, AKeyThatCouldNotBeEndedIsNotSaidToBe) {
   EXPECT_THAT(revoke("an unknown one"), Answers(204));
   for (const base::Code code :
        {base::Code::Unavailable, base::Code::Internal, base::Code::Conflict, base::Code::DeadlineExceeded}) {
+    router->await_records();  // of the refusal before: it must not be the commit that fails
     identities.fail_next_commit(code);
     EXPECT_TRUE(revoke("a known token").refusal) << base::code_name(code);
     identities.fail_next_commit(code);
