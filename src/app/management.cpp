@@ -201,9 +201,10 @@ Status Management::open_api(ApiParts parts) {
   api_keys_ = std::make_unique<service::ApiKeys>(identity_, identity_store_, parts_.clock, parts_.random, issue, identify);
   audit_ = std::make_unique<service::AuditService>(identity_store_, parts.journal_store, audit_tools(parts));
   key_usage_ = &parts.key_usage;
+  auth::KeyUsageTable& key_uses = parts.key_usage.management();
   journal_ = &parts.journal;
-  const auto verify_key = [this](const SecretString& authorization, const domain::Address& address) {
-    return keys_.verify(authorization, address);
+  const auto verify_key = [this, &key_uses](const SecretString& authorization, const domain::Address& address) {
+    return keys_.verify(authorization, address, key_uses);
   };
   const auto verify_token = [this](const SecretString& token) {
     return parts_.signing_keys.current()->verify(token.reveal(), parts_.clock.wall_ms());
@@ -336,7 +337,9 @@ void note(std::string_view what, const Outcome& outcome) {
 
 domain::AuditEvent first_use_event(const auth::KeyUse& use, const domain::Directory& directory) {
   domain::AuditEvent event = service::key_event("key.first_use", use, directory);
-  event.summary = fmt::format("First use in this hour, for \"{}\"", use.api);
+  const bool is_call = use.plane == auth::KeyPlane::Calls;
+  event.summary = is_call ? fmt::format("First use in this hour, for \"{}\"", use.api)
+                          : std::string("First use in this hour, for the management API");
   return event;
 }
 
@@ -352,7 +355,6 @@ domain::AuditEvent lost_uses_event(std::uint64_t count) {
 }  // namespace
 
 void Management::write_key_uses() {
-  keys_.flush(identity_store_);
   if (key_usage_ == nullptr) return;
   const auth::KeyUsageReport report = key_usage_->drain();
   for (const auth::KeyUse& use : report.last_uses)

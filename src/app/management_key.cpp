@@ -4,7 +4,6 @@
 
 #include "auth/authorization_header.h"
 #include "auth/key_check.h"
-#include "base/log.h"
 
 namespace funcgate::app {
 namespace {
@@ -14,6 +13,8 @@ using domain::Reason;
 
 // Failures are counted apart from those of any published API.
 constexpr std::string_view kThrottleName = "management";
+// What `lastUsedApi` of a key says.
+constexpr std::string_view kUsedFor = "management";
 constexpr std::int64_t kRetryAfterS = 5;
 
 admin::KeyVerdict refused(Fault fault, Reason reason, std::string message) {
@@ -24,7 +25,8 @@ admin::KeyVerdict refused(Fault fault, Reason reason, std::string message) {
 
 }  // namespace
 
-admin::KeyVerdict ManagementKeys::verify(const base::SecretString& authorization, const domain::Address& address) {
+admin::KeyVerdict ManagementKeys::verify(const base::SecretString& authorization, const domain::Address& address,
+                                         auth::KeyUsageTable& uses) {
   if (const std::int64_t wait_s = throttle_.address_blocked_s(kThrottleName, address); wait_s > 0) {
     auto verdict = refused(Fault::AuthThrottling, Reason::AuthBlockedAddress, "Too many wrong credentials from this address");
     verdict.refusal->retry_after_s = wait_s;
@@ -57,21 +59,8 @@ admin::KeyVerdict ManagementKeys::verify(const base::SecretString& authorization
     return refused(Fault::UserAccess, judged.reason, "This API key may not be used from this address");
   if (judged.reason != Reason::None) return wrong(judged.reason);
   throttle_.succeeded(kThrottleName, "", address);
-  const std::lock_guard lock(mutex_);
-  if (uses_.size() < kUsesMax || uses_.contains(verified.key.id)) uses_[verified.key.id] = {now, address.text()};
+  uses.note(verified.key.id, now, address, kUsedFor);
   return {std::nullopt, verified.key.user_id, verified.key.id};
-}
-
-void ManagementKeys::flush(domain::IdentityStore& store) {
-  std::map<std::string, Use> uses;
-  {
-    const std::lock_guard lock(mutex_);
-    uses.swap(uses_);
-  }
-  for (const auto& [id, use] : uses) {
-    if (const auto status = store.touch_key(id, use.time_ms, use.from, "management"); !status.ok())
-      base::log::warning("key.use_not_noted", {{"key", id}, {"problem", status.error().message}});
-  }
 }
 
 }  // namespace funcgate::app

@@ -13,7 +13,8 @@ constexpr std::size_t kToldMax = 100'000;
 
 }  // namespace
 
-KeyUsageTable::KeyUsageTable(std::size_t slots) : slots_least_(std::max<std::size_t>(1, slots)), slots_(slots_least_) {}
+KeyUsageTable::KeyUsageTable(std::size_t slots, KeyPlane plane)
+    : slots_least_(std::max<std::size_t>(1, slots)), plane_(plane), slots_(slots_least_) {}
 
 void KeyUsageTable::Moment::set(base::WallMs now_ms, const domain::Address& from, std::string_view api_id) {
   time_ms = now_ms;
@@ -43,8 +44,8 @@ void KeyUsageTable::note(std::string_view key_id, base::WallMs time_ms, const do
   ++dropped_;
 }
 
-KeyUse KeyUsageTable::use(const Slot& slot, const Moment& moment) {
-  return {std::string(slot.key_id()), moment.time_ms, moment.address, std::string(moment.api.data(), moment.api_bytes)};
+KeyUse KeyUsageTable::use(const Slot& slot, const Moment& moment) const {
+  return {std::string(slot.key_id()), moment.time_ms, moment.address, std::string(moment.api.data(), moment.api_bytes), plane_};
 }
 
 std::vector<KeyUsageTable::Slot> KeyUsageTable::exchange(std::vector<Slot> empty, std::uint64_t& dropped) {
@@ -64,7 +65,8 @@ std::size_t KeyUsageTable::slots_wanted() {
 }
 
 KeyUsage::KeyUsage(std::size_t threads, std::size_t slots) : told_(kToldMax) {
-  for (std::size_t i = 0; i < threads; ++i) tables_.push_back(std::make_unique<KeyUsageTable>(slots));
+  for (std::size_t i = 0; i < threads; ++i) tables_.push_back(std::make_unique<KeyUsageTable>(slots, KeyPlane::Calls));
+  tables_.push_back(std::make_unique<KeyUsageTable>(slots, KeyPlane::Management));
 }
 
 bool KeyUsage::is_filling() const {
@@ -89,8 +91,8 @@ KeyUsageReport KeyUsage::drain() {
     const auto slots = table->exchange(std::vector<KeyUsageTable::Slot>(table->slots_wanted()), report.dropped);
     for (const KeyUsageTable::Slot& slot : slots) {
       if (slot.id_bytes == 0) continue;
-      firsts.push_back(KeyUsageTable::use(slot, slot.first));
-      KeyUse newest = KeyUsageTable::use(slot, slot.last);
+      firsts.push_back(table->use(slot, slot.first));
+      KeyUse newest = table->use(slot, slot.last);
       KeyUse& kept = last[newest.key_id];
       if (kept.key_id.empty() || kept.time_ms < newest.time_ms) kept = std::move(newest);
     }
@@ -98,7 +100,8 @@ KeyUsageReport KeyUsage::drain() {
   std::sort(firsts.begin(), firsts.end(),
             [](const KeyUse& a, const KeyUse& b) { return std::tie(a.time_ms, a.key_id) < std::tie(b.time_ms, b.key_id); });
   for (KeyUse& use : firsts) {
-    if (is_first(use)) report.first_uses.push_back(std::move(use));
+    if (is_first(use)) report.first_uses.push_back(use);
+    if (use.plane == KeyPlane::Calls) report.first_calls.push_back(std::move(use));
   }
   for (auto& [id, use] : last) report.last_uses.push_back(std::move(use));
   return report;

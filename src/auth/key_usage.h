@@ -1,9 +1,9 @@
-// KeyUsage: when, from where and for which API each key was used lately. Noted on the request path, drained every minute or so
-// by whoever writes it down, and sooner when is_filling() says so. Each drain gives as much room as the time before it asked for;
-// what finds none all the same is dropped and counted.
+// KeyUsage: when, from where and for what each key was used lately: for which published API, or for the management API. Noted on
+// the request path, drained every minute or so by whoever writes it down, and sooner when is_filling() says so. Each drain gives
+// as much room as the time before it asked for; what finds none all the same is dropped and counted.
 //
-// Thread-safety: a table's note() belongs to one io thread; drain() to any. Both hold the table's mutex for a moment of constant
-// length. note() allocates nothing.
+// Thread-safety: any thread; a table is meant for one io thread, that of the management API for those of its pools. note() and
+// drain() hold the table's mutex for a moment of constant length. note() allocates nothing.
 #pragma once
 
 #include <array>
@@ -21,24 +21,27 @@
 
 namespace funcgate::auth {
 
+enum class KeyPlane : std::uint8_t { Calls, Management };
+
 struct KeyUse {
   std::string key_id;
   base::WallMs time_ms = 0;
   domain::Address address;
-  std::string api;  // at most 64 bytes of its id
+  std::string api;  // at most 64 bytes of its id; "management" of that plane
+  KeyPlane plane = KeyPlane::Calls;
 };
 
 // What one drain found.
 struct KeyUsageReport {
-  std::vector<KeyUse> last_uses;   // one per key, the newest
-  std::vector<KeyUse> first_uses;  // the first use of a key in an hour (UTC): audit event key.first_use
-  std::uint64_t dropped = 0;       // uses that found no room since the last drain
+  std::vector<KeyUse> last_uses;    // one per key, the newest
+  std::vector<KeyUse> first_uses;   // the first use of a key in an hour (UTC), of whatever plane: audit event key.first_use
+  std::vector<KeyUse> first_calls;  // the first of a key at a published API in an hour, of those since the last drain
+  std::uint64_t dropped = 0;        // uses that found no room since the last drain
 };
 
-// Of one io thread.
 class KeyUsageTable {
  public:
-  explicit KeyUsageTable(std::size_t slots);
+  KeyUsageTable(std::size_t slots, KeyPlane plane);
   void note(std::string_view key_id, base::WallMs time_ms, const domain::Address& address, std::string_view api);
   // More than half of the slots are taken. Any thread.
   bool is_filling() const { return is_filling_.load(std::memory_order_relaxed); }
@@ -61,13 +64,14 @@ class KeyUsageTable {
     Moment first, last;
     std::string_view key_id() const { return {id.data(), id_bytes}; }
   };
-  static KeyUse use(const Slot& slot, const Moment& moment);
+  KeyUse use(const Slot& slot, const Moment& moment) const;
   // How many slots the next time needs if it is like the one that ends: four times what was taken.
   std::size_t slots_wanted();
   // Gives the slots away and goes on with `empty`.
   std::vector<Slot> exchange(std::vector<Slot> empty, std::uint64_t& dropped);
 
   const std::size_t slots_least_;
+  const KeyPlane plane_;
   std::atomic<bool> is_filling_{false};
   std::mutex mutex_;
   // guarded by mutex_
@@ -79,9 +83,10 @@ class KeyUsageTable {
 class KeyUsage {
  public:
   static constexpr std::size_t kSlotsMax = 65'536;  // of one table: some 15 MB
-  // A table per io thread; each begins with `slots` and never has fewer.
+  // A table per io thread and one for the management API; each begins with `slots` and never has fewer.
   explicit KeyUsage(std::size_t threads, std::size_t slots = 1024);
   KeyUsageTable& table(std::size_t thread) { return *tables_[thread]; }
+  KeyUsageTable& management() { return *tables_.back(); }
   // One at a time. What it returns is nowhere else any more.
   KeyUsageReport drain();
   // Some table will be full before long. Any thread.

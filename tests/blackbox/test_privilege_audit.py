@@ -53,3 +53,7 @@ def test_calls_of_the_management_api_with_a_key_are_uses_each(make_server):
         Management(server, token).get("/me").expect(200)
     records = admin.data("/audit?event=privilege.used")
     assert [(record["actor"]["keyId"], record["reason"]) for record in records] == [(key, USE_KEY)] * 3
+    # Nor is anything told again when the last uses of keys are written.
+    assert server.stop() == 0
+    server.start()
+    assert len(sign_in(server).data("/audit?event=privilege.used")) == 3

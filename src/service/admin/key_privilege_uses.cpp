@@ -21,7 +21,7 @@ domain::AuditEvent key_event(std::string name, const auth::KeyUse& use, const do
   event.time_ms = use.time_ms;
   event.actor.kind = "API_KEY";
   event.actor.key_id = use.key_id;
-  event.actor.origin = "API";
+  event.actor.origin = use.plane == auth::KeyPlane::Calls ? "API" : "MANAGEMENT";
   event.actor.address = use.address.text();
   event.object_kind = "ApiKey";
   event.object_id = use.key_id;
@@ -39,16 +39,13 @@ base::Status KeyPrivilegeUses::record(const auth::KeyUsageReport& report) {
   const std::lock_guard lock(mutex_);
   const bool is_audited = directory->audited_privileges().has(domain::Privilege::UseApiKey);
   if (!std::exchange(was_audited_, is_audited) && !is_audited) return base::kDone;
-  // The first use of an hour is not told anew when the switch is turned on later: then the newest one stands for it.
   std::map<std::pair<std::string, std::int64_t>, const auth::KeyUse*> earliest;
-  for (const auto* uses : {&report.first_uses, &report.last_uses}) {
-    for (const auth::KeyUse& use : *uses) {
-      const std::int64_t hour = use.time_ms / kHourMs;
-      const std::int64_t* const told = told_.find(use.key_id);
-      if (told != nullptr && *told >= hour) continue;
-      const auth::KeyUse*& found = earliest[{use.key_id, hour}];
-      if (found == nullptr || use.time_ms < found->time_ms) found = &use;
-    }
+  for (const auth::KeyUse& use : report.first_calls) {
+    const std::int64_t hour = use.time_ms / kHourMs;
+    const std::int64_t* const told = told_.find(use.key_id);
+    if (told != nullptr && *told >= hour) continue;
+    const auth::KeyUse*& found = earliest[{use.key_id, hour}];
+    if (found == nullptr || use.time_ms < found->time_ms) found = &use;
   }
   std::vector<domain::AuditEvent> events;
   for (const auto& [place, use] : earliest) {

@@ -1,5 +1,6 @@
 // KeyPrivilegeUses: privilege.used for `Use API Key` on published calls, if somebody wants to know of it (auditAction). One event
 // per key and hour (UTC), as key.first_use: every call of a key uses the privilege, and the stream `calls` names each of them.
+// Uses for the management API are recorded one by one, before they happen: admin/privilege_uses.h.
 //
 // Made of what KeyUsage has noted, behind the calls: these pay nothing for it. Thread-safety: any thread; blocks for the
 // database.
@@ -33,7 +34,7 @@ class KeyPrivilegeUses {
   base::LruCache<std::string, std::int64_t> told_{kToldMax};  // hour of the newest event, by key
 };
 
-// An event of a key on a published call: its actor and object. For whoever tells of uses of keys.
+// An event of a key that was used: its actor and object. For whoever tells of uses of keys.
 domain::AuditEvent key_event(std::string name, const auth::KeyUse& use, const domain::Directory& directory);
 
 }  // namespace funcgate::service

@@ -58,6 +58,33 @@ TEST(KeyUsage, TellsTheFirstUseOfAKeyInEachHourOnce) {
   EXPECT_TRUE(usage.drain().first_uses.empty());
 }
 
+TEST(KeyUsage, TheFirstUseOfAnHourIsOneWhateverTheKeyWasUsedFor) {
+  KeyUsage usage(1);
+  usage.table(0).note(key_id(1), kHour + 20, kHere, "quote");
+  usage.management().note(key_id(1), kHour + 10, kThere, "management");
+  usage.management().note(key_id(2), kHour + 30, kThere, "management");
+  KeyUsageReport report = usage.drain();
+  ASSERT_EQ(report.first_uses.size(), 2u);
+  EXPECT_EQ(report.first_uses[0].key_id, key_id(1));
+  EXPECT_EQ(report.first_uses[0].plane, auth::KeyPlane::Management);
+  EXPECT_EQ(report.first_uses[0].address, kThere);
+  EXPECT_EQ(report.first_uses[1].key_id, key_id(2));
+  ASSERT_EQ(report.last_uses.size(), 2u);
+  EXPECT_EQ(report.last_uses[0].api, "quote");
+  EXPECT_EQ(report.last_uses[0].plane, auth::KeyPlane::Calls);
+  ASSERT_EQ(report.first_calls.size(), 1u);
+  EXPECT_EQ(report.first_calls[0].time_ms, kHour + 20);
+  // Told or not: the first call since the last drain.
+  usage.table(0).note(key_id(1), kHour + 40, kHere, "quote");
+  usage.table(0).note(key_id(1), kHour + 50, kHere, "quote");
+  usage.management().note(key_id(1), kHour + kHourMs, kHere, "management");
+  report = usage.drain();
+  ASSERT_EQ(report.first_calls.size(), 1u);
+  EXPECT_EQ(report.first_calls[0].time_ms, kHour + 40);
+  ASSERT_EQ(report.first_uses.size(), 1u);
+  EXPECT_EQ(report.first_uses[0].time_ms, kHour + kHourMs);
+}
+
 TEST(KeyUsage, WhatFindsNoRoomIsDroppedAndCounted) {
   KeyUsage usage(1, 16);
   for (int i = 0; i < 100; ++i) usage.table(0).note(key_id(i), kHour, kHere, "basket");

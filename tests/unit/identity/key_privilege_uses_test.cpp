@@ -40,10 +40,9 @@ class KeyPrivilegeUsesTest : public test::IdentityWorld {
     }
     return out;
   }
-  auth::KeyUsageReport report(std::vector<auth::KeyUse> first, std::vector<auth::KeyUse> last) {
+  auth::KeyUsageReport report(std::vector<auth::KeyUse> first_calls) {
     auth::KeyUsageReport made;
-    made.first_uses = std::move(first);
-    made.last_uses = std::move(last);
+    made.first_calls = std::move(first_calls);
     return made;
   }
 
@@ -52,38 +51,49 @@ class KeyPrivilegeUsesTest : public test::IdentityWorld {
 };
 
 TEST_F(KeyPrivilegeUsesTest, NothingIsToldOfWhatNobodyWantsToKnow) {
-  EXPECT_THAT(told(report({use("a", kHour)}, {use("a", kHour)})), IsEmpty());
+  EXPECT_THAT(told(report({use("a", kHour)})), IsEmpty());
   EXPECT_TRUE(status_ok);
 }
 
 TEST_F(KeyPrivilegeUsesTest, AKeyIsToldOnceAnHour) {
   audit(true);
-  EXPECT_THAT(told(report({use("a", kHour)}, {use("a", kHour + 2 * kMinuteMs)})), ElementsAre("a 0"));
-  EXPECT_THAT(told(report({}, {use("a", kHour + 3 * kMinuteMs)})), IsEmpty());
-  EXPECT_THAT(told(report({use("b", kHour + 4 * kMinuteMs)}, {use("a", kHour + 5 * kMinuteMs), use("b", kHour + 5 * kMinuteMs)})),
-              ElementsAre("b 4"));
+  EXPECT_THAT(told(report({use("a", kHour)})), ElementsAre("a 0"));
+  EXPECT_THAT(told(report({use("a", kHour + 3 * kMinuteMs)})), IsEmpty());
+  EXPECT_THAT(told(report({use("b", kHour + 4 * kMinuteMs), use("a", kHour + 5 * kMinuteMs)})), ElementsAre("b 4"));
   // A drain in which an hour ends: both of its hours.
-  EXPECT_THAT(told(report({use("c", kHour + 59 * kMinuteMs), use("a", kHour + 60 * kMinuteMs)},
-                          {use("a", kHour + 61 * kMinuteMs), use("c", kHour + 60 * kMinuteMs)})),
+  EXPECT_THAT(told(report({use("c", kHour + 59 * kMinuteMs), use("a", kHour + 60 * kMinuteMs), use("a", kHour + 61 * kMinuteMs),
+                           use("c", kHour + 60 * kMinuteMs)})),
               ElementsAre("c 59", "a 60", "c 60"));
 }
 
 // key.first_use of this hour was told long ago.
 TEST_F(KeyPrivilegeUsesTest, TheSwitchCountsWithinTheHour) {
-  EXPECT_THAT(told(report({use("a", kHour)}, {use("a", kHour)})), IsEmpty());
+  EXPECT_THAT(told(report({use("a", kHour)})), IsEmpty());
   audit(true);
-  EXPECT_THAT(told(report({}, {use("a", kHour + 30 * kMinuteMs)})), ElementsAre("a 30"));
+  EXPECT_THAT(told(report({use("a", kHour + 30 * kMinuteMs)})), ElementsAre("a 30"));
   audit(false);
-  EXPECT_THAT(told(report({use("b", kHour + 31 * kMinuteMs)}, {})), ElementsAre("b 31")) << "it may have come before";
-  EXPECT_THAT(told(report({use("c", kHour + 32 * kMinuteMs)}, {})), IsEmpty());
+  EXPECT_THAT(told(report({use("b", kHour + 31 * kMinuteMs)})), ElementsAre("b 31")) << "it may have come before";
+  EXPECT_THAT(told(report({use("c", kHour + 32 * kMinuteMs)})), IsEmpty());
+}
+
+// Those were recorded one by one.
+TEST_F(KeyPrivilegeUsesTest, UsesForTheManagementApiAreNotToldAgain) {
+  audit(true);
+  auth::KeyUsage usage(1);
+  usage.management().note("a", kHour, *domain::Address::parse("192.0.2.7"), "management");
+  EXPECT_THAT(told(usage.drain()), IsEmpty());
+  usage.table(0).note("a", kHour + kMinuteMs, *domain::Address::parse("192.0.2.7"), "quote");
+  usage.table(0).note("a", kHour + 3 * kMinuteMs, *domain::Address::parse("192.0.2.7"), "quote");
+  usage.management().note("a", kHour + 2 * kMinuteMs, *domain::Address::parse("192.0.2.7"), "management");
+  EXPECT_THAT(told(usage.drain()), ElementsAre("a 1"));
 }
 
 TEST_F(KeyPrivilegeUsesTest, WhatCouldNotBeWrittenIsToldWithTheNextUse) {
   audit(true);
   store.fail_next_commit();
-  EXPECT_THAT(told(report({use("a", kHour)}, {use("a", kHour)})), IsEmpty());
+  EXPECT_THAT(told(report({use("a", kHour)})), IsEmpty());
   EXPECT_FALSE(status_ok);
-  EXPECT_THAT(told(report({}, {use("a", kHour + kMinuteMs)})), ElementsAre("a 1"));
+  EXPECT_THAT(told(report({use("a", kHour + kMinuteMs)})), ElementsAre("a 1"));
 }
 
 TEST_F(KeyPrivilegeUsesTest, TheEventNamesKeyOwnerAndPrivilege) {
@@ -99,7 +109,7 @@ TEST_F(KeyPrivilegeUsesTest, TheEventNamesKeyOwnerAndPrivilege) {
                     return base::kDone;
                   })
                   .ok());
-  ASSERT_THAT(told(report({use(key.id, kHour)}, {})), ElementsAre(key.id + " 0"));
+  ASSERT_THAT(told(report({use(key.id, kHour)})), ElementsAre(key.id + " 0"));
   const domain::AuditEvent event = store.events().back();
   EXPECT_EQ(event.reason, "Use API Key");
   EXPECT_EQ(event.outcome, domain::AuditOutcome::Ok);
