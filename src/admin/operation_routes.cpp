@@ -6,6 +6,7 @@
 #include "admin/router.h"
 #include "admin/services.h"
 #include "base/clock.h"
+#include "base/log.h"
 
 namespace funcgate::admin {
 namespace {
@@ -53,19 +54,31 @@ Answer get_task(Context& context) {
   return shown_as(context, task_json(*task));
 }
 
-Answer cancel_task(Context& context) {
-  const std::string& id = context.path_parameters.at(0);
-  const auto task = context.services.task_store.get(id);
-  if (!task.ok()) return from_error(task.error());
-  if (auto status = context.services.cancel_task(id); !status.ok()) return from_error(status.error());
+// What cannot be recorded is not done: then the answer.
+std::optional<Answer> record_cancelling(const Context& context, const domain::Task& task) {
   domain::AuditEvent event;
   event.event = "process.cancelled";
   event.actor = context.actor();
   event.object_kind = "Task";
-  event.object_id = id;
-  event.object_name = task->func_id;
-  event.summary = fmt::format("task {} of {} was cancelled", id, task->func_id);
-  if (auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
+  event.object_id = task.id;
+  event.object_name = task.func_id;
+  event.summary = fmt::format("task {} of {} is cancelled while it is {}", task.id, task.func_id, task_status_name(task.status));
+  const auto status = context.services.identity.record({event});
+  if (status.ok()) return std::nullopt;
+  base::log::error("audit.not_written", {{"event", event.event}, {"problem", status.error().message}});
+  return refused(domain::Fault::LimitReached, domain::Reason::CapacityRecord,
+                 "The cancelling cannot be recorded in the audit trail now, so the task goes on; see the server's log");
+}
+
+Answer cancel_task(Context& context) {
+  const std::string& id = context.path_parameters.at(0);
+  const auto task = context.services.task_store.get(id);
+  if (!task.ok()) return from_error(task.error());
+  if (domain::has_ended(task->status))
+    return conflict(fmt::format("the task has already ended ({})", domain::task_status_name(task->status)));
+  // Should it end by itself at this very moment, the refusal has a record of its own, FAILED.
+  if (auto refusal = record_cancelling(context, *task)) return std::move(*refusal);
+  if (auto status = context.services.cancel_task(id); !status.ok()) return from_error(status.error());
   Answer answer = ok(json::object{{"id", id}});
   answer.status = 202;
   return answer;

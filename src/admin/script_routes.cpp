@@ -237,7 +237,7 @@ Answer put_draft(Context& context) {
   reader.finish();
   if (!findings.empty()) return invalid(findings);
   draft.sha256 = crypto::sha256_hex(draft.source);
-  const auto saved = context.services.scripts.save(std::move(draft), *expected);
+  const auto saved = context.services.scripts.save(std::move(draft), *expected, context.actor());
   if (!saved.ok() && saved.error().code == base::Code::Conflict)
     return refused(domain::Fault::PreconditionFailed, domain::Reason::ArgumentsInvalid, saved.error().message);
   if (!saved.ok()) return from_error(saved.error());
@@ -252,7 +252,8 @@ Answer delete_draft(Context& context) {
   const auto expected = seen_draft(context, id, problem);
   if (!expected) return problem;
   if (const auto seen = context.services.scripts.current(id); !seen.ok()) return from_error(seen.error());
-  if (auto status = context.services.scripts.discard(id, *expected); !status.ok()) return from_error(status.error());
+  if (auto status = context.services.scripts.discard(id, *expected, context.actor()); !status.ok())
+    return from_error(status.error());
   return no_content();
 }
 
@@ -271,7 +272,7 @@ Answer run_draft(Context& context) {
   if (!findings.empty()) return invalid(findings);
   std::vector<domain::StageProblem> problems;
   auto result = context.services.scripts.run_draft(context.path_parameters.at(0), function,
-                                                   kwargs == nullptr ? "{}" : base::to_json(*kwargs), problems);
+                                                   kwargs == nullptr ? "{}" : base::to_json(*kwargs), context.actor(), problems);
   if (result.ok()) return ok(std::move(*result));
   if (problems.empty()) return from_error(result.error());
   json::array errors;
@@ -401,9 +402,14 @@ void add_script_routes(std::vector<Route>& routes) {
                     delete_script,
                     {.event = "script.deleted", .if_match = true, .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts/{id}/draft", view, get_draft});
-  routes.push_back({Method::Put, "/scripts/{id}/draft", modify, put_draft, {.event = "script.changed", .if_match = true}});
-  routes.push_back({Method::Delete, "/scripts/{id}/draft", modify, delete_draft, {.event = "script.changed", .if_match = true}});
-  routes.push_back({Method::Post, "/scripts/{id}/draft/run", Access::needs({Privilege::RunFunctions}), run_draft});
+  routes.push_back({Method::Put, "/scripts/{id}/draft", modify, put_draft, {.event = "script.draft_saved", .if_match = true}});
+  routes.push_back(
+      {Method::Delete, "/scripts/{id}/draft", modify, delete_draft, {.event = "script.draft_removed", .if_match = true}});
+  routes.push_back({Method::Post,
+                    "/scripts/{id}/draft/run",
+                    Access::needs({Privilege::RunFunctions}),
+                    run_draft,
+                    {.event = "script.draft_run"}});
   routes.push_back(
       {Method::Post, "/scripts/{id}/publish", publishing, publish, {.event = "script.published", .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts/{id}/versions", view, list_versions});

@@ -68,7 +68,7 @@ Management::Management(Parts parts)
       trail_(std::string(kNodeName)),
       changes_(parts_.database, parts_.clock, trail_),
       identity_store_(parts_.database),
-      drafts_(parts_.database),
+      drafts_(parts_.database, parts_.clock, trail_),
       identity_({changes_, identity_store_, parts_.directory, parts_.clock}),
       keystore_(parts_.keystore, {parts_.overlaps, parts_.config.key_overlap_hours * kHourMs}, parts_.clock, keystore_effects()),
       keystore_control_(parts_.keystore, keystore_, identity_, [this] { return sealed_counts(); }),
@@ -209,8 +209,9 @@ Status Management::open_api(ApiParts parts) {
   const auto verify_token = [this](const SecretString& token) {
     return parts_.signing_keys.current()->verify(token.reveal(), parts_.clock.wall_ms());
   };
-  scripts_ = std::make_unique<service::Scripts>(service::Scripts::Parts{
-      parts.resources, drafts_, parts.script_history, parts.function_host, parts_.clock, std::move(parts.run_candidate)});
+  scripts_ = std::make_unique<service::Scripts>(service::Scripts::Parts{parts.resources, identity_, drafts_, parts.script_history,
+                                                                        parts.function_host, parts_.clock,
+                                                                        std::move(parts.run_candidate)});
   secret_keys_ = std::make_unique<service::SecretKeys>(
       service::SecretKeys::Parts{identity_, identity_store_, parts.vault, keystore_, parts_.clock, parts_.random, identify});
   services_.reset(new admin::Services{.clock = parts_.clock,

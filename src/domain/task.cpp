@@ -14,4 +14,6 @@ std::optional<TaskStatus> parse_task_status(std::string_view name) {
   return std::nullopt;
 }
 
+bool has_ended(TaskStatus status) { return status != TaskStatus::Waiting && status != TaskStatus::Running; }
+
 }  // namespace funcgate::domain

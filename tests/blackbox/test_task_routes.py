@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from support.costs import has_own_allocator
+from support.database import unrecorded
 from support.management import Management
 from support.memory import peak_kib
 from support.resources import Resources
@@ -120,6 +121,19 @@ def test_a_running_task_is_cancelled(server, admin):
     admin.post(f"/tasks/{task}/cancel").expect(202)
     wait_until(lambda: status(admin, task) == "cancelled", "the task is cancelled")
     assert len(admin.data(f"/audit?event=process.cancelled&object={task}")) == 1
+
+
+def test_what_cannot_be_recorded_is_not_cancelled(server, admin):
+    """identity §8: the record comes first, of what waits as of what runs."""
+    waiting, running = start(server, delay=3600)[0], start(server, seconds=100)[0]
+    wait_until(lambda: status(admin, running) == "running", "the task runs")
+    with unrecorded(server.data, "process.cancelled"):
+        for task in (waiting, running):
+            assert "cannot be recorded" in admin.post(f"/tasks/{task}/cancel").refused("503.1").json["message"]
+    assert (status(admin, waiting), status(admin, running)) == ("waiting", "running")
+    for task in (waiting, running):
+        admin.post(f"/tasks/{task}/cancel").expect(202)
+        assert len(admin.data(f"/audit?event=process.cancelled&object={task}")) == 1
 
 
 def test_what_has_ended_cannot_be_cancelled(server, admin):

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "domain/limits.h"
 #include "domain/script_json.h"
+#include "service/admin/identity_events.h"
 
 namespace funcgate::service {
 namespace {
@@ -37,6 +38,33 @@ json::object scripts_of(const domain::Configuration& configuration, const std::s
   return scripts;
 }
 
+// What an auditor needs to know of a text: enough to recognise it, nothing of what it says.
+json::object mark_of(const std::string& sha256, const std::string& source) {
+  return {{"sha256", sha256}, {"bytes", source.size()}};
+}
+
+json::object mark_of(const std::optional<domain::ScriptDraft>& draft) {
+  return draft ? mark_of(draft->sha256, draft->source) : json::object();
+}
+
+domain::DraftEvent saved_event(const domain::ScriptDraft& draft, const domain::Actor& actor) {
+  auto event = object_event("script.draft_saved", actor, "Script", draft.script_id, draft.script_id, 0,
+                            fmt::format("Draft of the script saved, {} bytes", draft.source.size()));
+  return [event = std::move(event),
+          after = mark_of(draft.sha256, draft.source)](const std::optional<domain::ScriptDraft>& before) mutable {
+    event.changes = changes_between(mark_of(before), after);
+    return event;
+  };
+}
+
+domain::DraftEvent removed_event(const std::string& script_id, const domain::Actor& actor, std::string summary) {
+  auto event = object_event("script.draft_removed", actor, "Script", script_id, script_id, 0, std::move(summary));
+  return [event = std::move(event)](const std::optional<domain::ScriptDraft>& before) mutable {
+    event.changes = changes_between(mark_of(before), json::object());
+    return event;
+  };
+}
+
 }  // namespace
 
 Result<domain::ScriptDraft> Scripts::current(const std::string& script_id) {
@@ -49,7 +77,8 @@ Result<domain::ScriptDraft> Scripts::current(const std::string& script_id) {
   return domain::ScriptDraft{script_id, script.source, script.source_sha256, "", found->second.meta.updated_at_ms};
 }
 
-Result<domain::ScriptDraft> Scripts::save(domain::ScriptDraft draft, const std::string& expected_sha256) {
+Result<domain::ScriptDraft> Scripts::save(domain::ScriptDraft draft, const std::string& expected_sha256,
+                                          const domain::Actor& actor) {
   if (!domain::is_script_id(draft.script_id))
     return Error{Code::InvalidArgument, "The id of a script is the set's id, two underscores and a name", {}};
   if (!parts_.resources.configuration()->script_sets.contains(set_of(draft.script_id)))
@@ -58,12 +87,12 @@ Result<domain::ScriptDraft> Scripts::save(domain::ScriptDraft draft, const std::
   if (draft.source.find('\0') != std::string::npos || !base::is_valid_utf8(draft.source))
     return Error{Code::InvalidArgument, "A script must be UTF-8 text without NUL", {}};
   draft.updated_at_ms = parts_.clock.wall_ms();
-  TRY_DONE(parts_.drafts.put(draft, expected_sha256));
+  TRY_DONE(parts_.drafts.put(draft, expected_sha256, saved_event(draft, actor)));
   return draft;
 }
 
-Status Scripts::discard(const std::string& script_id, const std::string& expected_sha256) {
-  return parts_.drafts.remove(script_id, expected_sha256);
+Status Scripts::discard(const std::string& script_id, const std::string& expected_sha256, const domain::Actor& actor) {
+  return parts_.drafts.remove(script_id, expected_sha256, removed_event(script_id, actor, "Draft of the script thrown away"));
 }
 
 Result<BundleDocument> Scripts::document_with(const std::string& script_id, const std::optional<std::string>& source,
@@ -110,7 +139,9 @@ Result<ApplyResult> Scripts::publish(const std::string& script_id, ApplyOptions 
   TRY(ApplyResult result, put_script(script_id, draft->source, options));
   if (!result.problems.empty() || options.dry_run) return result;
   // A draft that was saved again meanwhile is another one and stays.
-  if (const auto status = parts_.drafts.remove(script_id, draft->sha256); !status.ok() && status.error().code != Code::Conflict) {
+  const auto event = removed_event(script_id, options.actor, "Draft of the script published");
+  const Status status = parts_.drafts.remove(script_id, draft->sha256, event);
+  if (!status.ok() && status.error().code != Code::Conflict) {
     // What was asked for is done and live; an error would say that it is not.
     base::log::warning("script.draft_not_removed", {{"script", script_id}, {"problem", status.error().message}});
   }
@@ -138,9 +169,22 @@ Result<ApplyResult> Scripts::put_set(const std::string& set_id, json::object spe
   return parts_.resources.put(std::move(document), expected_version, std::move(options));
 }
 
+Status Scripts::record_run(const domain::ScriptDraft& draft, const std::string& function, const domain::Actor& actor) {
+  auto event = object_event("script.draft_run", actor, "Script", draft.script_id, draft.script_id, 0,
+                            fmt::format("Trial run of \"{}\" in the {}: {} bytes, SHA-256 {}", function,
+                                        draft.author.empty() ? "published text" : "draft", draft.source.size(), draft.sha256));
+  const Status status = parts_.identity.record({std::move(event)});
+  if (status.ok()) return base::kDone;
+  base::log::error("audit.not_written", {{"event", "script.draft_run"}, {"problem", status.error().message}});
+  return Error{
+      Code::Unavailable, "The trial run cannot be recorded in the audit trail now, so nothing was run; see the server's log", {}};
+}
+
 Result<json::object> Scripts::run_draft(const std::string& script_id, const std::string& function, const std::string& kwargs,
-                                        std::vector<domain::StageProblem>& problems) {
+                                        const domain::Actor& actor, std::vector<domain::StageProblem>& problems) {
   TRY(const domain::ScriptDraft draft, current(script_id));
+  // Loading it runs what stands outside of its functions.
+  TRY_DONE(record_run(draft, function, actor));
   const ConfigurationPtr configuration = parts_.resources.configuration();
   std::vector<domain::ScriptSet> sets;
   std::vector<domain::Script> scripts;

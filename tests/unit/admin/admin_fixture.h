@@ -12,6 +12,7 @@
 
 #include "admin/router.h"
 #include "admin/services.h"
+#include "audit/trail.h"
 #include "base/text.h"
 #include "service/admin/users.h"
 #include "store/configuration_repository.h"
@@ -67,7 +68,7 @@ class AdminWorld : public ::testing::Test {
     EXPECT_TRUE(identity.start().ok());
     configuration = std::make_unique<store::ConfigurationRepository>(*database, clock, random);
     tasks_store = std::make_unique<store::TaskRepository>(*database, clock);
-    drafts = std::make_unique<store::DraftRepository>(*database);
+    drafts = std::make_unique<store::DraftRepository>(*database, clock, trail);
     journal = std::make_unique<store::JournalRepository>(*journal_database);
     resources = std::make_unique<service::ResourceService>(
         service::ResourceService::Parts{*configuration, host, codec, vault, clock, &directory},
@@ -77,7 +78,7 @@ class AdminWorld : public ::testing::Test {
                         const std::string&) -> base::Result<base::json::object> {
       return base::Error{base::Code::Unavailable, "no workers here", {}};
     };
-    scripts.reset(new service::Scripts({*resources, *drafts, *configuration, host, clock, run}));
+    scripts.reset(new service::Scripts({*resources, identity, *drafts, *configuration, host, clock, run}));
     services.reset(new admin::Services{
         .clock = clock,
         .random = random,
@@ -97,7 +98,12 @@ class AdminWorld : public ::testing::Test {
         .secret_keys = secret_keys,
         .verify_key = [this](const base::SecretString& presented, const domain::Address&) { return verify_key(presented); },
         .verify_token = [this](const base::SecretString& token) { return verify_token ? verify_token(token) : no_verdict(); },
-        .cancel_task = [](const std::string&) { return base::Status(base::kDone); },
+        .cancel_task =
+            [this](const std::string& id) {
+              recorded_before_cancelling = identities.take_event_names();
+              cancelled_tasks.push_back(id);
+              return cancelling;
+            },
         .clear_throttle =
             [this](const std::optional<domain::Address>& address) {
               cleared_throttles.push_back(address ? address->text() : "all");
@@ -125,8 +131,10 @@ class AdminWorld : public ::testing::Test {
   static auth::KeyVerification no_verdict() { return {domain::Reason::KeyMalformed, {}}; }
   std::function<auth::KeyVerification(const base::SecretString&)> verify_token;
 
-  // A user with the password kPassword in these groups.
   std::vector<std::string> cleared_throttles;  // an address, or "all"
+  std::vector<std::string> cancelled_tasks, recorded_before_cancelling;
+  base::Status cancelling = base::kDone;  // how it goes
+  // A user with the password kPassword in these groups.
   std::string add_user(const std::string& login, std::vector<std::string> groups) {
     domain::User user;
     user.id = domain::make_id(domain::IdPrefix::User, random.bytes(10));
@@ -192,6 +200,7 @@ class AdminWorld : public ::testing::Test {
   TemporaryFolder folder;
   FakeClock clock;
   FakeRandom random;
+  const audit::Trail trail{"main"};
   service::ServerSettings settings;
   std::unique_ptr<store::Database> database, journal_database;
   std::unique_ptr<store::ConfigurationRepository> configuration;

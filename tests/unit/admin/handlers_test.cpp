@@ -46,6 +46,15 @@ class HandlersTest : public AdminWorld {
     EXPECT_EQ(other.status, 200) << path;
   }
 
+  void add_task(const std::string& id) {
+    domain::Task task;
+    task.id = id;
+    task.api_id = "later";
+    task.func_id = "demo__main.f";
+    task.expires_at_ms = clock.wall_ms() + 60'000;
+    ASSERT_TRUE(tasks_store->insert(task).ok());
+  }
+
   Browser mine;
 };
 
@@ -131,12 +140,7 @@ TEST_F(HandlersTest, PrivilegesOfKindsAreRecordedAsUsed) {
 
 TEST_F(HandlersTest, WhoeverHasAnObjectAlreadyIsToldSo) {
   ASSERT_THAT(apply(kSet), Answers(200));
-  domain::Task task;
-  task.id = "task-1";
-  task.api_id = "later";
-  task.func_id = "demo__main.f";
-  task.expires_at_ms = clock.wall_ms() + 60'000;
-  ASSERT_TRUE(tasks_store->insert(task).ok());
+  add_task("task-1");
   const std::string session = std::string(get("/sessions").data->at(0).at("id").as_string());
   for (const std::string& path :
        {std::string("/script-sets/demo"), std::string("/scripts/demo__main"), std::string("/scripts/demo__main/draft"),
@@ -340,6 +344,58 @@ TEST_F(HandlersTest, EachStreamTakesItsOwnFiltersEachOnce) {
   }
   EXPECT_THAT(get("/audit", {{"event", "user."}, {"event", "role."}}), IsRefused(Fault::BadRequest));
   EXPECT_THAT(get("/call-records", {{"status", "200"}, {"status", "500"}}), IsRefused(Fault::BadRequest));
+}
+
+// --- tasks
+
+TEST_F(HandlersTest, ATaskIsCancelledBehindItsRecord) {
+  add_task("task-1");
+  identities.take_event_names();
+  EXPECT_THAT(call(Method::Post, "/tasks/task-1/cancel"), Answers(202));
+  EXPECT_THAT(cancelled_tasks, ::testing::ElementsAre("task-1"));
+  EXPECT_THAT(recorded_before_cancelling, ::testing::ElementsAre("process.cancelled"));
+}
+
+TEST_F(HandlersTest, WhatCannotBeRecordedIsNotCancelled) {
+  add_task("task-1");
+  identities.fail_next_commit(base::Code::Internal);
+  const Answer refused = call(Method::Post, "/tasks/task-1/cancel");
+  EXPECT_THAT(refused, IsRefused(Fault::LimitReached));
+  EXPECT_THAT(refused.refusal->message, ::testing::HasSubstr("cannot be recorded"));
+  EXPECT_THAT(cancelled_tasks, ::testing::IsEmpty());
+}
+
+TEST_F(HandlersTest, TheStreamTellsOfATaskThatEndedByItselfAtThatMoment) {
+  add_task("task-1");
+  cancelling = base::Error{base::Code::Conflict, "The task ended by itself before it could be stopped", {}};
+  const std::size_t before = recorded().size();
+  EXPECT_THAT(call(Method::Post, "/tasks/task-1/cancel"), IsRefused(Fault::Conflict));
+  const auto events = recorded();
+  ASSERT_EQ(events.size(), before + 2);
+  EXPECT_EQ(events[before].outcome, domain::AuditOutcome::Ok);
+  EXPECT_EQ(events[before + 1].event, "process.cancelled");
+  EXPECT_EQ(events[before + 1].outcome, domain::AuditOutcome::Failed);
+}
+
+TEST_F(HandlersTest, OfATaskThatHasEndedNobodySaysThatItWasCancelled) {
+  add_task("task-1");
+  ASSERT_TRUE(tasks_store->cancel_waiting("task-1", clock.wall_ms()).ok());
+  const std::size_t before = recorded().size();
+  EXPECT_THAT(call(Method::Post, "/tasks/task-1/cancel"), IsRefused(Fault::Conflict));
+  EXPECT_THAT(cancelled_tasks, ::testing::IsEmpty());
+  const auto events = recorded();
+  ASSERT_EQ(events.size(), before + 1);
+  EXPECT_EQ(events.back().outcome, domain::AuditOutcome::Failed);
+}
+
+// --- drafts and functions
+
+TEST_F(HandlersTest, ATrialRunThatCannotBeRecordedIsRefused) {
+  ASSERT_THAT(apply(kSet), Answers(200));
+  identities.fail_next_commit();
+  const Answer refused = call(Method::Post, "/scripts/demo__main/draft/run", R"({"func":"f"})");
+  EXPECT_THAT(refused, IsRefused(Fault::LimitReached));
+  EXPECT_THAT(refused.refusal->message, ::testing::HasSubstr("nothing was run"));
 }
 
 }  // namespace

@@ -555,6 +555,9 @@ TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
                                          "script.changed",
                                          "script.deleted",
                                          "script.published",
+                                         "script.draft_saved",
+                                         "script.draft_removed",
+                                         "script.draft_run",
                                          "process.cancelled",
                                          "resources.applied",
                                          "audit.checkpoint",
@@ -565,7 +568,7 @@ TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
                                          "envvariable.deleted",
                                          "privilege.audit_changed",
                                          "auth.throttle_cleared"};
-  const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/scripts/{id}/draft/run", "/api-keys/inspect"};
+  const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/api-keys/inspect"};
   std::map<std::pair<std::string_view, std::string_view>, std::string_view> events;
   for (const Route& route : router->routes()) {
     SCOPED_TRACE(std::string(domain::method_name(route.method)) + " " + std::string(route.pattern));
@@ -584,6 +587,9 @@ TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
   EXPECT_EQ(event("DELETE", "/me/api-keys/{id}"), "key.revoked");
   EXPECT_EQ(event("DELETE", "/secret-keys/{id}/secret"), "secret.changed");
   EXPECT_EQ(event("POST", "/scripts/{id}/publish"), "script.published");
+  EXPECT_EQ(event("PUT", "/scripts/{id}/draft"), "script.draft_saved");
+  EXPECT_EQ(event("DELETE", "/scripts/{id}/draft"), "script.draft_removed");
+  EXPECT_EQ(event("POST", "/scripts/{id}/draft/run"), "script.draft_run");
   EXPECT_EQ(event("PUT", "/users/{id}/password"), "password.reset");
   EXPECT_EQ(event("DELETE", "/func-apis/{id}"), "api.unpublished");
 }

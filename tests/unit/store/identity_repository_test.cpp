@@ -4,7 +4,6 @@
 #include <set>
 
 #include "identity_fixture.h"
-#include "store/draft_repository.h"
 #include "store/list_statement.h"
 
 namespace funcgate::store {
@@ -59,8 +58,7 @@ TEST_F(IdentityRepositoryTest, ListsFilterSortAndSearch) {
   EXPECT_THAT(logins({.filters = {{"surname", "ADLER"}}}), ElementsAre("api2"));
   EXPECT_THAT(logins({.filters = {{"surname", "o'*"}}}), ElementsAre("dora"));
   EXPECT_THAT(logins({.filters = {{"login", "*"}, {"enabled", "false"}}}), ElementsAre("ben"));
-  EXPECT_THAT(logins({.filters = {{"group", "grp-Staff"}}, .sort = {{"createdAt", true}}}),
-              ElementsAre("dora", "ben", "api1"));
+  EXPECT_THAT(logins({.filters = {{"group", "grp-Staff"}}, .sort = {{"createdAt", true}}}), ElementsAre("dora", "ben", "api1"));
   EXPECT_THAT(logins({.filters = {{"createdAt", ">=1700000002000"}, {"createdAt", "<2023-11-14T22:13:24Z"}}}),
               ElementsAre("ben", "cleo"));
   EXPECT_THAT(logins({.text = "0% S"}), ElementsAre("cleo")) << "wildcards are meant literally";
@@ -140,10 +138,10 @@ TEST_F(IdentityRepositoryTest, RefusesWhatItDoesNotKnow) {
       {"SQL", {.sort = {{"login; DROP TABLE users"}}}, "cannot sort by"},
       {"a truth that is none", {.filters = {{"enabled", "1"}}}, "enabled cannot be \"1\": expected true or false"},
       {"a time that is none", {.filters = {{"createdAt", "yesterday"}}}, "expected an RFC 3339 time"},
-      {"a cursor of another order", {.sort = {{"surname"}, {"login"}}, .after = domain::ListPlace{{"x"}, "usr-mia"}}, "the cursor"},
-      {"a foreign cursor",
-       {.sort = {{"createdAt"}}, .after = domain::ListPlace{{"mia"}, "usr-mia"}},
+      {"a cursor of another order",
+       {.sort = {{"surname"}, {"login"}}, .after = domain::ListPlace{{"x"}, "usr-mia"}},
        "the cursor"},
+      {"a foreign cursor", {.sort = {{"createdAt"}}, .after = domain::ListPlace{{"mia"}, "usr-mia"}}, "the cursor"},
   };
   for (const Case& each : cases) {
     const auto page = store_.users(each.query);
@@ -337,29 +335,6 @@ TEST_F(IdentityRepositoryTest, TheSetUpTokenIsOneRow) {
   EXPECT_TRUE(store_.remove_setup_token().ok());
   EXPECT_TRUE(store_.remove_setup_token().ok());
   EXPECT_FALSE(store_.setup_token()->has_value());
-}
-
-TEST_F(IdentityRepositoryTest, ADraftIsReplacedOnlyByWhoHasSeenIt) {
-  DraftRepository drafts(*database_);
-  EXPECT_FALSE(drafts.get("a__b")->has_value());
-  ASSERT_TRUE(drafts.put({"a__b", "one", "h1", "mia", 5}, "").ok());
-  EXPECT_EQ((*drafts.get("a__b"))->source, "one");
-  const auto blind = drafts.put({"a__b", "two", "h2", "tom", 6}, "");
-  EXPECT_EQ(blind.error().code, Code::Conflict);
-  EXPECT_THAT(blind.error().message, HasSubstr("the draft of script \"a__b\" was saved by \"mia\" meanwhile"));
-  ASSERT_TRUE(drafts.put({"a__b", "two", "h2", "tom", 6}, "h1").ok());
-  EXPECT_EQ(drafts.put({"a__b", "three", "h3", "mia", 7}, "h1").error().code, Code::Conflict);
-  ASSERT_TRUE(drafts.put({"a__b", "three", "h3", "mia", 7}, "*").ok());
-  ASSERT_TRUE(drafts.put({"a__a", "x", "hx", "mia", 7}, "").ok());
-  const auto listed = drafts.list();
-  ASSERT_EQ(listed->size(), 2u);
-  EXPECT_EQ((*listed)[0].script_id, "a__a");
-  EXPECT_EQ((*listed)[1].sha256, "h3");
-  EXPECT_TRUE((*listed)[1].source.empty());
-  EXPECT_EQ(drafts.remove("a__b", "h1").error().code, Code::Conflict);
-  ASSERT_TRUE(drafts.remove("a__b", "h3").ok());
-  EXPECT_EQ(drafts.remove("a__b", "h3").error().code, Code::Conflict);
-  EXPECT_TRUE(drafts.remove("a__b", "").ok());
 }
 
 }  // namespace
