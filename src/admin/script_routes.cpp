@@ -10,6 +10,7 @@
 #include "admin/resources.h"
 #include "admin/router.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "domain/limits.h"
@@ -344,6 +345,12 @@ Answer list_versions(Context& context) {
 
 // --- functions
 
+// The JSON Schema (2020-12) that the arguments of a call must satisfy.
+json::value schema_of(const domain::FunctionInfo& function) {
+  auto schema = base::parse_json(function.schema);
+  return schema.ok() ? std::move(*schema) : json::value();
+}
+
 Answer list_functions(Context& context) {
   const auto catalog = context.services.catalog.current();
   std::vector<json::object> rows;
@@ -352,7 +359,6 @@ Answer list_functions(Context& context) {
       json::array tags, parameters;
       for (const std::string& tag : function.tags) tags.emplace_back(tag);
       for (const std::string& name : function.parameters) parameters.emplace_back(name);
-      const auto schema = base::parse_json(function.schema);
       rows.push_back({{"id", id},
                       {"scriptId", function.script_id},
                       {"setId", function.set_id},
@@ -363,11 +369,24 @@ Answer list_functions(Context& context) {
                       {"tags", std::move(tags)},
                       {"parameters", std::move(parameters)},
                       {"isAsync", function.is_async},
-                      {"schema", schema.ok() ? *schema : json::value()}});
+                      {"schema", schema_of(function)}});
     }
   }
   return list_in_memory(context, {{"id", "scriptId", "setId", "category", "tags"}, {"id", "title", "category"}, "id"},
                         std::move(rows));
+}
+
+Answer function_schema(Context& context) {
+  const std::string& id = context.path_parameters.at(0);
+  const auto catalog = context.services.catalog.current();
+  const domain::FunctionInfo* function = catalog->generation == nullptr ? nullptr : catalog->generation->function(id);
+  if (function == nullptr) return not_found("function", id);
+  json::value schema = schema_of(*function);
+  if (!schema.is_object()) {
+    base::log::error("function.schema_unreadable", {{"function", id}});
+    return from_error({base::Code::Internal, "the schema of a function is no object", {}});
+  }
+  return shown_as(context, std::move(schema.get_object()));
 }
 
 }  // namespace
@@ -419,6 +438,7 @@ void add_script_routes(std::vector<Route>& routes) {
                     restore,
                     {.event = "script.published", .query = change_flags()}});
   routes.push_back({Method::Get, "/functions", view, list_functions, {.query = Query::of_list()}});
+  routes.push_back({Method::Get, "/functions/{id}/schema", view, function_schema});
 }
 
 }  // namespace funcgate::admin

@@ -192,6 +192,7 @@ def world(server, admin) -> dict[str, str]:
     made["/env-variables/{id}"] = "REGION"
     made["/script-sets/{id}"] = "demo"
     made["/scripts/{id}"] = "demo__probe"
+    made["/functions/{id}"] = "demo__probe.hello"
     made["/explain/{traceId}"] = server.client.get("/api/v1/func-api/keyed").expect(401).json["traceId"]
     server.client.post("/api/v1/func-api/later", json={}).expect(202)
     made["/tasks/{id}"] = admin.data("/tasks")[0]["id"]

@@ -106,7 +106,7 @@ def objects(server, admin) -> dict[str, str]:
     secret = admin.create("/secret-keys", name="APIKey", owner={"kind": "action", "application": "A", "flow": "F", "action": "a"})
     return {"users": owner["user"], "user-groups": owner["group"], "roles": owner["role"], "api-keys": admin.key(owner["user"], "Key")[0],
             "privileges": quoted("View Server"), "sessions": admin.data("/sessions")[0]["id"], "func-apis": "keyed", "env-variables": "REGION",
-            "api-authentications": "people", "script-sets": "demo", "scripts": "demo__probe", "secret-keys": secret,
+            "api-authentications": "people", "script-sets": "demo", "scripts": "demo__probe", "functions": "demo__probe.hello", "secret-keys": secret,
             "explain": server.client.get("/api/v1/func-api/keyed").expect(401).json["traceId"], "tasks": admin.data("/tasks")[0]["id"]}
 
 

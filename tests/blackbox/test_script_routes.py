@@ -11,6 +11,7 @@ import textwrap
 import threading
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from support.management import Management, api, call_on
@@ -534,3 +535,20 @@ def test_the_processes_of_an_old_version_go_when_it_is_replaced(server, admin, c
         return not old & set(server.workers())
 
     wait_until(gone, "the workers of the old version are gone", pause_s=0.2)
+
+
+# --- functions
+
+def test_the_schema_of_a_function_says_what_it_takes(admin):
+    """function-apis §5.1: the JSON Schema of a published function."""
+    answer = admin.get("/functions/shop__prices.quote/schema").expect(200)
+    schema = answer.json["data"]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    assert validator.is_valid({"sku": "A7"}) and validator.is_valid({"sku": "A7", "qty": 2})
+    for wrong in ({}, {"sku": 7}, {"sku": "A7", "qty": "2"}, {"sku": "A7", "colour": "red"}):
+        assert not validator.is_valid(wrong), wrong
+    assert schema == admin.data("/functions?id=shop__prices.quote")[0]["schema"]
+    assert admin.get("/functions/shop__prices.quote/schema", If_None_Match=answer.header("ETag")).status == 304
+    for unknown in ("shop__prices.nothing", "shop__prices", "nothing"):
+        admin.get(f"/functions/{unknown}/schema").refused("404.41")

@@ -398,5 +398,26 @@ TEST_F(HandlersTest, ATrialRunThatCannotBeRecordedIsRefused) {
   EXPECT_THAT(refused.refusal->message, ::testing::HasSubstr("nothing was run"));
 }
 
+TEST_F(HandlersTest, TheSchemaOfAFunctionIsShownAlone) {
+  EXPECT_THAT(get("/functions/demo__main.f/schema"), IsRefused(Fault::NotFound)) << "nothing is published";
+  auto generation = std::make_shared<domain::Generation>();
+  domain::FunctionInfo function;
+  function.id = "demo__main.f";
+  function.schema = R"({"type":"object","properties":{"sku":{"type":"string"}},"additionalProperties":false})";
+  generation->functions.emplace(function.id, function);
+  function.id = "demo__main.broken";
+  function.schema = "{";
+  generation->functions.emplace(function.id, function);
+  auto published = std::make_shared<service::Catalog>();
+  published->generation = generation;
+  catalog.publish(published);
+  const Answer shown = get("/functions/demo__main.f/schema");
+  ASSERT_THAT(shown, Answers(200));
+  EXPECT_EQ(*shown.data, *base::parse_json(generation->functions.at("demo__main.f").schema));
+  expect_not_modified("/functions/demo__main.f/schema");
+  EXPECT_THAT(get("/functions/demo__main.g/schema"), IsRefused(Fault::NotFound));
+  EXPECT_THAT(get("/functions/demo__main.broken/schema"), IsRefused(Fault::System));
+}
+
 }  // namespace
 }  // namespace funcgate::test
