@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "admin/privilege_uses.h"
 #include "admin/resources.h"
 #include "admin/router.h"
 #include "base/text.h"
+#include "service/apply/document_kinds.h"
 #include "service/apply/events.h"
 #include "service/apply/export.h"
 #include "service/apply/yaml_reader.h"
@@ -146,12 +148,22 @@ Answer apply(Context& context, bool dry_run) {
   return ok(service::to_json(*result));
 }
 
-// All documents in one YAML stream that can be applied as it is; with Accept: application/json as {"files": [{path, content}]},
-// scripts in files of their own.
+// The parameter as it was given: an empty one is not none.
+base::Result<std::set<domain::ResourceKind>> kinds_of(const Context& context) {
+  for (const auto& [name, value] : context.request.query) {
+    if (name == "kind") return service::parse_document_kinds(value);
+  }
+  return std::set<domain::ResourceKind>();
+}
+
+// All documents, or those of some kinds, in one YAML stream that can be applied as it is; with Accept: application/json as
+// {"files": [{path, content}]}, scripts in files of their own.
 Answer export_documents(Context& context) {
   const bool as_files = context.request.accept.find("application/json") != std::string::npos;
   const auto form = as_files ? service::ExportForm::Folder : service::ExportForm::Stream;
-  const auto files = context.services.resources.export_documents({}, form);
+  const auto kinds = kinds_of(context);
+  if (!kinds.ok()) return invalid("kind", "value", kinds.error().message);
+  const auto files = context.services.resources.export_documents(*kinds, form);
   if (!files.ok()) return from_error(files.error());
   const auto event = service::export_event(*files, context.actor());
   if (const auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
@@ -186,7 +198,7 @@ void add_apply_routes(std::vector<Route>& routes) {
                     "/resources/export",
                     Access::needs({Privilege::ExportResources}),
                     export_documents,
-                    {.event = "resources.exported"}});
+                    {.event = "resources.exported", .query = {.texts = {"kind"}}}});
 }
 
 }  // namespace funcgate::admin

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <set>
 #include <system_error>
 
 #include "app/cli/apply_remote.h"
@@ -16,7 +17,9 @@
 #include "app/instance.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "service/apply/bundle_reader.h"
+#include "service/apply/document_kinds.h"
 #include "service/apply/validate.h"
 
 namespace funcgate::app {
@@ -246,14 +249,16 @@ int validate(const CommonOptions& common, const ResourceOptions& options) {
   return code;
 }
 
-int export_resources(const CommonOptions& common, const std::string& folder) {
+int export_resources(const CommonOptions& common, const ExportOptions& options) {
+  const std::string kinds = base::join(options.kinds, ",");
   json::array files;
   if (common.connection.remote()) {
-    auto exported = cli::export_remotely(common);
+    auto exported = cli::export_remotely(common, kinds);
     if (!exported.ok()) return fail(exported.error());
-    return write_files(folder, *exported);
+    return write_files(options.folder, *exported);
   }
-  const auto reply = control_request(common.data_dir, "GET", "/control/export", "");
+  const auto reply =
+      control_request(common.data_dir, "GET", kinds.empty() ? "/control/export" : "/control/export?kind=" + kinds, "");
   if (reply.ok()) {
     const auto document = base::parse_json(reply->body);
     const auto* list = document.ok() && document->is_object() ? document->get_object().if_contains("files") : nullptr;
@@ -265,16 +270,22 @@ int export_resources(const CommonOptions& common, const std::string& folder) {
   } else {
     if (!std::filesystem::exists(common.data_dir + "/funcgate.db"))
       return fail({base::Code::NotFound, common.data_dir + " is not a data directory", {}});
+    std::set<domain::ResourceKind> wanted;
+    if (!kinds.empty()) {
+      auto named = service::parse_document_kinds(kinds);
+      if (!named.ok()) return fail(named.error()), kUsage;
+      wanted = std::move(*named);
+    }
     auto config = load_config(common.config_path);
     if (!config.ok()) return fail(config.error());
     base::log::configure(base::log::Level::Warning, "-");
     auto instance = Instance::open_identity({common.data_dir, common.password_sources, false}, std::move(*config));
     if (!instance.ok()) return fail(instance.error());
-    const auto exported = (*instance)->export_documents();
+    const auto exported = (*instance)->export_documents(wanted);
     if (!exported.ok()) return fail(exported.error());
     for (const auto& file : *exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
   }
-  return write_files(folder, files);
+  return write_files(options.folder, files);
 }
 
 int check_config(const CommonOptions& common, bool print) {

@@ -14,7 +14,7 @@
 namespace funcgate::app {
 
 struct CommonOptions {
-  std::string program;   // argv[0]: funcgate-worker stands beside it
+  std::string program;  // argv[0]: funcgate-worker stands beside it
   std::string data_dir = "data";
   std::string config_path;
   std::string output = "table";  // or json
@@ -35,7 +35,11 @@ struct ResourceOptions {
 int apply(const CommonOptions& common, const ResourceOptions& options);
 int diff(const CommonOptions& common, const ResourceOptions& options);
 int validate(const CommonOptions& common, const ResourceOptions& options);
-int export_resources(const CommonOptions& common, const std::string& folder);
+struct ExportOptions {
+  std::string folder;
+  std::vector<std::string> kinds;  // as in documents; empty: all
+};
+int export_resources(const CommonOptions& common, const ExportOptions& options);
 int check_config(const CommonOptions& common, bool print);
 // commands_identity.cpp
 int init(const CommonOptions& common, const std::string& login, const std::string& password_file);

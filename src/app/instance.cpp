@@ -77,11 +77,11 @@ base::Result<std::unique_ptr<Instance>> Instance::open_identity(InstanceOptions 
   return instance;
 }
 
-base::Result<std::vector<service::ExportedFile>> Instance::export_documents() {
+base::Result<std::vector<service::ExportedFile>> Instance::export_documents(const std::set<domain::ResourceKind>& kinds) {
   TRY(const domain::Configuration configuration, configuration_->load());
-  std::vector<service::ExportedFile> files = service::export_configuration(configuration, {});
+  std::vector<service::ExportedFile> files = service::export_configuration(configuration, kinds);
   TRY(std::vector<service::ExportedFile> identities,
-      service::export_identities(*directory_.current(), plane_->identity_store(), {}));
+      service::export_identities(*directory_.current(), plane_->identity_store(), kinds));
   files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DONE(plane_->identity().record({service::export_event(files, domain::local_actor())}));

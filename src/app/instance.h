@@ -7,6 +7,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -80,8 +81,8 @@ class Instance {
   static base::Result<std::unique_ptr<Instance>> open_identity(InstanceOptions options, Config config);
 
   service::ResourceService& resources() { return *resources_; }
-  // As resources().export_documents() of everything, also without resources(), and with its record.
-  base::Result<std::vector<service::ExportedFile>> export_documents();
+  // As resources().export_documents(), also without resources(), and with its record.
+  base::Result<std::vector<service::ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds);
   Management& management() { return *plane_; }
   // Opens the sockets and prints where; then answers until stop_requested() of the signals. Returns when everything is written.
   base::Status serve(const std::string& listen);

@@ -16,6 +16,7 @@
 #include "app/cli/routes_command.h"
 #include "app/commands.h"
 #include "app/local_commands.h"
+#include "service/apply/document_kinds.h"
 
 namespace {
 
@@ -54,7 +55,8 @@ struct Program {
   funcgate::app::ServeOptions serve;
   funcgate::app::ResourceOptions resources;
   funcgate::app::bench::BenchOptions bench;
-  std::string export_folder, login, password_file, shell;
+  funcgate::app::ExportOptions exporting;
+  std::string login, password_file, shell;
   bool print = false;
   std::vector<std::pair<CLI::App*, std::function<int()>>> commands;
 
@@ -97,6 +99,12 @@ void add_server(CLI::App& app, Program& program) {
   });
 }
 
+// Empty: documents have it.
+std::string wrong_kind(const std::string& name) {
+  const auto kind = funcgate::service::parse_document_kind(name);
+  return kind.ok() ? std::string() : kind.error().message;
+}
+
 void add_documents(CLI::App& app, Program& program) {
   using namespace funcgate::app;
   CommonOptions& common = program.common;
@@ -121,9 +129,12 @@ void add_documents(CLI::App& app, Program& program) {
                             [&program] { return validate(program.common, program.resources); }),
                 common, program.resources, false);
   CLI::App& exporting = anywhere("export", "Write the resources as documents; secrets are left out",
-                                 [&program] { return export_resources(program.common, program.export_folder); });
+                                 [&program] { return export_resources(program.common, program.exporting); });
   add_data(exporting, common);
-  exporting.add_option("-o,--output", program.export_folder, "Folder to write to")->required();
+  exporting.add_option("-o,--output", program.exporting.folder, "Folder to write to")->required();
+  exporting.add_option("-k,--kind", program.exporting.kinds, "Only documents of this kind; may be repeated")
+      ->allow_extra_args(false)
+      ->check(CLI::Validator(wrong_kind, fmt::format("{{{}}}", fmt::join(funcgate::service::document_kind_names(), ","))));
 }
 
 void add_bench(CLI::App& app, Program& program) {

@@ -1,8 +1,11 @@
 #include "app/routes.h"
 
+#include <set>
+
 #include "base/json.h"
 #include "base/offload.h"
 #include "http/proxy.h"
+#include "service/apply/document_kinds.h"
 #include "service/apply/events.h"
 
 namespace funcgate::app {
@@ -56,7 +59,7 @@ base::Async<std::optional<Answer>> ServerRoutes::serve(const domain::Call& call,
   }
   if (call.method == domain::Method::Post && call.path == "/control/setup-token") co_return co_await setup_token();
   if (call.method == domain::Method::Post && call.path == "/control/keystore") co_return co_await keystore(call);
-  if (reads && call.path == "/control/export") co_return co_await export_files();
+  if (reads && call.path == "/control/export") co_return co_await export_files(call);
   co_return std::nullopt;
 }
 
@@ -152,10 +155,20 @@ base::Async<Answer> ServerRoutes::keystore(const domain::Call& call) {
   co_return text_answer(200, "application/json", std::move(*result));
 }
 
-base::Async<Answer> ServerRoutes::export_files() {
-  std::function<base::Result<std::string>()> work = [this]() -> base::Result<std::string> {
+// `?kind=Role,UserGroup`: of these kinds; without a query all.
+base::Async<Answer> ServerRoutes::export_files(const domain::Call& call) {
+  std::set<domain::ResourceKind> kinds;
+  if (!call.query.empty()) {
+    constexpr std::string_view kKinds = "kind=";
+    if (!call.query.starts_with(kKinds))
+      co_return error_answer({base::Code::InvalidArgument, "the query of an export is kind=KIND,…", {}});
+    auto named = service::parse_document_kinds(call.query.substr(kKinds.size()));
+    if (!named.ok()) co_return error_answer(named.error());
+    kinds = std::move(*named);
+  }
+  std::function<base::Result<std::string>()> work = [this, &kinds]() -> base::Result<std::string> {
     json::array files;
-    TRY(const auto exported, parts_.resources.export_documents({}));
+    TRY(const auto exported, parts_.resources.export_documents(kinds));
     TRY_DONE(parts_.plane.identity().record({service::export_event(exported, domain::local_actor())}));
     for (const auto& file : exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});

@@ -33,7 +33,7 @@ class ServerRoutes final : public http::LocalRoutes {
   service::Answer ready();
   base::Async<std::optional<service::Answer>> openapi(const domain::Call& call);
   base::Async<service::Answer> apply(const domain::Call& call, bool dry_run);
-  base::Async<service::Answer> export_files();
+  base::Async<service::Answer> export_files(const domain::Call& call);
   base::Async<service::Answer> setup_token();
   base::Async<service::Answer> keystore(const domain::Call& call);
 

@@ -200,7 +200,8 @@ def test_validate_is_content(tmp_path):
 
 
 @pytest.mark.parametrize("arguments, status", [(["frobnicate"], 2), (["apply"], 2), (["apply", "-f"], 2), (["serve", "--listen", "nonsense", "--data", "{tmp}"], 2),
-                                               (["export", "--data", "{tmp}"], 2), (["diff", "-f", "x", "--frobnicate"], 2)], ids=str)
+                                               (["export", "--data", "{tmp}"], 2), (["export", "-o", "{tmp}/x", "-k", "role", "--data", "{tmp}"], 2),
+                                               (["export", "-o", "{tmp}/x", "-k", "Role,User", "--data", "{tmp}"], 2), (["diff", "-f", "x", "--frobnicate"], 2)], ids=str)
 def test_usage(tmp_path, arguments, status):
     """identity §12: 2 usage."""
     done = command(*[argument.replace("{tmp}", str(tmp_path)) for argument in arguments])

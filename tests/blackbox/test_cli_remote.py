@@ -420,6 +420,10 @@ def test_apply_diff_and_export_over_the_network(server, remote, tmp_path):
     remote("export", "-o", exported)
     texts = "".join(path.read_text(encoding="utf-8") for path in exported.rglob("*") if path.is_file())
     assert "far" in texts and "word-of-far-away" not in texts
+    remote("export", "--kind", "UserGroup", "-k", "ApiAuthentication", "-o", tmp_path / "some")
+    assert {path.name for path in (tmp_path / "some").iterdir()} == {"user-groups", "api-authentications"}
+    done = remote("export", "-k", "UserGroups", "-o", tmp_path / "none", code=2)
+    assert 'no document has the kind "UserGroups"; did you mean "UserGroup"?' in done.stderr and not (tmp_path / "none").exists()
     (folder / "resources.yaml").write_text("kind: FuncApi\n", encoding="utf-8")
     remote("apply", "-f", folder, code=7)
     broken = Resources().api("no-function", "nowhere__at.all", "far").write(tmp_path / "broken")

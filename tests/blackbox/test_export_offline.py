@@ -9,9 +9,9 @@ from support.resources import PROBE, Resources
 from support.server import Server, command
 
 
-def files(server: Server, name: str) -> dict[str, str]:
+def files(server: Server, name: str, *kinds: str) -> dict[str, str]:
     folder: Path = server.folder / name
-    done = command("export", "--data", server.data, "-o", folder)
+    done = command("export", "--data", server.data, "-o", folder, *(word for kind in kinds for word in ("-k", kind)))
     assert done.returncode == 0, done.stderr
     return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
 
@@ -27,11 +27,14 @@ def test_an_export_is_the_same_with_and_without_a_server(make_server):
     owner = {"kind": "action", "application": "Orders", "flow": "Call API", "action": "callApi"}
     admin.post("/secret-keys", {"owner": owner, "name": "APIKey"}).expect(201)
     online = files(server, "online")
+    some = {name: text for name, text in online.items() if name.startswith(("roles/", "script-sets/"))}
+    assert files(server, "online-some", "Role", "ScriptSet", "Role") == some
     assert server.stop() == 0
     offline = files(server, "offline")
     assert offline == online
+    assert files(server, "offline-some", "Role", "ScriptSet", "Role") == some and len(some) >= 3
     server.start()
     exports = sign_in(server).data("/audit?event=resources.exported")
-    assert [record["actor"]["login"] for record in exports] == ["local", "local"]
+    assert [record["actor"]["login"] for record in exports] == ["local"] * 4
     folders = {Path(name).parts[0] for name in offline}
     assert {"users", "user-groups", "roles", "password-policy.yaml", "privilege-audits", "secret-keys", "func-apis"} <= folders, folders

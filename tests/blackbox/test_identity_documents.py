@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -137,6 +138,58 @@ def test_an_export_applied_to_an_empty_instance_is_everything_but_secrets(make_s
     assert documents(export(second, "theirs")) == documents(folder), "what it exports is what it got"
 
 
+def privileges(server: Server, login: str) -> list:
+    done = command("user", "privileges", login, "-o", "json", "--data", server.data)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_built_in_roles_and_members_of_groups_move_with_the_documents(make_server):
+    """I12, §2: whatever was given or taken by hand over calls: the roles that no document may write, and who is in built-in groups."""
+    first = make_server()
+    admin = Management.set_up(first)
+    group = {name: admin.named("/user-groups", name) for name in ("Designers", "Operators", "Auditors")}
+    role = {name: admin.named("/roles", name) for name in ("Designer", "Operator", "Auditor", "Administrator")}
+    for name, roles, member in (("Night shift", ("Operator", "Auditor"), "olga"), ("Chiefs", ("Administrator",), "carl")):
+        made = admin.create("/user-groups", name=name)
+        for one in roles:
+            admin.link(f"/user-groups/{made}/roles/{role[one]}")
+        admin.link(f"/user-groups/{made}/users/{admin.create('/users', login=member)}")
+    ines = admin.create("/users", login="ines")
+    for name in group:
+        admin.link(f"/user-groups/{group[name]}/users/{ines}")
+    admin.unlink(f"/user-groups/{group['Designers']}/roles/{role['Designer']}")
+    admin.link(f"/user-groups/{group['Auditors']}/roles/{role['Operator']}")
+    folder = export(first, "export")
+    before, written = state(admin), records(admin)
+    assert set(outcomes(first.apply(folder).stdout)) == {"unchanged"}
+    assert (state(admin), records(admin)) == (before, written)
+    second = make_server()
+    assert "changed" in outcomes(second.apply(folder).stdout)
+    assert set(outcomes(second.apply(folder).stdout)) == {"unchanged"}
+    assert texts(export(second, "theirs")) == {name: text for name, text in texts(folder).items() if name != f"users/{LOGIN}.yaml"} | \
+        {f"users/{LOGIN}.yaml": (second.folder / f"theirs/users/{LOGIN}.yaml").read_bytes()}, "all but who has a password"
+    for login in ("olga", "carl", "ines"):
+        assert privileges(second, login) == privileges(first, login)
+    assert {via["role"] for entry in privileges(second, "olga") for via in entry["via"]} == {"Operator", "Auditor"}
+    assert "Designer" not in {via["role"] for entry in privileges(second, "ines") for via in entry["via"]}
+
+
+def test_a_group_that_is_pruned_takes_its_built_in_roles_along(make_server):
+    """I12: neither the role nor whoever else has it notices."""
+    server = make_server()
+    admin = Management.set_up(server)
+    made = Resources().document("User", "olga", {}).document("UserGroup", "Night shift", {"users": ["olga"], "roles": ["Operator"]})
+    server.apply(made, "--set", "shift")
+    assert {"View Server"} < {entry["privilege"] for entry in privileges(server, "olga")}
+    before = admin.data("/roles?name=Operator")[0]
+    made.documents.pop()
+    assert "UserGroup Night shift: pruned" in server.apply(made, "--set", "shift", "--prune").stdout
+    assert privileges(server, "olga") == []
+    after = admin.data("/roles?name=Operator")[0]
+    assert after["version"] == before["version"] and [one["name"] for one in after["userGroups"]] == ["Operators"]
+
+
 def test_prune_takes_what_its_set_has_lost_and_nothing_else(make_server):
     """I12: gone are objects of the set that the documents no longer name; what hands made, built-ins and other sets stay."""
     server = make_server()
@@ -159,7 +212,8 @@ def test_no_document_leaves_the_server_without_an_administrator(make_server):
     server = make_server()
     admin = Management.set_up(server)
     before = state(admin)
-    for document in ({"kind": "User", "name": LOGIN, "spec": {"enabled": False}}, {"kind": "UserGroup", "name": "Administrators", "spec": {"users": []}}):
+    for document in ({"kind": "User", "name": LOGIN, "spec": {"enabled": False}}, {"kind": "UserGroup", "name": "Administrators", "spec": {"users": []}},
+                     {"kind": "UserGroup", "name": "Administrators", "spec": {"users": [LOGIN], "roles": ["Operator"]}}):
         made = Resources().document("User", "newcomer", {}).document(document["kind"], document["name"], document["spec"])
         done = server.try_apply(made)
         assert done.returncode == 5 and "This would leave no administrator" in done.stdout + done.stderr
@@ -173,7 +227,8 @@ def test_a_wrong_document_changes_nothing_of_the_right_ones(make_server):
     before = state(admin)
     wrong = [("User", "bad login", {}), ("User", "x", {"email": "nowhere"}), ("UserGroup", "x", {"users": ["nobody"]}), ("Role", "x", {"privileges": ["Fly"]}),
              ("Role", "x", {"userGroups": ["Nowhere"]}), ("User", "x", {"groups": []}), ("PasswordPolicy", "default", {"minLength": -1}), ("Nonsense", "x", {}),
-             ("Role", "x", {"application": "y"}), ("PrivilegeAudit", "Fly", {"auditAction": True}), ("User", "system", {"surname": "x"}), ("Role", "Designer", {"privileges": []})]
+             ("Role", "x", {"application": "y"}), ("PrivilegeAudit", "Fly", {"auditAction": True}), ("User", "system", {"surname": "x"}), ("Role", "Designer", {"privileges": []}),
+             ("UserGroup", "x", {"roles": ["Token User"]}), ("UserGroup", "x", {"roles": ["Fly"]}), ("UserGroup", "x", {"roles": "Operator"})]
     for kind, name, spec in wrong:
         done = server.try_apply(identity().document(kind, name, spec))
         assert done.returncode == 7, (kind, name, done.returncode, done.stdout, done.stderr)

@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include <string>
+
 #include "app/commands.h"
 #include "base/json.h"
 #include "service/apply/bundle.h"
@@ -13,7 +15,7 @@ namespace funcgate::app::cli {
 
 // Sends the documents, secrets and sources with them; prints the report; the exit code.
 int change_remotely(const CommonOptions& common, const ResourceOptions& options, const service::Bundle& bundle, bool dry_run);
-// [{"path", "content"}].
-base::Result<base::json::array> export_remotely(const CommonOptions& common);
+// [{"path", "content"}]. `kinds`: "Role,UserGroup"; empty: all.
+base::Result<base::json::array> export_remotely(const CommonOptions& common, const std::string& kinds);
 
 }  // namespace funcgate::app::cli

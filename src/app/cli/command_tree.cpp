@@ -31,14 +31,15 @@ bool is_positional(const CLI::Option& option) { return option.get_snames().empty
 // "table|json|yaml" or "{table,json}" as its choices; empty if the value is free.
 std::vector<std::string> choices_of(const CLI::Option& option) {
   std::string type = option.get_type_name();
-  if (const std::size_t brace = type.find('{'); brace != std::string::npos && type.ends_with('}'))
-    type = type.substr(brace + 1, type.size() - brace - 2);
+  const std::size_t brace = type.find('{');
+  const bool in_braces = brace != std::string::npos && type.ends_with('}');
+  if (in_braces) type = type.substr(brace + 1, type.size() - brace - 2);
   const char separator = type.find('|') != std::string::npos ? '|' : ',';
   std::vector<std::string> out;
   if (type.find(separator) == std::string::npos) return out;
   for (const std::string_view one : base::split(type, separator)) {
-    // Capitals are placeholders.
-    if (one.empty() || base::to_lower(one) != one) return {};
+    // Capitals are placeholders, unless the parser itself names what it takes.
+    if (one.empty() || (!in_braces && base::to_lower(one) != one)) return {};
     out.emplace_back(one);
   }
   return out;

@@ -20,23 +20,6 @@ using domain::DirectoryPtr;
 using domain::IdentityChange;
 using domain::IdentityKind;
 
-struct BuiltIn {
-  std::string_view group_id, group_name, role_id, role_name;
-  char letter;  // of the privilege table; 0: the role holds nothing
-  std::string_view group_description, role_description;
-};
-constexpr BuiltIn kBuiltIns[] = {
-    {kAdministratorsGroupId, "Administrators", kAdministratorRoleId, "Administrator", 'A', "May change everything",
-     "Everything but owning an API key, which is granted on purpose"},
-    {kDesignersGroupId, "Designers", kDesignerRoleId, "Designer", 'D', "Write scripts and publish APIs",
-     "Scripts, APIs, applications and tables"},
-    {kOperatorsGroupId, "Operators", kOperatorRoleId, "Operator", 'O', "Watch and stop what runs",
-     "Processes, tasks, schedules and the state of the server"},
-    {kAuditorsGroupId, "Auditors", kAuditorRoleId, "Auditor", 'U', "Read who did what",
-     "The audit trail, users and exports; no change"},
-    {kUsersGroupId, "Users", kUserRoleId, "User", 0, "People and programs without privileges", "No privilege"},
-};
-
 constexpr std::string_view kDefaultObjectId = "default";
 
 domain::Bookkeeping made_by_system(std::int64_t now_ms) {

@@ -14,16 +14,10 @@
 #include "domain/directory.h"
 #include "domain/ports/change_store.h"
 #include "domain/ports/identity_store.h"
+#include "service/admin/built_ins.h"
 
 namespace funcgate::service {
 
-// Built-in objects have the same ids on every instance.
-inline constexpr std::string_view kAdministratorsGroupId = "grp-administrators00", kDesignersGroupId = "grp-designers0000000",
-                                  kOperatorsGroupId = "grp-operators0000000", kAuditorsGroupId = "grp-auditors00000000",
-                                  kUsersGroupId = "grp-users00000000000";
-inline constexpr std::string_view kAdministratorRoleId = "rol-administrator000", kDesignerRoleId = "rol-designer00000000",
-                                  kOperatorRoleId = "rol-operator00000000", kAuditorRoleId = "rol-auditor000000000",
-                                  kUserRoleId = "rol-user000000000000";
 // Message of the FailedPrecondition that keeps the last administrator.
 inline constexpr std::string_view kNoAdministratorLeft = "This would leave no administrator";
 

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "crypto/hash.h"
 #include "service/admin/identity_events.h"
+#include "service/admin/identity_rules.h"
 #include "service/admin/sessions_state.h"
 #include "service/admin/users.h"
 
@@ -32,6 +33,25 @@ void join_administrators(User& user) {
   if (std::find(user.groups.begin(), user.groups.end(), group) != user.groups.end()) return;
   user.groups.push_back(group);
   std::sort(user.groups.begin(), user.groups.end());
+}
+
+// Whoever may change groups can take the role from this one; being in it would help nobody.
+void restore_administrators(const domain::Directory& current, const domain::Actor& actor, std::int64_t now_ms,
+                            ChangeSet& changes) {
+  const domain::UserGroup* present = current.group(kAdministratorsGroupId);
+  const domain::Role* role = current.role(kAdministratorRoleId);
+  if (present == nullptr || role == nullptr) return;
+  domain::UserGroup group = *present;
+  if (!set_link(group.roles, role->id, true)) return;
+  mark_changed(group.meta, actor, now_ms);
+  auto event = object_event("membership.added", actor, "UserGroup", group.id, group.name, group.meta.version,
+                            fmt::format("Role \"{}\" given to user group \"{}\"", role->name, group.name));
+  event.changes.push_back({"roles", "", base::json_string(role->name)});
+  changes.events.push_back(std::move(event));
+  changes.identity.push_back({.kind = domain::IdentityKind::UserGroup,
+                              .id = present->id,
+                              .expected_version = present->meta.version,
+                              .value = std::move(group)});
 }
 
 Status record_denied(IdentityService& identity, const domain::Actor& actor, std::string reason) {
@@ -78,6 +98,7 @@ Result<User> Sessions::State::add_administrator(User first, PasswordHashing::Has
     first.password_hash = std::move(hashed.phc);
     first.pepper_kid = std::move(hashed.pepper_kid);
     first.password_changed_at_ms = first.meta.created_at_ms;
+    restore_administrators(current, actor, first.meta.created_at_ms, changes);
     changes.identity.push_back({.kind = domain::IdentityKind::User, .id = first.id, .expected_version = 0, .value = first});
     changes.events.push_back(object_event("user.created", actor, "User", first.id, first.login, first.meta.version,
                                           fmt::format("User \"{}\" created, in the user group Administrators", first.login)));
@@ -163,7 +184,8 @@ Result<SecretString> Sessions::recover_administrator(const std::string& login, c
   user.enabled = true;
   join_administrators(user);
   state.put_password(user, std::move(hashed), true, actor);
-  const auto plan = [&](const domain::Directory&, ChangeSet& changes) -> Status {
+  const auto plan = [&](const domain::Directory& current, ChangeSet& changes) -> Status {
+    restore_administrators(current, actor, state.clock.wall_ms(), changes);
     changes.identity.push_back(
         {.kind = domain::IdentityKind::User, .id = user.id, .expected_version = expected_version, .value = user});
     changes.events.push_back(object_event("server.recovered", actor, "User", user.id, user.login, user.meta.version,

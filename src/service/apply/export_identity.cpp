@@ -6,6 +6,7 @@
 
 #include "domain/password_policy_json.h"
 #include "domain/secret_key_json.h"
+#include "service/admin/built_ins.h"
 #include "service/apply/bundle.h"
 #include "service/apply/result.h"
 #include "service/apply/yaml_writer.h"
@@ -97,6 +98,13 @@ void export_groups(const domain::Directory& directory, std::vector<ExportedFile>
     std::vector<std::string> logins;
     for (const domain::UserEntry* user : directory.members(group->id)) logins.emplace_back(user->login());
     spec["users"] = sorted_texts(std::move(logins));
+    // Of other roles their own documents tell; of these nobody else would.
+    std::vector<std::string> held, usual;
+    for (const std::string& id : group->roles) {
+      if (const domain::Role* role = directory.role(id); role != nullptr && role->built_in) held.push_back(role->name);
+    }
+    if (const BuiltIn* own = built_in_of_group(group->name)) usual.emplace_back(own->role_name);
+    if (held != usual) spec["roles"] = sorted_texts(std::move(held));
     files.push_back(
         {"user-groups/" + file_name(group->name), export_document(ResourceKind::UserGroup, group->name, std::move(spec))});
   }

@@ -13,7 +13,8 @@
 
 namespace funcgate::service {
 
-// Built-in users and roles are left out; built-in groups are exported for their members. No password and no
+// Built-in users and roles are left out; built-in groups are exported for their members and roles. Of roles that are built in the
+// groups that have them tell, unless it is the one with which a built-in group begins; of others the roles. No password and no
 // value: passwordFrom: {keep: true}, valueFrom: {keep: true}.
 base::Result<std::vector<ExportedFile>> export_identities(const domain::Directory& directory, domain::IdentityStore& store,
                                                           const std::set<domain::ResourceKind>& kinds);

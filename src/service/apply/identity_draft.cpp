@@ -149,18 +149,32 @@ Result<IdentityDraft::Difference> IdentityDraft::set_members(DraftedGroup& group
   return difference;
 }
 
+bool IdentityDraft::set_role(DraftedGroup& group, const std::string& role_id, std::string_view role_name, bool given) {
+  if (!set_link(group.after.roles, role_id, given)) return false;
+  group.links_changed = true;
+  std::string quoted = base::json_string(role_name);
+  note(given ? "membership.added" : "membership.removed", "UserGroup", group.after.id, group.after.name, 0,
+       fmt::format("Role \"{}\" {} user group \"{}\"", role_name, given ? "given to" : "taken from", group.after.name),
+       {given ? domain::AuditFieldChange{"roles", "", std::move(quoted)}
+              : domain::AuditFieldChange{"roles", std::move(quoted), ""}});
+  return true;
+}
+
+IdentityDraft::Difference IdentityDraft::set_built_in_roles(DraftedGroup& group, const std::set<const BuiltIn*>& wanted) {
+  Difference difference;
+  for (const BuiltIn& role : kBuiltIns) {
+    const bool given = wanted.contains(&role);
+    if (set_role(group, std::string(role.role_id), role.role_name, given))
+      (given ? difference.added : difference.removed).emplace_back(role.role_name);
+  }
+  return difference;
+}
+
 IdentityDraft::Difference IdentityDraft::set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& wanted) {
   Difference difference;
   const std::string& id = role.after.id;
   const auto link = [&](DraftedGroup& group, bool given) {
-    if (!set_link(group.after.roles, id, given)) return;
-    group.links_changed = true;
-    (given ? difference.added : difference.removed).push_back(group.after.name);
-    std::string quoted = base::json_string(role.after.name);
-    note(given ? "membership.added" : "membership.removed", "UserGroup", group.after.id, group.after.name, 0,
-         fmt::format("Role \"{}\" {} user group \"{}\"", role.after.name, given ? "given to" : "taken from", group.after.name),
-         {given ? domain::AuditFieldChange{"roles", "", std::move(quoted)}
-                : domain::AuditFieldChange{"roles", std::move(quoted), ""}});
+    if (set_role(group, id, role.after.name, given)) (given ? difference.added : difference.removed).push_back(group.after.name);
   };
   for (DraftedGroup* group : wanted) link(*group, true);
   if (offline() || role.is_new) return difference;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@
 #include "domain/change_set.h"
 #include "domain/directory.h"
 #include "domain/ports/identity_store.h"
+#include "service/admin/built_ins.h"
 #include "service/admin/sessions.h"
 #include "service/apply/plan.h"
 #include "service/apply/result.h"
@@ -73,6 +75,8 @@ class IdentityDraft {
   base::Result<Difference> set_members(DraftedGroup& group, const std::vector<std::string>& logins);
   // Exactly these groups have the role; names of groups.
   Difference set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& groups);
+  // Of the built-in roles the group has exactly these; the others are none of its business. Names of roles.
+  Difference set_built_in_roles(DraftedGroup& group, const std::set<const BuiltIn*>& roles);
 
   // Objects that an earlier apply of the set made and that no document speaks of are deleted; what is removed is reported.
   using IsMentioned = std::function<bool(domain::ResourceKind kind, std::string_view name)>;
@@ -109,6 +113,8 @@ class IdentityDraft {
   base::Status remove_user(DraftedUser& user);
   const DraftedUser* drafted_user(std::string_view login) const;  // also of a deleted one; null: not loaded
   bool is_member(std::string_view login, const std::string& group_id) const;
+  // With its event; whether that changed anything.
+  bool set_role(DraftedGroup& group, const std::string& role_id, std::string_view role_name, bool given);
   void complete_events();
   base::Status prune_secret_keys(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "domain/env_variable_json.h"
 #include "service/admin/identity_references.h"
+#include "service/apply/document_kinds.h"
 #include "service/apply/identity_draft.h"
 #include "service/apply/plan_context.h"
 #include "service/apply/plan_identity.h"
@@ -37,18 +38,12 @@ constexpr KnownKind kKinds[] = {{ResourceKind::PasswordPolicy, plan_password_pol
                                 {ResourceKind::ScriptSet, plan_script_set},
                                 {ResourceKind::ApiAuthentication, plan_api_authentication},
                                 {ResourceKind::FuncApi, plan_function_api}};
+static_assert(std::size(kKinds) == std::size(kDocumentKinds));
 
 const KnownKind* kind_of(const BundleDocument& document) {
   const auto* found =
       std::find_if(std::begin(kKinds), std::end(kKinds), [&](const KnownKind& k) { return kind_name(k.kind) == document.kind; });
   return found == std::end(kKinds) ? nullptr : found;
-}
-
-std::string known_kinds() {
-  std::vector<std::string> names;
-  for (const KnownKind& known : kKinds) names.emplace_back(kind_name(known.kind));
-  std::sort(names.begin(), names.end());
-  return fmt::format("{}", fmt::join(names, ", "));
 }
 
 // Indexes the documents; those of unknown kind and repetitions are problems.
@@ -59,8 +54,8 @@ void index_documents(PlanContext& context, const Bundle& bundle) {
     if (known == nullptr) {
       if (document.kind.empty()) continue;  // the frame's finding says so
       context.problem(document, {"kind", "value",
-                                 fmt::format("this release knows the kinds {}, not \"{}\"", known_kinds(),
-                                             base::printable(document.kind, 60))});
+                                 fmt::format("this release knows the kinds {}, not \"{}\"",
+                                             fmt::join(document_kind_names(), ", "), base::printable(document.kind, 60))});
       continue;
     }
     // A secret key's name is unique for its owner only.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "base/text.h"
@@ -206,13 +207,49 @@ void plan_user(PlanContext& context, const BundleDocument& document) {
   report_object(context, ResourceKind::User, after.login, user->is_new, after.meta.version, std::move(changes));
 }
 
+namespace {
+
+// Each link of a role to a group stands in one document: of a role that is built in with the group, which may not have been there
+// before; of any other with the role. So no two documents can contradict each other. Without `roles` a group has what it has from
+// the beginning: those that are built in their own, others none.
+std::set<const BuiltIn*> read_built_in_roles(PlanContext& context, const BundleDocument& document, const std::string& group,
+                                             const std::vector<std::string>& names) {
+  std::set<const BuiltIn*> roles;
+  if (!document.spec.contains("roles")) {
+    if (const BuiltIn* own = built_in_of_group(group)) roles.insert(own);
+    return roles;
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string path = fmt::format("roles[{}]", i), name = base::printable(names[i], 100);
+    if (const BuiltIn* role = built_in_of_role(names[i])) {
+      roles.insert(role);
+    } else if (context.identity->role(names[i]) != nullptr || context.document_of(ResourceKind::Role, names[i]) != nullptr) {
+      context.problem(document,
+                      {path, "value",
+                       fmt::format("role \"{}\" is not built in: name this group in the userGroups of its own document", name)});
+    } else {
+      std::vector<std::string_view> known;
+      for (const BuiltIn& one : kBuiltIns) known.push_back(one.role_name);
+      const std::string_view meant = base::nearest(names[i], known);
+      context.problem(document,
+                      {path, "missing",
+                       meant.empty() ? fmt::format("no built-in role is called \"{}\"; they are {}", name, fmt::join(known, ", "))
+                                     : fmt::format("no built-in role is called \"{}\"; did you mean \"{}\"?", name, meant)});
+    }
+  }
+  return roles;
+}
+
+}  // namespace
+
 void plan_user_group(PlanContext& context, const BundleDocument& document) {
   std::vector<Finding> findings;
   UserGroupFields fields{document.name, {}};
-  std::vector<std::string> logins;
+  std::vector<std::string> logins, role_names;
   const json::value spec(document.spec);
   base::ObjectReader reader(spec, "", findings);
   reader.text("description", fields.description, 0, 2000).text_list("users", logins, 1'000'000, 100);
+  reader.text_list("roles", role_names, 100, 100);
   reader.finish();
   check_name(fields.name, "metadata.name", findings);
   if (!context.report(document, findings)) return;
@@ -227,6 +264,7 @@ void plan_user_group(PlanContext& context, const BundleDocument& document) {
   }
   std::sort(logins.begin(), logins.end());
   logins.erase(std::unique(logins.begin(), logins.end()), logins.end());
+  const std::set<const BuiltIn*> roles = read_built_in_roles(context, document, fields.name, role_names);
   IdentityDraft::DraftedGroup* group = draft.group(fields.name);
   if (group == nullptr) group = &draft.make_group(fields.name);
   std::vector<FieldChange> changes;
@@ -250,6 +288,8 @@ void plan_user_group(PlanContext& context, const BundleDocument& document) {
     return;
   }
   if (!group->is_new) add_link_change(changes, "users", *difference);
+  const auto given = draft.set_built_in_roles(*group, roles);
+  if (!group->is_new) add_link_change(changes, "roles", given);
   report_object(context, ResourceKind::UserGroup, fields.name, group->is_new, group->after.meta.version, std::move(changes));
 }
 
@@ -292,7 +332,8 @@ void plan_role(PlanContext& context, const BundleDocument& document) {
   IdentityDraft& draft = *context.identity;
   IdentityDraft::DraftedRole* role = draft.role(name);
   if (role != nullptr && role->after.built_in) {
-    context.problem(document, {"metadata.name", "value", "this role is built in and cannot be changed; make another one"});
+    context.problem(document,
+                    {"metadata.name", "value", "this role is built in and cannot be changed; groups name it in their roles"});
     return;
   }
   std::vector<IdentityDraft::DraftedGroup*> groups;

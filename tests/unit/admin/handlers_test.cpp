@@ -1,5 +1,8 @@
 // Handlers of the product's routes over stores in memory: what each must do besides what its kind of object is about.
+#include <set>
+
 #include "admin_fixture.h"
+#include "base/text.h"
 
 namespace funcgate::test {
 namespace {
@@ -115,6 +118,28 @@ TEST_F(HandlersTest, TheExportedStreamCanBeAppliedAsItIs) {
   EXPECT_EQ(resources->configuration()->scripts.at("demo__main").value.source, text);
   identities.fail_next_commit();
   EXPECT_TRUE(get("/resources/export").refusal) << "what cannot be recorded does not leave";
+}
+
+TEST_F(HandlersTest, AnExportMayBeOfSomeKindsOnly) {
+  ASSERT_THAT(apply(kSet), Answers(200));
+  const auto kinds = [&](const std::string& wanted) {
+    const Answer exported = get("/resources/export", {{"kind", wanted}});
+    EXPECT_THAT(exported, Answers(200)) << wanted;
+    std::set<std::string> found;
+    for (const std::string_view line : base::split(exported.raw_body, '\n')) {
+      if (line.starts_with("kind: ")) found.emplace(line.substr(6));
+    }
+    return found;
+  };
+  EXPECT_THAT(kinds("EnvVariable"), ::testing::ElementsAre("EnvVariable"));
+  EXPECT_THAT(kinds("UserGroup,ScriptSet,UserGroup"), ::testing::ElementsAre("ScriptSet", "UserGroup"));
+  EXPECT_THAT(kinds("FuncApi"), ::testing::IsEmpty());
+  // An empty one is not all.
+  for (const char* wrong : {"", ",", "EnvVariable,", "envvariable", "Script", "EnvVariable, ScriptSet", "*"})
+    EXPECT_THAT(get("/resources/export", {{"kind", wrong}}), IsRefused(Fault::BadRequest)) << wrong;
+  EXPECT_THAT(get("/resources/export", {{"kind", "FuncApi"}, {"kind", "ScriptSet"}}), IsRefused(Fault::BadRequest));
+  const Answer unknown = get("/resources/export", {{"kind", "FuncApis"}});
+  EXPECT_THAT(unknown.refusal->detail, ::testing::HasSubstr("did you mean \\\"FuncApi\\\"?"));
 }
 
 // What changing each kind by hand needs is used, too, and recorded.

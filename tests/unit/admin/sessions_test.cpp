@@ -7,6 +7,7 @@
 #include "admin_fixture.h"
 #include "base/encoding.h"
 #include "crypto/hash.h"
+#include "service/admin/user_groups.h"
 
 namespace funcgate::test {
 namespace {
@@ -311,6 +312,11 @@ class SetupTest : public AdminWorld {
     first.login = login;
     return sessions.set_up(token, first, SecretString(std::string(password)), {}, failure, rules);
   }
+  void take_role_from_administrators() {
+    service::UserGroups groups({identity, identities, clock, random, {}});
+    const std::string group(service::kAdministratorsGroupId), role(service::kAdministratorRoleId);
+    ASSERT_TRUE(groups.set_role(group, role, false, {}).ok());
+  }
   Sessions::SetupFailure failure{};
   std::vector<std::string> rules;
 };
@@ -403,6 +409,20 @@ TEST_F(SetupTest, ALostAdministratorIsFoundAgain) {
   ASSERT_TRUE(again.ok());
   EXPECT_FALSE(sessions.find(signed_in->token)) << "the old sessions are over";
   EXPECT_EQ(sessions.recover_administrator("system", {}).error().code, Code::FailedPrecondition);
+}
+
+// Documents can say so before there is an administrator.
+TEST_F(SetupTest, AnAdministratorIsOneAlsoWhereTheGroupHadLostItsRole) {
+  take_role_from_administrators();
+  ASSERT_TRUE(set_up(*sessions.make_setup_token()).ok());
+  EXPECT_TRUE(identity.directory()->has_administrator());
+  EXPECT_THAT(event_names(), ::testing::Contains("membership.added"));
+}
+
+TEST_F(SetupTest, ALostAdministratorIsFoundAlsoWhereTheGroupHadLostItsRole) {
+  take_role_from_administrators();
+  ASSERT_TRUE(sessions.recover_administrator("lost", {}).ok());
+  EXPECT_TRUE(identity.directory()->has_administrator());
 }
 
 }  // namespace

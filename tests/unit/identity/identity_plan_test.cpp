@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "identity_fixture.h"
+#include "service/apply/export_identity.h"
 #include "service/apply/identity_draft.h"
 #include "service/apply/plan.h"
 #include "support/fake_function_host.h"
@@ -19,6 +20,7 @@ using service::BundleDocument;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::UnorderedElementsAre;
 
 constexpr const char* kGood = "Correct-Horse1!";
@@ -81,6 +83,21 @@ class IdentityPlanTest : public test::IdentityWorld {
     std::vector<std::string> out;
     for (const auto& event : result.identity.events) out.push_back(event.event);
     return out;
+  }
+  static BundleDocument crew(const std::string& spec) { return document("UserGroup", "Crew", spec); }
+  // Names of its roles, sorted by id.
+  std::vector<std::string> roles_of(const std::string& group) {
+    std::vector<std::string> names;
+    for (const std::string& id : directory()->group_by_name(group)->roles) names.push_back(directory()->role(id)->name);
+    return names;
+  }
+  // The text of a group's document.
+  std::string exported(const std::string& group) {
+    const auto files = service::export_identities(*directory(), store, {domain::ResourceKind::UserGroup});
+    for (const auto& file : *files) {
+      if (file.path == "user-groups/" + group + ".yaml") return file.content;
+    }
+    return {};
   }
   std::string id_of(const std::string& login) { return std::string(directory()->user_by_login(login)->id()); }
   void sign_in(const std::string& login) {
@@ -244,7 +261,6 @@ TEST_F(IdentityPlanTest, MembersWhoStayAreNotRead) {
 
 TEST_F(IdentityPlanTest, EventsAndReportNameTheVersionThatIsStored) {
   const auto role = [](const std::string& spec) { return document("Role", "Viewer", spec); };
-  const auto crew = [](const std::string& spec) { return document("UserGroup", "Crew", spec); };
   const auto mia = document("User", "mia", "{}"), tom = document("User", "tom", "{}"),
              quiet = document("UserGroup", "Quiet", "{}");
   const std::string server = R"("privileges": ["View Server"])", users = R"("privileges": ["View Users, User Groups and Roles"])";
@@ -264,6 +280,100 @@ TEST_F(IdentityPlanTest, EventsAndReportNameTheVersionThatIsStored) {
   expect_true_versions(changed);
   EXPECT_THAT(events(changed), UnorderedElementsAre("group.changed", "role.changed", "membership.removed", "membership.removed",
                                                     "membership.added"));
+}
+
+TEST_F(IdentityPlanTest, AGroupIsGivenBuiltInRolesAndLosesThoseThatItsDocumentLacks) {
+  const ApplyResult made = apply({crew(R"({"roles": ["operator", "Auditor", "Operator"]})")});
+  expect_true_versions(made);
+  EXPECT_THAT(events(made), ElementsAre("group.created", "membership.added", "membership.added"));
+  EXPECT_THAT(roles_of("Crew"), UnorderedElementsAre("Auditor", "Operator"));
+  const ApplyResult again = apply({crew(R"({"roles": ["Auditor", "Operator"]})")});
+  EXPECT_THAT(report(again), ElementsAre("UserGroup Crew: unchanged"));
+  EXPECT_TRUE(again.identity.identity.empty() && again.identity.events.empty());
+  const ApplyResult changed = apply({crew(R"({"roles": ["Designer", "Operator"]})")});
+  expect_true_versions(changed);
+  EXPECT_THAT(report(changed), ElementsAre("UserGroup Crew: changed (roles)"));
+  EXPECT_THAT(events(changed), UnorderedElementsAre("membership.added", "membership.removed"));
+  EXPECT_THAT(roles_of("Crew"), UnorderedElementsAre("Designer", "Operator"));
+  // Left out is the default.
+  EXPECT_THAT(report(apply({crew("{}")})), ElementsAre("UserGroup Crew: changed (roles)"));
+  EXPECT_THAT(roles_of("Crew"), IsEmpty());
+}
+
+TEST_F(IdentityPlanTest, OtherRolesOfAGroupBelongToTheirOwnDocuments) {
+  const auto viewer = document("Role", "Viewer", R"({"privileges": ["View Server"], "userGroups": ["Crew"]})");
+  apply({crew(R"({"roles": ["Operator"]})"), viewer});
+  EXPECT_THAT(roles_of("Crew"), UnorderedElementsAre("Operator", "Viewer"));
+  EXPECT_THAT(report(apply({crew(R"({"roles": ["Operator"]})"), viewer})),
+              UnorderedElementsAre("UserGroup Crew: unchanged", "Role Viewer: unchanged"));
+  // Each document alone leaves the other's links alone.
+  apply({crew(R"({"roles": []})")});
+  EXPECT_THAT(roles_of("Crew"), ElementsAre("Viewer"));
+  apply({crew(R"({"roles": ["Auditor"]})"), document("Role", "Viewer", "{}")});
+  EXPECT_THAT(roles_of("Crew"), ElementsAre("Auditor"));
+}
+
+TEST_F(IdentityPlanTest, OnlyRolesThatAreBuiltInStandWithAGroup) {
+  role("Made By Hand", {});
+  for (const bool with_server : {true, false}) {
+    const auto plan_of = [&](std::vector<BundleDocument> documents) {
+      return with_server ? plan(std::move(documents)) : offline(std::move(documents));
+    };
+    EXPECT_THAT(problems(plan_of({crew(R"({"roles": ["Viewer"]})"), document("Role", "Viewer", "{}")})),
+                ElementsAre(HasSubstr("roles[0]: role \"Viewer\" is not built in: name this group in the userGroups")));
+    EXPECT_THAT(problems(plan_of({crew(R"({"roles": ["Operator", "Operators"]})")})),
+                ElementsAre(HasSubstr("roles[1]: no built-in role is called \"Operators\"; did you mean \"Operator\"?")));
+    EXPECT_THAT(problems(plan_of({crew(R"({"roles": ["Viewing of everything"]})")})),
+                ElementsAre(HasSubstr("they are Administrator, Designer, Operator, Auditor, User")));
+    EXPECT_THAT(problems(plan_of({crew(R"({"roles": "Operator"})")})), ElementsAre(HasSubstr("roles: ")));
+    EXPECT_THAT(problems(plan_of({crew(R"({"roles": ["Operator"]})")})), IsEmpty());
+  }
+  EXPECT_THAT(problems(plan({crew(R"({"roles": ["made by hand"]})")})), ElementsAre(HasSubstr("is not built in")));
+  EXPECT_THAT(problems(plan({document("Role", "Operator", R"({"userGroups": ["Crew"]})")})),
+              ElementsAre(HasSubstr("groups name it in their roles")));
+}
+
+TEST_F(IdentityPlanTest, BuiltInGroupsHaveTheirOwnRoleUnlessTheirDocumentSaysOtherwise) {
+  const auto operators = [](const std::string& spec) { return document("UserGroup", "operators", spec); };
+  EXPECT_THAT(report(apply({operators("{}")})), ElementsAre("UserGroup operators: unchanged"));
+  EXPECT_THAT(report(apply({operators(R"({"roles": []})")})), ElementsAre("UserGroup operators: changed (roles)"));
+  EXPECT_THAT(roles_of("Operators"), IsEmpty());
+  EXPECT_THAT(exported("Operators"), HasSubstr("roles: []"));
+  apply({operators(R"({"roles": ["Operator", "Auditor"]})")});
+  EXPECT_THAT(exported("Operators"), HasSubstr("Auditor"));
+  apply({operators("{}")});
+  EXPECT_THAT(roles_of("Operators"), ElementsAre("Operator"));
+  EXPECT_THAT(exported("Operators"), Not(HasSubstr("roles")));
+}
+
+TEST_F(IdentityPlanTest, AnExportTellsOfBuiltInRolesOfAGroup) {
+  apply({crew(R"({"roles": ["Operator", "Auditor"]})"), document("UserGroup", "Bare", "{}"),
+         document("Role", "Viewer", R"({"userGroups": ["Crew"]})")});
+  EXPECT_THAT(exported("Crew"), HasSubstr("roles:\n    - Auditor\n    - Operator\n"));
+  EXPECT_THAT(exported("Crew"), Not(HasSubstr("Viewer")));
+  EXPECT_THAT(exported("Bare"), Not(HasSubstr("roles")));
+}
+
+TEST_F(IdentityPlanTest, PruningAGroupTakesItsBuiltInRolesWithIt) {
+  apply({document("User", "mia", "{}"), crew(R"({"users": ["mia"], "roles": ["Operator"]})")});
+  options.prune = true;
+  EXPECT_THAT(report(apply({document("User", "mia", "{}")})), ElementsAre("User mia: unchanged", "UserGroup Crew: pruned"));
+  EXPECT_EQ(directory()->group_by_name("Crew"), nullptr);
+  EXPECT_FALSE(directory()->privileges(*directory()->user_by_login("mia")).has(domain::Privilege::ViewServer));
+  ASSERT_NE(directory()->role_by_name("Operator", ""), nullptr);
+  EXPECT_EQ(directory()->role_by_name("Operator", "")->meta.version, 1);
+}
+
+TEST_F(IdentityPlanTest, TheLastAdministratorMayBeOneThroughAnotherGroup) {
+  const ApplyResult none = plan({document("UserGroup", "Administrators", R"({"users": ["root"], "roles": []})")});
+  EXPECT_THAT(problems(none), IsEmpty());
+  domain::ChangeSet changes = none.identity;
+  const auto refused = identity.commit_with(changes, planned_from);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().message, service::kNoAdministratorLeft);
+  apply({document("UserGroup", "Administrators", "{}"),
+         document("UserGroup", "Chiefs", R"({"users": ["root"], "roles": ["Administrator"]})")});
+  EXPECT_TRUE(directory()->has_administrator());
 }
 
 }  // namespace
