@@ -186,80 +186,71 @@ TEST_F(IoThreadTest, EachArrivalOfInputIsToldOnceEvenIfNobodyReads) {
   on_thread(io, [&] { io.unwatch(stream.own.get(), stream); });
 }
 
-TEST(IoThread, WhatSeveralEventsProduceWaitsForALookAtWhatFollows) {
-  const SystemClock clock;
-  IoThread io(0, clock);
-  FakePeer peer;
-  Watched first(io), second(io);
-  io.add(peer);
-  for (Watched* one : {&first, &second}) {
-    ASSERT_TRUE(io.watch(one->own.get(), *one));
-    one->then = [&](std::uint32_t) { peer.output = true; };
+// A thread whose turns are the test's, and a peer for which each event of a stream produces something.
+struct HeldBack : testing::Test {
+  HeldBack() { io.add(peer); }
+  ~HeldBack() override {
+    for (const auto& stream : streams) io.unwatch(stream->own.get(), *stream);
+    io.remove(peer);
   }
+  void watch(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      Watched& stream = *streams.emplace_back(std::make_unique<Watched>(io));
+      ASSERT_TRUE(io.watch(stream.own.get(), stream));
+      stream.then = [this](std::uint32_t) { peer.output = true; };
+    }
+  }
+  void say_everywhere() {
+    for (const auto& stream : streams) stream->say("x");
+  }
+
+  const SystemClock clock;
+  IoThread io{0, clock};
+  FakePeer peer;
+  std::vector<std::unique_ptr<Watched>> streams;
+};
+
+TEST_F(HeldBack, WhatSeveralEventsProduceWaitsForALookAtWhatFollows) {
+  watch(2);
   const auto turn = [&] {
     io.run_turn(0);
     return peer.flushed.exchange(0) > 0;
   };
-  first.say("x");
+  streams[0]->say("x");
   EXPECT_TRUE(turn()) << "one event alone: nothing is to be expected behind it";
-  first.say("x");
-  second.say("x");
+  say_everywhere();
   EXPECT_FALSE(turn());
   EXPECT_TRUE(peer.output.load());
   EXPECT_TRUE(turn()) << "nothing followed";
   int held = 0;
   for (bool flushed = false; !flushed && held < 10; held += flushed ? 0 : 1) {
-    first.say("x");
-    second.say("x");
+    say_everywhere();
     flushed = turn();
   }
   EXPECT_EQ(held, 2) << "whatever follows, a call waits no longer";
-  for (Watched* one : {&first, &second}) one->then = [](std::uint32_t) {};
-  first.say("x");
-  second.say("x");
+  for (const auto& stream : streams) stream->then = [](std::uint32_t) {};
+  say_everywhere();
   EXPECT_TRUE(turn()) << "nothing is held back";
-  for (Watched* one : {&first, &second}) io.unwatch(one->own.get(), *one);
-  io.remove(peer);
 }
 
 // So many events are work enough: what they produced does not wait for more.
-TEST(IoThread, AFullTurnHoldsNothingBack) {
-  const SystemClock clock;
-  IoThread io(0, clock);
-  FakePeer peer;
-  io.add(peer);
-  std::vector<std::unique_ptr<Watched>> streams;
-  for (int i = 0; i < 65; ++i) {
-    Watched& stream = *streams.emplace_back(std::make_unique<Watched>(io));
-    ASSERT_TRUE(io.watch(stream.own.get(), stream));
-    stream.then = [&](std::uint32_t) { peer.output = true; };
-    stream.say("x");
-  }
+TEST_F(HeldBack, AFullTurnHoldsNothingBack) {
+  watch(65);
+  say_everywhere();
   io.run_turn(0);
   EXPECT_EQ(peer.flushed.load(), 1);
-  for (const auto& stream : streams) io.unwatch(stream->own.get(), *stream);
-  io.remove(peer);
 }
 
 // The turn after one that holds back must not sleep: nothing would end the sleep.
-TEST(IoThread, NobodySleepsOnWhatIsHeldBack) {
-  const SystemClock clock;
-  IoThread io(0, clock);
-  FakePeer peer;
-  Watched first(io), second(io);
-  io.add(peer);
-  for (Watched* one : {&first, &second}) {
-    ASSERT_TRUE(io.watch(one->own.get(), *one));
-    one->then = [&](std::uint32_t) { peer.output = true; };
-    one->say("x");
-  }
+TEST_F(HeldBack, NobodySleepsOnWhatIsHeldBack) {
+  watch(2);
+  say_everywhere();
   io.run_turn(0);
+  EXPECT_TRUE(peer.output.load());
   const auto begin = std::chrono::steady_clock::now();
   io.run_turn(60'000);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(30));
   EXPECT_FALSE(peer.output.load());
-  for (Watched* one : {&first, &second}) io.unwatch(one->own.get(), *one);
-  io.remove(peer);
 }
 
 TEST_F(IoThreadTest, InputFromBeforeTheWatchAndTheEndAreTold) {
