@@ -9,8 +9,10 @@
 #include <thread>
 
 #include "app/draft_runner.h"
+#include "app/freed_memory.h"
 #include "app/instance.h"
 #include "base/log.h"
+#include "crypto/hash_memory.h"
 
 namespace funcgate::app {
 namespace {
@@ -174,20 +176,30 @@ void raise_descriptor_limit(std::int64_t connections) {
 }  // namespace
 
 base::Status Instance::serve(const std::string& listen) {
+  keep_large_blocks();
   raise_descriptor_limit(config_.server.limits.connections);
   TRY_DONE(journal_->start());
   TRY_DONE(tasks_->recover());
   remove_stale_folders(config_.server.call_folder, *task_store_);
   TRY_DONE(open_listeners(listen));
+  // Of hashes that the start needed; later ones give theirs back by themselves.
+  crypto::release_hash_memory(std::chrono::nanoseconds{0});
   tasks_->start(worlds_[0]->io, host_->runner(0), journal_->recorder(0));
   sigset_t signals;
   sigemptyset(&signals);
   for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
   while (true) {
-    int number = 0;
-    if (::sigwait(&signals, &number) != 0) continue;
-    if (number != SIGHUP) break;
-    reload();
+    constexpr timespec kSecond{1, 0};
+    const int number = ::sigtimedwait(&signals, nullptr, &kSecond);
+    if (number < 0) {
+      give_back_after_rest([this] {
+        for (auto& world : worlds_) world->io.post(give_back_end_of_heap);
+      });
+    } else if (number == SIGHUP) {
+      reload();
+    } else {
+      break;
+    }
   }
   base::log::info("server.stopping", {{"deadlineMs", config_.server.limits.shutdown_ms}});
   drain();

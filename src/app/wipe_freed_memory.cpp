@@ -10,6 +10,8 @@
 #include <cstring>
 #include <new>
 
+#include "app/freed_memory.h"
+
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer) && !__has_feature(memory_sanitizer)
 
 namespace {
@@ -17,6 +19,7 @@ namespace {
 void wipe_and_free(void* memory, std::size_t size) noexcept {
   if (memory == nullptr) return;
   explicit_bzero(memory, size);
+  if (size >= funcgate::app::kLargeBlockBytes) funcgate::app::large_block_freed.store(true, std::memory_order_relaxed);
   std::free(memory);
 }
 

@@ -1,11 +1,13 @@
 #include "worker/channel.h"
 
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "worker/kept_memory.h"
 #include "worker/python.h"
 
 namespace funcgate::worker {
@@ -40,26 +42,43 @@ void ReadBuffer::erase(std::size_t at, std::size_t count) {
 }
 
 void ReadBuffer::release_if_large() {
-  if (size_ > 0 || capacity_ <= kKeepBytesMax) return;
+  if (capacity_ > kKeepBytesMax) release_if_empty();
+}
+
+void ReadBuffer::release_if_empty() {
+  if (size_ > 0) return;
   bytes_.reset();
   capacity_ = 0;
+}
+
+// Only from then on does a wait have an end: a worker that keeps nothing is not woken.
+void Channel::notice_rest(bool on) {
+  const timeval time{on ? kRestS : 0, 0};
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
+  notices_rest_ = on;
 }
 
 bool Channel::read_into(ReadBuffer& buffer, std::size_t wanted) {
   const std::size_t missing = wanted > buffer.size() ? wanted - buffer.size() : 0;
   const std::size_t room = std::max(kReadBytes, missing);
-  char* const target = buffer.room(room);
-  ssize_t got = -1;
-  do {
+  for (;;) {
+    char* const target = buffer.room(room);
+    if (is_memory_kept() && !notices_rest_) notice_rest(true);
     PyThreadState* state = PyEval_SaveThread();
-    got = ::read(socket_.get(), target, room);
+    const ssize_t got = ::read(socket_.get(), target, room);
     const int error = errno;
     PyEval_RestoreThread(state);
-    errno = error;
-  } while (got < 0 && errno == EINTR);
-  if (got <= 0) return false;
-  buffer.added(static_cast<std::size_t>(got));
-  return true;
+    if (got > 0) {
+      buffer.added(static_cast<std::size_t>(got));
+      return true;
+    }
+    if (got == 0 || (error != EINTR && error != EAGAIN)) return false;
+    if (error == EAGAIN) {
+      notice_rest(false);
+      buffer.release_if_empty();
+      release_kept_memory();
+    }
+  }
 }
 
 Channel::State Channel::next(wire::Frame& frame) {
@@ -73,13 +92,9 @@ Channel::State Channel::next(wire::Frame& frame) {
   for (;;) {
     std::size_t used = 0;
     switch (wire::next_frame(buffer_.view().substr(begin_), frame, used)) {
-      case wire::FrameState::Complete:
-        begin_ += used;
-        return State::Frame;
-      case wire::FrameState::Broken:
-        return State::Broken;
-      case wire::FrameState::NeedMore:
-        break;
+      case wire::FrameState::Complete: begin_ += used; return State::Frame;
+      case wire::FrameState::Broken: return State::Broken;
+      case wire::FrameState::NeedMore: break;
     }
     buffer_.erase(0, begin_);
     begin_ = 0;

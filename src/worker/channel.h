@@ -32,6 +32,7 @@ class ReadBuffer {
   void shrink_to(std::size_t size) { size_ = size; }
   // Gives back the memory of an empty buffer that once held something large.
   void release_if_large();
+  void release_if_empty();
 
  private:
   std::unique_ptr<char[]> bytes_;
@@ -57,6 +58,7 @@ class Channel {
  private:
   std::optional<wire::Answer> exchange(std::uint64_t call, const wire::Ask& question, std::string& answer_bytes);
   bool read_into(ReadBuffer& buffer, std::size_t wanted);
+  void notice_rest(bool on);
 
   base::FileDescriptor socket_;
   ReadBuffer buffer_;  // begin_ is the first byte that was not handed out
@@ -64,6 +66,7 @@ class Channel {
   ReadBuffer later_;  // arrived during ask(), follows buffer_
   std::string out_;
   std::mutex ask_mutex_;
+  bool notices_rest_ = false;
 };
 
 }  // namespace funcgate::worker

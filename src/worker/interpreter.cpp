@@ -6,6 +6,7 @@
 
 #include "worker/dff_module.h"
 #include "worker/embedded_python.h"
+#include "worker/kept_memory.h"
 #include "worker/python.h"
 
 namespace funcgate::worker {
@@ -126,6 +127,7 @@ bool import_modules_named_in(std::string_view text) {
 }
 
 base::Status start_interpreter() {
+  serve_arenas();
   PyPreConfig before;
   PyPreConfig_InitIsolatedConfig(&before);
   before.utf8_mode = 1;

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "worker/dff_module.h"
+#include "worker/kept_memory.h"
 #include "worker/read_only_map.h"
 
 namespace funcgate::worker {
@@ -18,6 +19,7 @@ namespace {
 // The size of the process is looked at once in this many calls.
 constexpr std::uint64_t kCallsPerMemoryCheck = 16;
 constexpr std::size_t kKeepBytesMax = 4 << 20;
+constexpr std::size_t kLargeBytes = 256 << 10;
 constexpr std::size_t kReportBytesMax = 64 << 20;
 
 base::SteadyNs steady_ns() {
@@ -171,6 +173,7 @@ bool WorkerLoop::execute(const wire::Frame& frame) {
   }
   out_.clear();
   wire::encode_reply(out_, frame.head.call, reply);
+  if (std::max(frame.payload.size(), out_.size()) > kLargeBytes) note_large_call();
   const bool sent = send_reply();
   if (out_.capacity() > kKeepBytesMax) std::string().swap(out_);
   return sent;

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "wire/fd_passing.h"
 #include "worker/interpreter.h"
+#include "worker/kept_memory.h"
 #include "worker/python.h"
 #include "worker/sandbox.h"
 #include "worker/worker_loop.h"
@@ -157,7 +158,11 @@ int run_worker(ForkRequest request, pid_t zygote) {
     return 1;
   }
   WorkerLoop loop(std::move(request.socket), std::move(memory).value(), request.limits, std::move(memory_file));
-  const int status = loop.load(*artifact) ? loop.run() : 1;
+  int status = 1;
+  if (loop.load(*artifact)) {
+    keep_memory(request.rules.memory_bytes);
+    status = loop.run();
+  }
   // Neither atexit functions nor destructors of a script's objects: they could run for ever.
   ::_exit(status);
 }
