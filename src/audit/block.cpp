@@ -10,7 +10,7 @@
 namespace funcgate::audit {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 2, kFirstVersion = 1;
 constexpr std::size_t kCallerTexts = 7;
 
 enum Flag : std::uint8_t {
@@ -23,9 +23,8 @@ enum Flag : std::uint8_t {
   kHasRun = 64,
 };
 
-std::int64_t time_of(const domain::CallRecord& record) {
-  return record.end_time_ms > 0 ? record.end_time_ms : record.trigger_time_ms;
-}
+// Beside the code of a path: the id in it is no API's and follows as a text.
+constexpr std::uint8_t kAskedId = 0x80;
 
 // Stored numbers may be anything: sums wrap instead of being undefined.
 std::int64_t sum(std::int64_t a, std::int64_t b) {
@@ -65,14 +64,17 @@ std::uint64_t BlockPacker::caller(const domain::PrincipalPtr& value) {
 }
 
 void BlockPacker::add(const domain::CallRecord& record) {
-  const std::int64_t time_ms = time_of(record);
-  if (count_ == 0) base_ms_ = first_ms_ = last_ms_ = time_ms;
-  first_ms_ = std::min(first_ms_, time_ms);
-  last_ms_ = std::max(last_ms_, time_ms);
+  const std::int64_t duration_us = std::max<std::int64_t>(record.duration_ns, 0) / 1000;
+  if (count_ == 0) base_ms_ = first_ms_ = last_ms_ = record.trigger_time_ms;
+  first_ms_ = std::min(first_ms_, record.trigger_time_ms);
+  last_ms_ = std::max({last_ms_, record.trigger_time_ms, record.end_time_ms});
   ++count_;
   add_origin(record);
+  add_path(record);
   append_signed(records_, record.trigger_time_ms - base_ms_);
-  append_signed(records_, record.end_time_ms - record.trigger_time_ms);
+  append_number(records_, static_cast<std::uint64_t>(duration_us));
+  // Near 0, unless refusals were merged: both clocks went on by as much.
+  append_signed(records_, record.end_time_ms - record.trigger_time_ms - duration_us / 1000);
   if (record.start_time_ms != 0) {
     append_signed(records_, record.start_time_ms - record.trigger_time_ms);
     append_signed(records_, record.queue_us);
@@ -111,6 +113,15 @@ void BlockPacker::add_origin(const domain::CallRecord& record) {
   } else {
     append_text(records_, record.trace_id);
   }
+}
+
+void BlockPacker::add_path(const domain::CallRecord& record) {
+  const bool asked = record.asked_id != nullptr;
+  const bool known = record.api_id != nullptr && !record.api_id->empty();
+  const std::uint8_t code = asked || known ? record.path.code() : 0;
+  records_.push_back(static_cast<char>(asked && code != 0 ? code | kAskedId : code));
+  if (asked && code != 0)
+    append_number(records_, text(std::string_view(*record.asked_id).substr(0, domain::ApiPath::kIdBytesMax)));
 }
 
 std::string BlockPacker::finish() {
@@ -164,7 +175,7 @@ namespace {
 // Reads a body with its tables.
 class BodyReader {
  public:
-  explicit BodyReader(ByteReader& bytes) : bytes_(bytes) {}
+  BodyReader(ByteReader& bytes, std::uint8_t version) : bytes_(bytes), version_(version) {}
 
   bool read(std::vector<BlockRecord>& records) {
     base_ms_ = bytes_.signed_number();
@@ -193,15 +204,17 @@ class BodyReader {
     BlockRecord out;
     const std::uint8_t flags = bytes_.byte();
     read_origin(out, flags);
+    std::string asked_id;
+    const domain::ApiPath path = version_ == kFirstVersion ? domain::ApiPath() : read_path(asked_id);
     out.trigger_time_ms = sum(base_ms_, bytes_.signed_number());
-    const std::int64_t duration_ms = bytes_.signed_number();
-    out.end_time_ms = sum(out.trigger_time_ms, duration_ms);
+    read_duration(out);
     if ((flags & kHasRun) != 0) {
       out.start_time_ms = sum(out.trigger_time_ms, bytes_.signed_number());
       out.queue_us = bytes_.signed_number();
       out.run_us = bytes_.signed_number();
     }
     out.api_id = text_at(bytes_.number());
+    out.path = path.text(asked_id.empty() ? out.api_id : asked_id);
     out.func_id = text_at(bytes_.number());
     out.api_version = bytes_.signed_number();
     out.publish_version = bytes_.signed_number();
@@ -217,6 +230,24 @@ class BodyReader {
     out.cached = (flags & kCached) != 0;
     if ((flags & kHasTask) != 0) out.task_id = bytes_.text();
     return out;
+  }
+  domain::ApiPath read_path(std::string& asked_id) {
+    const std::uint8_t code = bytes_.byte();
+    const domain::ApiPath path = domain::ApiPath::of_code(code & ~kAskedId);
+    if ((code & kAskedId) != 0) asked_id = text_at(bytes_.number());
+    if (path.none() && code != 0) bytes_.fail();
+    return path;
+  }
+  void read_duration(BlockRecord& out) {
+    if (version_ == kFirstVersion) {
+      const std::int64_t duration_ms = bytes_.signed_number();
+      out.end_time_ms = sum(out.trigger_time_ms, duration_ms);
+      // A record that was never ended has 0 as its end.
+      out.duration_us = out.end_time_ms == 0 ? 0 : std::clamp<std::int64_t>(duration_ms, 0, INT64_MAX / 1000) * 1000;
+      return;
+    }
+    out.duration_us = static_cast<std::int64_t>(bytes_.number() & INT64_MAX);
+    out.end_time_ms = sum(sum(out.trigger_time_ms, out.duration_us / 1000), bytes_.signed_number());
   }
   void read_origin(BlockRecord& out, std::uint8_t flags) {
     const std::uint8_t method = bytes_.byte();
@@ -234,6 +265,7 @@ class BodyReader {
   }
 
   ByteReader& bytes_;
+  const std::uint8_t version_;
   std::int64_t base_ms_ = 0;
   std::vector<std::string_view> texts_;
   std::vector<domain::PrincipalFields> callers_;
@@ -244,10 +276,11 @@ base::Error damaged(std::string detail) {
           std::move(detail)};
 }
 
-base::Result<BlockHead> read_head(ByteReader& bytes) {
-  const std::uint8_t version = bytes.byte();
+base::Result<BlockHead> read_head(ByteReader& bytes, std::uint8_t& version) {
+  version = bytes.byte();
   if (!bytes.ok()) return damaged("block without bytes");
-  if (version != kVersion) return damaged("unknown version " + std::to_string(version) + " of a block");
+  if (version != kVersion && version != kFirstVersion)
+    return damaged("unknown version " + std::to_string(version) + " of a block");
   BlockHead head;
   head.previous_last_ms = bytes.signed_number();
   head.removable_before_ms = bytes.signed_number();
@@ -259,14 +292,16 @@ base::Result<BlockHead> read_head(ByteReader& bytes) {
 
 base::Result<BlockHead> decode_block_head(std::string_view bytes) {
   ByteReader reader(bytes);
-  return read_head(reader);
+  std::uint8_t version = 0;
+  return read_head(reader, version);
 }
 
 base::Result<BlockContent> decode_block(std::string_view bytes) {
   ByteReader reader(bytes);
   BlockContent content;
-  TRY(content.head, read_head(reader));
-  if (!BodyReader(reader).read(content.records)) return damaged("damaged body of a block");
+  std::uint8_t version = 0;
+  TRY(content.head, read_head(reader, version));
+  if (!BodyReader(reader, version).read(content.records)) return damaged("damaged body of a block");
   return content;
 }
 

@@ -1,13 +1,15 @@
 // The bytes of a journal block: who called what, when, from where and with which outcome. Never bodies, arguments, printed lines,
 // tracebacks, credentials or query strings.
 //
-//   head: version 1 · zigzag previous_last_ms · zigzag removable_before_ms
+//   head: version · zigzag previous_last_ms · zigzag removable_before_ms
 //   body: zigzag base_ms · texts (count, then length and bytes each) · callers (count, then 7 text indexes each) ·
 //         record count · records
 //
 // Numbers are varints of 7 bits a byte, lowest first; signed ones zigzag. A text or caller index is its place in the table plus
-// 1, 0 means none. Texts that repeat (API, function, caller, reason) stand once per block, so that a record costs some 60 bytes.
-// The body does not depend on the chain: it can be sealed again at another place. A version this code does not know is refused.
+// 1, 0 means none. Texts that repeat (API, function, caller, reason) stand once per block, so that a record costs some 40 bytes.
+// Paths are a byte each: how the path was spelt, to be read together with the id of the API.
+// The body does not depend on the chain: it can be sealed again at another place. Version 2 is written; version 1, which has
+// neither path nor duration in microseconds, is read. A version this code does not know is refused.
 // Thread-safety: pure functions; a BlockPacker belongs to one thread.
 #pragma once
 
@@ -29,7 +31,9 @@ namespace funcgate::audit {
 struct BlockRecord {
   std::int64_t trigger_time_ms = 0, start_time_ms = 0, end_time_ms = 0;
   std::int64_t queue_us = 0, run_us = 0;
+  std::int64_t duration_us = 0;  // from the trigger to the end; of version 1 whole milliseconds
   std::string trace_id, api_id, func_id, auth_id, task_id, address, method, error, reason;
+  std::string path;  // without query string; empty: version 1, or there was none
   std::int64_t publish_version = 0, api_version = 0;
   bool has_caller = false;
   domain::PrincipalFields caller;  // without attributes
@@ -54,7 +58,7 @@ class BlockPacker {
  public:
   void add(const domain::CallRecord& record);
   std::int64_t count() const { return count_; }
-  // Of the records' ends (or triggers, if there was none); 0 while empty.
+  // The earliest trigger and the latest end or trigger of all records; 0 while empty.
   std::int64_t first_ms() const { return first_ms_; }
   std::int64_t last_ms() const { return last_ms_; }
   // The body; the packer is spent afterwards.
@@ -65,6 +69,7 @@ class BlockPacker {
   std::uint64_t shared_text(const std::shared_ptr<const std::string>& value);
   std::uint64_t caller(const domain::PrincipalPtr& value);
   void add_origin(const domain::CallRecord& record);
+  void add_path(const domain::CallRecord& record);
 
   std::string records_, callers_;
   std::int64_t base_ms_ = 0, first_ms_ = 0, last_ms_ = 0, count_ = 0;

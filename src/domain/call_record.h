@@ -8,6 +8,7 @@
 
 #include "base/short_text.h"
 #include "domain/address.h"
+#include "domain/api_path.h"
 #include "domain/call.h"
 #include "domain/principal.h"
 #include "domain/reason.h"
@@ -21,6 +22,7 @@ struct CallRecordTexts {
 struct CallRecord {
   std::int64_t trigger_time_ms = 0, start_time_ms = 0, end_time_ms = 0;
   std::int64_t queue_us = 0, run_us = 0;
+  std::int64_t duration_ns = 0;  // from the trigger to the end
   base::ShortText<64> trace_id;
   std::shared_ptr<const std::string> api_id;  // shared with the endpoint: no copy per call
   std::shared_ptr<const std::string> func_id;
@@ -30,6 +32,7 @@ struct CallRecord {
   base::ShortText<32> task_id;
   Address address;
   Method method = Method::Get;
+  ApiPath path;            // with the id of the API, or with asked_id
   int status = 0;          // HTTP
   std::string_view error;  // "401.99", static text; empty = none
   Reason reason = Reason::None;
@@ -37,6 +40,7 @@ struct CallRecord {
   std::uint32_t count = 1;              // refusals of one second that were merged
   std::int64_t records_kept_max = 100;  // taskRecordLimit of the API
   std::unique_ptr<CallRecordTexts> texts;
+  std::unique_ptr<const std::string> asked_id;  // where no API is: what was asked for
 };
 
 }  // namespace funcgate::domain

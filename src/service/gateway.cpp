@@ -28,6 +28,14 @@ Refusal refuse(Fault fault, Reason reason, std::string message, std::string deta
   return Refusal{.fault = fault, .reason = reason, .message = std::move(message), .detail = std::move(detail)};
 }
 
+// Where `text` stands in `texts`; their number: nowhere.
+template <std::size_t Count>
+std::size_t place_of(std::string_view text, const std::array<std::string_view, Count>& texts) {
+  std::size_t place = 0;
+  while (place < Count && texts[place] != text) ++place;
+  return place;
+}
+
 Answer answer_of(Refusal refusal) {
   Answer answer;
   answer.refusal = std::move(refusal);
@@ -37,21 +45,22 @@ Answer answer_of(Refusal refusal) {
 }  // namespace
 
 std::optional<ApiRoute> parse_api_route(std::string_view path) {
-  constexpr std::string_view kPrefix = "/api/v1/";
-  if (!path.starts_with(kPrefix)) return std::nullopt;
-  path.remove_prefix(kPrefix.size());
+  using Path = domain::ApiPath;
+  if (!path.starts_with(Path::kPrefix)) return std::nullopt;
+  path.remove_prefix(Path::kPrefix.size());
   const std::size_t first = path.find('/');
   if (first == std::string_view::npos) return std::nullopt;
-  const std::string_view word = path.substr(0, first);
-  if (word != "func-api" && word != "al" && word != "sync" && word != "async") return std::nullopt;
+  const std::size_t word = place_of(path.substr(0, first), Path::kWords);
+  if (word == Path::kWords.size()) return std::nullopt;
   path.remove_prefix(first + 1);
   const std::size_t second = path.find('/');
-  ApiRoute route{path.substr(0, second), false};
+  ApiRoute route{path.substr(0, second), false, Path(word, Path::kForms.size())};
   if (!base::is_object_id(route.api_id)) return std::nullopt;
   if (second == std::string_view::npos) return route;
-  const std::string_view form = path.substr(second + 1);
-  if (form != "normal" && form != "s" && form != "simplified") return std::nullopt;
-  route.simplified = form != "normal";
+  const std::size_t form = place_of(path.substr(second + 1), Path::kForms);
+  if (form == Path::kForms.size()) return std::nullopt;
+  route.simplified = form != 0;
+  route.path = Path(word, form);
   return route;
 }
 
@@ -104,7 +113,7 @@ Answer Gateway::withheld(const Passage& passage, const Answer& answer) {
   out.cors_vary = answer.cors_vary;
   out.authenticated = answer.authenticated;
   out.async_api = answer.async_api;
-  recorder_.record_refusal(record_of(passage, out, io_.clock().wall_ms()));
+  recorder_.record_refusal(record_of(passage, out, io_.clock().wall_ms(), io_.clock().steady_ns()));
   return out;
 }
 
@@ -350,7 +359,7 @@ void Gateway::finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns) 
     passage.visible->headers.clear();
     spare_headers_.swap(passage.visible->headers);
   }
-  domain::CallRecord record = record_of(passage, answer, answer.ended_ms);
+  domain::CallRecord record = record_of(passage, answer, answer.ended_ms, ended_ns);
   fill_record_texts(record, answer, passage.endpoint, passage.call, passage.catalog->passwords);
   if (passage.slot_reserved) {
     recorder_.record(std::move(record));
@@ -365,17 +374,20 @@ void Gateway::finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns) 
   }
 }
 
-domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms) const {
+domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms,
+                                      base::SteadyNs ended_ns) const {
   domain::CallRecord record;
   record.trigger_time_ms = passage.call.arrival_ms;
   record.start_time_ms = passage.run.start_time_ms;
   record.end_time_ms = ended_ms;
+  record.duration_ns = ended_ns - passage.call.arrival_ns;
   record.queue_us = passage.run.queue_ns / 1000;
   record.run_us = passage.run.reply.run_ns / 1000;
   record.trace_id = passage.call.trace_id;
   record.task_id = passage.task_id;
   record.address = passage.call.peer;
   record.method = passage.call.method;
+  record.path = passage.route.path;
   record.caller = passage.principal;
   record.cached = passage.cached;
   if (passage.principal == nullptr) record.auth_id = passage.deciding_auth_id;
@@ -392,6 +404,8 @@ domain::CallRecord Gateway::record_of(const Passage& passage, const Answer& answ
     record.api_version = endpoint->api.version;
     record.publish_version = endpoint->function != nullptr ? endpoint->function->publish_version : 0;
     record.records_kept_max = endpoint->api.task_record_limit;
+  } else {
+    record.asked_id = std::make_unique<const std::string>(passage.route.api_id);
   }
   return record;
 }

@@ -16,6 +16,7 @@
 #include "base/io_thread.h"
 #include "base/metrics.h"
 #include "base/snapshot.h"
+#include "domain/api_path.h"
 #include "domain/directory.h"
 #include "domain/ports/function_runner.h"
 #include "domain/ports/recorder.h"
@@ -53,6 +54,7 @@ struct GatewayShared {
 struct ApiRoute {
   std::string_view api_id;
   bool simplified = false;
+  domain::ApiPath path = {};
 };
 // nullopt: not a spelling of an API address.
 std::optional<ApiRoute> parse_api_route(std::string_view path);
@@ -143,8 +145,9 @@ class Gateway {
   void add_authentication_info(const Passage& passage, Answer& answer);
   void explain(Passage& passage, const domain::Refusal& refusal);
   void finish(Passage& passage, Answer& answer, base::SteadyNs ended_ns);
-  // `ended_ms`: when the call ended.
-  domain::CallRecord record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms) const;
+  // When the call ended, on both clocks.
+  domain::CallRecord record_of(const Passage& passage, const Answer& answer, base::WallMs ended_ms,
+                               base::SteadyNs ended_ns) const;
   Answer withheld(const Passage& passage, const Answer& answer);
   void count(const Passage& passage, const Answer& answer, base::SteadyNs ended_ns);
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/offload.h"
 #include "service/fault_text.h"
+#include "service/gateway.h"
 #include "service/redaction.h"
 #include "service/run_answer.h"
 
@@ -380,10 +381,13 @@ domain::CallRecord Tasks::record_of(const domain::Task& task, const Answer& answ
   record.end_time_ms = io_->clock().wall_ms();
   record.queue_us = result.queue_ns / 1000;
   record.run_us = answer.reply.run_ns / 1000;
+  // It may have begun in another run of the server: there is but the wall clock.
+  record.duration_ns = std::max<std::int64_t>(record.end_time_ms - record.trigger_time_ms, 0) * base::kNsPerMs;
   record.trace_id = task.trace_id;
   record.task_id = task.id;
   record.address = call.peer;
   record.method = call.method;
+  if (const auto route = parse_api_route(call.path); route && route->api_id == task.api_id) record.path = route->path;
   // For the record only: whom the call that made the task ran as.
   record.caller = auth::PrincipalIssuer::issue_unmarked(task.caller);
   record.status = answer.status;
@@ -401,6 +405,7 @@ domain::CallRecord Tasks::record_of(const domain::Task& task, const Answer& answ
     record.records_kept_max = endpoint->api.task_record_limit;
   } else {
     record.func_id = std::make_shared<const std::string>(task.func_id);
+    if (!record.path.none()) record.asked_id = std::make_unique<const std::string>(task.api_id);
   }
   fill_record_texts(record, answer, endpoint, call, catalog.passwords);
   return record;

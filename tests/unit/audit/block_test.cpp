@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "audit/byte_code.h"
 #include "audit/trace_code.h"
 #include "records.h"
 
@@ -18,8 +19,77 @@ domain::JournalBlock sealed(const std::vector<const domain::CallRecord*>& record
   return seal_block(empty_chain(), packed(records), kStartMs, kStartMs, static_cast<std::int64_t>(records.size()), 12345);
 }
 
+// A block as releases before wrote it: one call of "total" by nobody, answered after 3 ms.
+std::string first_version() {
+  std::string out(1, 1);
+  append_signed(out, kStartMs - 20);  // the block before
+  append_signed(out, 12345);
+  append_signed(out, kStartMs + 3);  // the base: the end of the first record
+  append_number(out, 2);
+  append_text(out, "total");
+  append_text(out, "shop__prices.total");
+  append_number(out, 0);  // callers
+  append_number(out, 1);
+  out += std::string{static_cast<char>(8 | 64), static_cast<char>(domain::Method::Post), '\xc0', 0, 2, 1};
+  append_text(out, "own-trace");
+  append_signed(out, -3);
+  append_signed(out, 3);
+  for (const int run : {1, 250, 1500}) append_signed(out, run);
+  for (const std::uint64_t index : {1, 2}) append_number(out, index);
+  for (const int version : {3, 7}) append_signed(out, version);
+  for (const std::uint64_t none : {0, 0}) append_number(out, none);  // caller, configuration
+  append_signed(out, 200);
+  for (const std::uint64_t none : {0, 0}) append_number(out, none);  // error, reason
+  return out;
+}
+
+TEST(Block, OfTheFirstVersionIsRead) {
+  const auto content = decode_block(first_version());
+  ASSERT_TRUE(content.ok());
+  EXPECT_EQ(content->head.previous_last_ms, kStartMs - 20);
+  ASSERT_EQ(content->records.size(), 1U);
+  const BlockRecord& record = content->records[0];
+  EXPECT_EQ(record.trigger_time_ms, kStartMs);
+  EXPECT_EQ(record.start_time_ms, kStartMs + 1);
+  EXPECT_EQ(record.end_time_ms, kStartMs + 3);
+  EXPECT_EQ(record.duration_us, 3000);
+  EXPECT_EQ(record.run_us, 1500);
+  EXPECT_EQ(record.path, "");
+  EXPECT_EQ(record.api_id, "total");
+  EXPECT_EQ(record.func_id, "shop__prices.total");
+  EXPECT_EQ(record.address, "192.0.2.1");
+  EXPECT_EQ(record.trace_id, "own-trace");
+  EXPECT_EQ(record.status, 200);
+  EXPECT_EQ(decode_block_head(first_version())->removable_before_ms, 12345);
+}
+
+TEST(Block, KeepsHowPathsWereSpelt) {
+  domain::CallRecord call = a_call(1), unknown = a_refusal(""), neither = a_refusal("");
+  call.path = domain::ApiPath(2, 3);
+  unknown.path = domain::ApiPath(1, 1);
+  unknown.asked_id = std::make_unique<const std::string>("a-stranger-asked-for-this");
+  neither.path = domain::ApiPath(1, 1);
+  const auto content = decode_block(sealed({&call, &unknown, &neither}).records);
+  ASSERT_TRUE(content.ok());
+  EXPECT_EQ(content->records[0].path, "/api/v1/sync/total");
+  EXPECT_EQ(content->records[1].path, "/api/v1/al/a-stranger-asked-for-this/s");
+  EXPECT_EQ(content->records[1].api_id, "");
+  EXPECT_EQ(content->records[2].path, "") << "a path without an id is none";
+}
+
+TEST(Block, BeginsWithTheEarliestTriggerAndEndsWithTheLatestEnd) {
+  domain::CallRecord slow = a_call(1), quick = a_call(2);
+  slow.trigger_time_ms -= 90'000;
+  BlockPacker packer;
+  packer.add(quick);
+  packer.add(slow);
+  EXPECT_EQ(packer.first_ms(), kStartMs - 90'000);
+  EXPECT_EQ(packer.last_ms(), kStartMs + 3);
+}
+
 TEST(Block, GivesBackEveryMember) {
   domain::CallRecord call = a_call(1);
+  call.duration_ns = 3'456'789;
   call.caller = a_caller("anna");
   call.cached = true;
   call.task_id = "task-1";
@@ -37,6 +107,7 @@ TEST(Block, GivesBackEveryMember) {
   EXPECT_EQ(first.trigger_time_ms, kStartMs);
   EXPECT_EQ(first.start_time_ms, kStartMs + 1);
   EXPECT_EQ(first.end_time_ms, kStartMs + 3);
+  EXPECT_EQ(first.duration_us, 3456);
   EXPECT_EQ(first.queue_us, 250);
   EXPECT_EQ(first.run_us, 1500);
   EXPECT_EQ(first.trace_id, trace_of(1));
@@ -79,8 +150,8 @@ TEST(Block, KeepsNoTextsOfTheCall) {
   domain::CallRecord call = a_call(1);
   call.texts = std::make_unique<domain::CallRecordTexts>();
   domain::CallRecordTexts& texts = *call.texts;
-  for (std::string* text : {&texts.print_log, &texts.exception_type, &texts.exception_text, &texts.traceback, &texts.kwargs,
-                            &texts.result}) {
+  for (std::string* text :
+       {&texts.print_log, &texts.exception_type, &texts.exception_text, &texts.traceback, &texts.kwargs, &texts.result}) {
     *text = "CANARY";
   }
   EXPECT_EQ(sealed({&call}).records.find("CANARY"), std::string::npos);
@@ -96,9 +167,13 @@ TEST(Block, NeedsAtMostAHundredBytesPerCall) {
     calls.back().api_id = api;
     calls.back().func_id = function;
     calls.back().caller = caller;
+    calls.back().path = domain::ApiPath(0, 3);
+    calls.back().duration_ns = 2'900'000 + i;
   }
   for (const auto& call : calls) views.push_back(&call);
-  EXPECT_LT(packed(views).size(), 1000U * 60);
+  const std::size_t size = packed(views).size();
+  RecordProperty("bytes", static_cast<int>(size));
+  EXPECT_LT(size, 1000U * 60);
 }
 
 TEST(Block, RefusesEveryCutAndEveryOtherVersion) {
@@ -113,7 +188,7 @@ TEST(Block, RefusesEveryCutAndEveryOtherVersion) {
   }
   EXPECT_FALSE(decode_block(bytes + "x").ok()) << "bytes behind the end";
   std::string newer = bytes;
-  newer[0] = 2;
+  newer[0] = 3;
   EXPECT_FALSE(decode_block(newer).ok());
 }
 
@@ -160,10 +235,10 @@ TEST(TraceCode, ShortensOnlyWhatItCanGiveBack) {
   const auto bytes = shorten_trace_id(own);
   ASSERT_TRUE(bytes.has_value());
   EXPECT_EQ(lengthen_trace_id(*bytes), own);
-  for (const char* other : {"", "TRACE-", "TRACE-5b0e1a2c-93F4-4D11-8A77-0123456789AB",
-                            "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789A",
-                            "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789ABC", "TRACE-5B0E1A2C93F4-4D11-8A77-0123456789ABCD",
-                            "trace-5B0E1A2C-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789AG"}) {
+  for (const char* other :
+       {"", "TRACE-", "TRACE-5b0e1a2c-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789A",
+        "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789ABC", "TRACE-5B0E1A2C93F4-4D11-8A77-0123456789ABCD",
+        "trace-5B0E1A2C-93F4-4D11-8A77-0123456789AB", "TRACE-5B0E1A2C-93F4-4D11-8A77-0123456789AG"}) {
     EXPECT_FALSE(shorten_trace_id(other).has_value()) << other;
   }
 }

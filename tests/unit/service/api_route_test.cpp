@@ -18,6 +18,7 @@ TEST(ApiRoute, AllWordsAndBothSpellingsOfAFormMeanTheSameApi) {
       ASSERT_TRUE(route.has_value()) << path;
       EXPECT_EQ(route->api_id, "basket") << path;
       EXPECT_EQ(route->simplified, tail.simplified) << path;
+      EXPECT_EQ(route->path.text(route->api_id), path) << "the record of a call says how it was spelt";
     }
   }
 }

@@ -118,7 +118,7 @@ struct GatewayTest : AuthFixture {
   Answer serve(CallBuilder&& call, const std::string& id) { return serve(call, id); }
   base::Async<void> answer_to(domain::Call& call, service::BodySource& body, const std::string& id,
                               std::promise<Answer>& answered) {
-    const service::ApiRoute route{id, true};
+    const service::ApiRoute route{id, true, domain::ApiPath(1, 1)};
     Answer answer;
     co_await gateway.serve(call, body, route, answer);
     answered.set_value(std::move(answer));
@@ -282,6 +282,26 @@ TEST_F(GatewayTest, AnAnswerWithoutItsRecordIsOneThatFailed) {
   ASSERT_EQ(records.refusals.size(), 1u);
   EXPECT_EQ(records.refusals[0].status, 503) << "what the caller was told";
   EXPECT_EQ(records.refusals[0].reason, Reason::CapacityRecord);
+}
+
+TEST_F(GatewayTest, RecordsSayWhatWasAskedForAndHowLongItTook) {
+  constexpr std::int64_t kTookNs = 7 * base::kNsPerMs;
+  api("basket");
+  publish();
+  auto slow = a_call();
+  (*slow).arrival_ns = io.clock().steady_ns() - kTookNs;
+  EXPECT_EQ(reason(serve(slow, "basket")), Reason::None);
+  EXPECT_EQ(reason(serve(a_call(), "nowhere")), Reason::ApiUnknown);
+  ASSERT_EQ(records.calls.size(), 1u);
+  const domain::CallRecord& call = records.calls[0];
+  EXPECT_EQ(call.path.text(*call.api_id), "/api/v1/al/basket/s");
+  EXPECT_EQ(call.asked_id, nullptr) << "the id is that of the API";
+  EXPECT_GE(call.duration_ns, kTookNs);
+  ASSERT_EQ(records.refusals.size(), 1u);
+  const domain::CallRecord& refused = records.refusals[0];
+  ASSERT_NE(refused.asked_id, nullptr);
+  EXPECT_EQ(refused.path.text(*refused.asked_id), "/api/v1/al/nowhere/s");
+  EXPECT_EQ(refused.api_id, nullptr);
 }
 
 // An object that was deleted and made again begins with version 1 again.
