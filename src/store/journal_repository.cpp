@@ -92,6 +92,58 @@ Result<std::vector<JournalBlock>> JournalRepository::read(std::int64_t sequence,
   });
 }
 
+namespace {
+
+// As in the index blocks_wide: such a block may hold what began long before the blocks beside it.
+constexpr std::int64_t kWideMs = 60'000;
+
+// Blocks below `before` and from `after` on that reach into the range, newest first, added to `blocks` until there are `count`.
+void add_blocks(soci::session& session, const domain::BlockRange& range, std::int64_t after, std::int64_t before, bool wide_only,
+                std::size_t count, std::vector<JournalBlock>& blocks) {
+  if (blocks.size() >= count || before <= after) return;
+  JournalBlock block;
+  soci::blob bytes(session);
+  const auto limit = static_cast<std::int64_t>(count - blocks.size());
+  // +last_ms: in the order of the sequences, whatever index there is.
+  const std::string sql =
+      std::string("SELECT sequence, first_ms, last_ms, record_count, previous_hash, hash, records FROM blocks ") +
+      (wide_only ? "WHERE last_ms - first_ms > 60000 AND sequence < :before" : "WHERE sequence < :before") +
+      " AND sequence >= :after AND first_ms <= :to AND +last_ms >= :from ORDER BY sequence DESC LIMIT :count";
+  const std::int64_t to_ms = range.to_ms == 0 ? INT64_MAX : range.to_ms, from_ms = range.from_ms == 0 ? INT64_MIN : range.from_ms;
+  soci::statement statement =
+      (session.prepare << sql, soci::use(before), soci::use(after), soci::use(to_ms), soci::use(from_ms), soci::use(limit),
+       soci::into(block.sequence), soci::into(block.first_ms), soci::into(block.last_ms), soci::into(block.count),
+       soci::into(block.previous_hash), soci::into(block.hash), soci::into(bytes));
+  statement.execute();
+  while (statement.fetch()) {
+    block.records = dialect::read_blob(bytes);
+    blocks.push_back(block);
+  }
+}
+
+// The first sequence behind all blocks that end at `time_ms` or before, but for what the clock made wide.
+std::int64_t behind(soci::session& session, std::int64_t time_ms) {
+  std::int64_t sequence = 0;
+  session << "SELECT sequence FROM blocks WHERE last_ms <= :time ORDER BY last_ms DESC, sequence DESC LIMIT 1",
+      soci::use(time_ms), soci::into(sequence);
+  return session.got_data() ? sequence + 1 : 0;
+}
+
+}  // namespace
+
+Result<std::vector<JournalBlock>> JournalRepository::read_back(const domain::BlockRange& range, std::size_t count) {
+  return database_.read("read the journal", [&](soci::session& session) -> Result<std::vector<JournalBlock>> {
+    const std::int64_t before = range.before_sequence == 0 ? INT64_MAX : range.before_sequence;
+    // Not through everything that is newer or older: the ends of the blocks are in the order of the chain.
+    const std::int64_t from = range.from_ms == 0 ? 0 : behind(session, range.from_ms - 1);
+    const std::int64_t to = range.to_ms == 0 ? before : std::min(before, behind(session, range.to_ms + kWideMs));
+    std::vector<JournalBlock> blocks;
+    add_blocks(session, range, std::max(from, to), before, true, count, blocks);
+    add_blocks(session, range, from, to, false, count, blocks);
+    return blocks;
+  });
+}
+
 Status JournalRepository::prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) {
   return database_.write("shorten the journal", [&](soci::session& session) -> Status {
     session << "DELETE FROM blocks WHERE last_ms < :before AND sequence < (SELECT MAX(sequence) FROM blocks)",

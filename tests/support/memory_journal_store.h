@@ -53,6 +53,18 @@ class MemoryJournalStore final : public domain::JournalStore {
     }
     return out;
   }
+  base::Result<std::vector<domain::JournalBlock>> read_back(const domain::BlockRange& range, std::size_t count) override {
+    const std::lock_guard lock(mutex_);
+    if (reads_fail_) return unavailable();
+    std::vector<domain::JournalBlock> out;
+    for (auto block = blocks_.rbegin(); block != blocks_.rend() && out.size() < count; ++block) {
+      if (range.before_sequence != 0 && block->first >= range.before_sequence) continue;
+      if (range.from_ms != 0 && block->second.last_ms < range.from_ms) continue;
+      if (range.to_ms != 0 && block->second.first_ms > range.to_ms) continue;
+      out.push_back(block->second);
+    }
+    return out;
+  }
   base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) override {
     const std::lock_guard lock(mutex_);
     if (reads_fail_) return unavailable();

@@ -1,4 +1,5 @@
-// JournalStore: blocks of call records, one row each, and the searchable records made from them. Blocking; journal thread only.
+// JournalStore: blocks of call records, one row each, and the searchable records made from them. Blocking; append() and prune()
+// on the journal thread only, everything else on any.
 #pragma once
 
 #include <string>
@@ -10,7 +11,7 @@ namespace funcgate::domain {
 
 struct JournalBlock {
   std::int64_t sequence = 0;  // 1, 2, …
-  std::int64_t first_ms = 0, last_ms = 0;
+  std::int64_t first_ms = 0, last_ms = 0;  // earliest trigger, latest end; last_ms never goes back along the chain
   std::int64_t count = 0;
   std::string previous_hash, hash;  // hex SHA-256; the first previous hash is 64 zeros
   std::string records;              // bytes
@@ -38,6 +39,12 @@ struct CallQuery {
   std::size_t count = 50;
 };
 
+// 0: open.
+struct BlockRange {
+  std::int64_t before_sequence = 0;
+  std::int64_t from_ms = 0, to_ms = 0;  // blocks whose times lie within, or reach into it
+};
+
 class JournalStore {
  public:
   virtual ~JournalStore() = default;
@@ -48,6 +55,8 @@ class JournalStore {
   virtual base::Result<JournalBlock> newest() = 0;
   // Blocks from `sequence` on, at most `count`.
   virtual base::Result<std::vector<JournalBlock>> read(std::int64_t sequence, std::size_t count) = 0;
+  // The newest blocks of `range`, newest first, at most `count`.
+  virtual base::Result<std::vector<JournalBlock>> read_back(const BlockRange& range, std::size_t count) = 0;
   // Removes blocks older than `blocks_before_ms` (keeping the newest) and records older than `records_before_ms`.
   virtual base::Status prune(std::int64_t blocks_before_ms, std::int64_t records_before_ms) = 0;
   // In the order of writing, newest first.

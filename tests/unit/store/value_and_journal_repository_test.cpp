@@ -96,6 +96,64 @@ TEST_F(JournalRepositoryTest, KeepsBlocksByteForByte) {
   EXPECT_EQ(repository_->read(1, 1)->size(), 1u);
 }
 
+TEST_F(JournalRepositoryTest, BlocksAreReadBackFromTheNewestAndByTheirTime) {
+  const auto add = [&](std::int64_t sequence, std::int64_t first_ms, std::int64_t last_ms) {
+    JournalBlock made = block(sequence, "bytes of " + std::to_string(sequence));
+    made.first_ms = first_ms;
+    made.last_ms = last_ms;
+    ASSERT_TRUE(repository_->append(made, {}).ok());
+  };
+  const auto found = [&](const domain::BlockRange& range, std::size_t count = 100) {
+    std::vector<std::int64_t> sequences;
+    const auto blocks = repository_->read_back(range, count);
+    for (const JournalBlock& one : *blocks) {
+      sequences.push_back(one.sequence);
+      EXPECT_EQ(one.records, "bytes of " + std::to_string(one.sequence));
+    }
+    return sequences;
+  };
+  EXPECT_THAT(found({}), IsEmpty());
+  // Ten minutes, a minute each; the ninth block has a call that began in the second minute, the last two came with a clock set
+  // back.
+  constexpr std::int64_t kMinute = 60'000;
+  for (std::int64_t i = 1; i <= 8; ++i) add(i, i * kMinute, i * kMinute + 20);
+  add(9, 2 * kMinute + 10, 9 * kMinute);
+  add(10, 10 * kMinute, 10 * kMinute + 20);
+  add(11, 3 * kMinute, 10 * kMinute + 20);
+  add(12, 3 * kMinute + 40, 10 * kMinute + 20);
+  EXPECT_THAT(found({}), ElementsAre(12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1));
+  EXPECT_THAT(found({}, 3), ElementsAre(12, 11, 10));
+  EXPECT_THAT(found({.before_sequence = 10}, 2), ElementsAre(9, 8));
+  EXPECT_THAT(found({.before_sequence = 1}), IsEmpty());
+  EXPECT_THAT(found({.from_ms = 9 * kMinute + 1}), ElementsAre(12, 11, 10));
+  EXPECT_THAT(found({.from_ms = 9 * kMinute}), ElementsAre(12, 11, 10, 9));
+  EXPECT_THAT(found({.to_ms = 2 * kMinute + 5}), ElementsAre(2, 1));
+  EXPECT_THAT(found({.to_ms = 3 * kMinute + 10}), ElementsAre(11, 9, 3, 2, 1));
+  EXPECT_THAT(found({.to_ms = 3 * kMinute + 10}, 2), ElementsAre(11, 9));
+  EXPECT_THAT(found({.before_sequence = 11, .to_ms = 3 * kMinute + 10}, 2), ElementsAre(9, 3));
+  EXPECT_THAT(found({.before_sequence = 9, .to_ms = 3 * kMinute + 10}, 2), ElementsAre(3, 2));
+  EXPECT_THAT(found({.from_ms = 3 * kMinute, .to_ms = 4 * kMinute}), ElementsAre(12, 11, 9, 4, 3));
+  EXPECT_THAT(found({.from_ms = 20 * kMinute}), IsEmpty());
+  EXPECT_THAT(found({.to_ms = 1}), IsEmpty());
+}
+
+TEST_F(JournalRepositoryTest, BlocksOfAnOlderSchemaAreReadBackByTime) {
+  const std::string path = folder_ / "old.db";
+  {
+    auto old = Database::open(path, sqlite_journal_migrations().first(2), clock_);
+    ASSERT_TRUE(old.ok());
+    JournalRepository repository(**old);
+    for (std::int64_t i = 1; i <= 4; ++i) ASSERT_TRUE(repository.append(block(i), {}).ok());
+  }
+  auto opened = Database::open(path, sqlite_journal_migrations(), clock_);
+  ASSERT_TRUE(opened.ok());
+  JournalRepository repository(**opened);
+  const auto blocks = repository.read_back({.from_ms = 20, .to_ms = 30}, 10);
+  ASSERT_EQ(blocks->size(), 2u);
+  EXPECT_EQ(blocks->at(0).sequence, 3);
+  EXPECT_EQ(blocks->at(1).sequence, 2);
+}
+
 TEST_F(JournalRepositoryTest, ASequenceIsUsedOnceAndItsRecordsGoWithIt) {
   ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
   EXPECT_EQ(repository_->append(block(1), {record("b", "quote", 2)}).error().code, Code::Conflict);
