@@ -18,7 +18,9 @@ using domain::Privilege;
 constexpr std::size_t kPageMax = 200;
 // Of one export; a cursor goes on. Its body is kept in memory until it is sent.
 constexpr std::size_t kExportRecordsMax = 100'000;
-constexpr std::size_t kExportBytesMax = 32 << 20;  // reached with the last record
+constexpr std::size_t kExportLookedThroughMax = 1'000'000;  // to find these: some seconds at most
+constexpr std::size_t kExportPiece = 4096;                  // of the stream calls: a block of it is read as a whole
+constexpr std::size_t kExportBytesMax = 32 << 20;           // reached with the last record
 
 // What is asked for; each has its own parameters.
 enum class Stream { Admin, Calls, CallRecords, Checkpoints };
@@ -29,13 +31,31 @@ struct Wanted {
   bool nothing = false;  // a filter that no record of the stream meets
   bool limited = false;  // limit was given
   domain::AuditQuery admin;
-  domain::CallQuery call;
+  domain::CallTrailQuery calls;  // of the stream
+  domain::CallQuery call;        // of the call records
   std::size_t limit = 50;
 };
 
 std::optional<std::int64_t> read_time(const std::string& text) {
   const auto time = base::parse_rfc3339(text);
   return time.ok() ? std::optional(*time) : std::nullopt;
+}
+
+// "42", or of the stream calls "42-7": record 7 of block 42 and what is newer was read.
+std::optional<domain::CallPlace> read_cursor(const std::string& text, bool calls) {
+  const auto decoded = base::base64url_decode(text);
+  if (!decoded) return std::nullopt;
+  const std::size_t dash = calls ? decoded->find('-') : std::string::npos;
+  if (calls && dash == std::string::npos) return std::nullopt;
+  const auto sequence = base::parse_digits(std::string_view(*decoded).substr(0, dash));
+  const auto position = calls ? base::parse_digits(std::string_view(*decoded).substr(dash + 1)) : std::optional<std::int64_t>(0);
+  if (!sequence || !position || (calls && *sequence < 1)) return std::nullopt;
+  return domain::CallPlace{*sequence, *position};
+}
+
+std::string cursor_of(domain::CallPlace place, bool calls) {
+  const std::string text = std::to_string(place.sequence);
+  return base::base64url_encode(calls ? text + "-" + std::to_string(place.position) : text);
 }
 
 // One parameter of both streams; false: not one of them.
@@ -45,6 +65,7 @@ bool read_common(const std::string& name, const std::string& value, Wanted& out,
     if (!time) findings.push_back({name, "value", "must be a date-time with time zone"});
     (name == "from" ? out.admin.from_ms : out.admin.to_ms) = time.value_or(0);
     (name == "from" ? out.call.from_ms : out.call.to_ms) = time.value_or(0);
+    (name == "from" ? out.calls.from_ms : out.calls.to_ms) = time.value_or(0);
   } else if (name == "limit") {
     const auto number = base::parse_digits(value);
     if (!number || *number < 1 || *number > static_cast<std::int64_t>(kPageMax))
@@ -52,28 +73,29 @@ bool read_common(const std::string& name, const std::string& value, Wanted& out,
     out.limit = static_cast<std::size_t>(number.value_or(50));
     out.limited = true;
   } else if (name == "cursor") {
-    const auto decoded = base::base64url_decode(value);
-    const auto number = decoded ? base::parse_digits(*decoded) : std::nullopt;
-    if (!number) findings.push_back({name, "value", "is not a cursor of this list"});
-    out.admin.before_sequence = out.call.before_sequence = number.value_or(0);
+    const auto place = read_cursor(value, out.stream == Stream::Calls);
+    if (!place) findings.push_back({name, "value", "is not a cursor of this list"});
+    out.calls.before = place.value_or(domain::CallPlace());
+    out.admin.before_sequence = out.call.before_sequence = out.calls.before.sequence;
   } else if (out.stream == Stream::Checkpoints) {
     return false;
   } else if (name == "address") {
-    out.admin.address = out.call.address = value;
+    out.admin.address = out.call.address = out.calls.address = value;
   } else if (name == "traceId") {
-    out.admin.trace_id = out.call.trace_id = value;
+    out.admin.trace_id = out.call.trace_id = out.calls.trace_id = value;
   } else if (name == "reason") {
-    out.admin.reason = out.call.reason = value;
+    out.admin.reason = out.call.reason = out.calls.reason = value;
   } else if (name == "actor") {
-    out.admin.actor = out.call.caller = value;
+    out.admin.actor = out.call.caller = out.calls.actor = value;
   } else {
     return name == "stream" && (out.stream == Stream::Admin || out.stream == Stream::Calls);
   }
   return true;
 }
 
-// OK, DENIED and FAILED are ranges of the status; see AuditService.
+// OK, DENIED and FAILED are ranges of the status; see audit/call_trail.h.
 bool read_outcome(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
+  out.calls.outcome = value;
   if (value == "OK") {
     out.call.status_to = 399;
   } else if (value == "DENIED") {
@@ -88,20 +110,20 @@ bool read_outcome(const std::string& name, const std::string& value, Wanted& out
 }
 
 bool read_of_calls(const std::string& name, const std::string& value, Wanted& out, std::vector<base::Finding>& findings) {
-  if (name == "api" || name == "apiId") return out.call.api_id = value, true;
-  if (name == "caller") return out.call.caller = value, true;
-  if (name == "runAs") return out.call.run_as = value, true;
-  if (name == "processId") return out.call.task_id = value, true;
-  if (name == "q") return out.call.text = value, true;
+  if (name == "api" || name == "apiId") return out.call.api_id = out.calls.api = value, true;
+  if (name == "caller") return out.call.caller = out.calls.caller = value, true;
+  if (name == "runAs") return out.call.run_as = out.calls.run_as = value, true;
+  if (name == "processId") return out.call.task_id = out.calls.process_id = value, true;
+  if (name == "q") return out.call.text = out.calls.text = value, true;
   // The words of the other stream, so that one question can be asked of both.
-  if (out.stream == Stream::Calls && name == "object") return out.call.api_id = value, true;
+  if (out.stream == Stream::Calls && name == "object") return out.calls.object = value, true;
   if (out.stream == Stream::Calls && name == "event")
     return out.nothing = out.nothing || (value != "call" && value != "call."), true;
   if (name == "outcome") return read_outcome(name, value, out, findings);
   if (name != "status") return false;
   const auto number = base::parse_digits(value);
   if (!number || *number < 100 || *number > 999) findings.push_back({name, "value", "must be an HTTP status"});
-  out.call.status = static_cast<int>(number.value_or(0));
+  out.call.status = out.calls.status = static_cast<int>(number.value_or(0));
   return true;
 }
 
@@ -148,17 +170,18 @@ std::optional<Wanted> read_query(const Context& context, Stream stream, Answer& 
 base::Result<service::AuditPage> fetch(Context& context, Wanted& wanted) {
   if (wanted.nothing) return service::AuditPage();
   if (wanted.stream == Stream::Calls) {
-    wanted.call.count = wanted.limit;
-    return context.services.audit.calls(wanted.call);
+    wanted.calls.limit = wanted.limit;
+    return context.services.audit.calls(wanted.calls);
   }
   wanted.admin.limit = wanted.limit;
   return context.services.audit.admin(wanted.admin);
 }
 
-std::string csv_field(const json::object& record, std::string_view name) {
-  const json::value* value = record.if_contains(json::string_view(name.data(), name.size()));
+std::string csv_field(const json::value* value) {
   if (value == nullptr || value->is_null()) return {};
-  std::string text = value->is_string() ? std::string(value->get_string()) : base::to_json(*value);
+  std::string text = value->is_string()   ? std::string(value->get_string())
+                     : value->is_double() ? fmt::format("{}", value->get_double())
+                                          : base::to_json(*value);
   // A spreadsheet would run what begins like a formula.
   if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) text.insert(0, 1, '\'');
   std::string out = "\"";
@@ -166,51 +189,71 @@ std::string csv_field(const json::object& record, std::string_view name) {
   return out + "\"";
 }
 
-void append_csv(std::string& out, const json::object& record, bool calls) {
+// The member `name`, or "actor.login": of an object in it.
+const json::value* member_of(const json::object& record, std::string_view name) {
+  const std::size_t dot = name.find('.');
+  const std::string_view outer = name.substr(0, dot);
+  const json::value* value = record.if_contains(json::string_view(outer.data(), outer.size()));
+  if (value == nullptr || dot == std::string_view::npos) return value;
+  return value->is_object() ? member_of(value->get_object(), name.substr(dot + 1)) : nullptr;
+}
+
+std::span<const std::string_view> csv_columns(bool calls) {
   static constexpr std::string_view kAdmin[] = {"seq",     "time",   "event",   "outcome", "actor",   "origin",
                                                 "address", "object", "summary", "reason",  "traceId", "hash"};
-  static constexpr std::string_view kCalls[] = {"seq",    "time",   "event", "outcome", "apiId", "caller", "address",
-                                                "method", "status", "error", "reason",  "count", "traceId"};
-  const std::span<const std::string_view> names =
-      calls ? std::span<const std::string_view>(kCalls) : std::span<const std::string_view>(kAdmin);
-  const bool first = out.empty();
-  if (first) {
-    for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + std::string(name);
-    out += "\r\n";
-  }
-  for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + csv_field(record, name);
+  static constexpr std::string_view kCalls[] = {
+      "seq",     "time",      "event",     "outcome", "actor.kind", "actor.login", "actor.userId", "actor.keyId", "runAs",
+      "address", "api.id",    "object.id", "method",  "path",       "status",      "error",        "durationMs",  "reason",
+      "authId",  "processId", "count",     "traceId", "problem",    "prevHash",    "hash"};
+  return calls ? std::span<const std::string_view>(kCalls) : std::span<const std::string_view>(kAdmin);
+}
+
+void append_csv_head(std::string& out, bool calls) {
+  const auto names = csv_columns(calls);
+  for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + std::string(name);
   out += "\r\n";
 }
 
-std::string cursor_of(std::int64_t before_sequence) { return base::base64url_encode(std::to_string(before_sequence)); }
+void append_csv(std::string& out, const json::object& record, bool calls) {
+  const auto names = csv_columns(calls);
+  for (const std::string_view name : names) out += (name == names.front() ? "" : ",") + csv_field(member_of(record, name));
+  out += "\r\n";
+}
 
-// Everything that matches, newest first, up to kExportRecordsMax and kExportBytesMax; the header Next-Cursor tells where the next
-// export goes on.
+// Everything that matches, newest first, up to kExportRecordsMax and kExportBytesMax, or until enough was looked through; the
+// header Next-Cursor tells where the next export goes on.
 Answer exported(Context& context, Wanted wanted, bool csv) {
   if (wanted.limited) return invalid("limit", "value", "an export has no pages; leave it out and follow Next-Cursor");
+  const bool calls = wanted.stream == Stream::Calls;
   Answer answer;
   answer.content_type = csv ? "text/csv; charset=utf-8" : "application/x-ndjson";
-  wanted.limit = kPageMax;
-  std::size_t count = 0;
+  if (csv) append_csv_head(answer.raw_body, calls);
+  wanted.limit = calls ? kExportPiece : kPageMax;
+  const auto goes_on = [&](domain::CallPlace place) {
+    answer.headers.emplace_back("Next-Cursor", cursor_of(place, calls));
+    return std::move(answer);
+  };
+  std::size_t count = 0, looked_through = 0;
   while (true) {
     const auto page = fetch(context, wanted);
     if (!page.ok()) return from_error(page.error());
+    const bool is_last_page = page->next_before.sequence == 0;
     for (std::size_t i = 0; i < page->records.size(); ++i) {
       const json::object& record = page->records[i];
       if (csv) {
-        append_csv(answer.raw_body, record, wanted.stream == Stream::Calls);
+        append_csv(answer.raw_body, record, calls);
       } else {
         answer.raw_body += base::to_json(record) + "\n";
       }
       ++count;
-      const bool is_last = page->next_before == 0 && i + 1 == page->records.size();
-      if (is_last) return answer;
-      if (count < kExportRecordsMax && answer.raw_body.size() < kExportBytesMax) continue;
-      answer.headers.emplace_back("Next-Cursor", cursor_of(page->sequences[i]));
-      return answer;
+      if (is_last_page && i + 1 == page->records.size()) return answer;
+      if (count >= kExportRecordsMax || answer.raw_body.size() >= kExportBytesMax) return goes_on(page->places[i]);
     }
-    if (page->next_before == 0) return answer;
-    wanted.admin.before_sequence = wanted.call.before_sequence = page->next_before;
+    if (is_last_page) return answer;
+    looked_through += page->looked_through;
+    if (calls && looked_through >= kExportLookedThroughMax) return goes_on(page->next_before);
+    wanted.calls.before = page->next_before;
+    wanted.admin.before_sequence = page->next_before.sequence;
   }
 }
 
@@ -220,7 +263,7 @@ Answer one_page(Context& context, Wanted& wanted) {
   json::array rows;
   for (json::object& record : page->records) rows.emplace_back(std::move(record));
   PageInfo info{wanted.limit, {}, -1};
-  if (page->next_before != 0) info.next_cursor = cursor_of(page->next_before);
+  if (page->next_before.sequence != 0) info.next_cursor = cursor_of(page->next_before, wanted.stream == Stream::Calls);
   return listed(std::move(rows), std::move(info));
 }
 
@@ -298,7 +341,7 @@ Answer list_call_records(Context& context) {
   PageInfo info{wanted->limit, {}, -1};
   if (records->size() > wanted->limit) {
     records->resize(wanted->limit);
-    info.next_cursor = cursor_of(records->back().sequence);
+    info.next_cursor = cursor_of({records->back().sequence, 0}, false);
   }
   json::array rows;
   for (const domain::StoredCallRecord& record : *records) {

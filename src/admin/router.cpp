@@ -333,7 +333,10 @@ Work Router::work_of(const Request& head) const {
   // As a list it is one page, as a file of lines everything that was recorded.
   const bool lines =
       head.accept.find("application/x-ndjson") != std::string::npos || head.accept.find("text/csv") != std::string::npos;
-  return route.pattern == kExportPath || (route.pattern == kAuditPath && lines) ? Work::Long : Work::Quick;
+  // Calls are searched for in the journal, block by block.
+  const bool calls =
+      std::find(head.query.begin(), head.query.end(), std::pair<std::string, std::string>("stream", "calls")) != head.query.end();
+  return route.pattern == kExportPath || (route.pattern == kAuditPath && (lines || calls)) ? Work::Long : Work::Quick;
 }
 
 void Router::await_records() { denials_->await_written(kRecordsWait); }

@@ -73,11 +73,23 @@ std::int64_t sequence_of(std::string_view line) {
   return number != nullptr && number->is_int64() ? number->get_int64() : 0;
 }
 
+bool is_of_calls(std::string_view line) {
+  const auto document = base::parse_json(line);
+  return document.ok() && document->is_object() && base::text_of(document->get_object(), "stream") == audit::kCallsStream;
+}
+
 // Exports of the management API begin with the newest record; verification begins with the oldest.
 Result<audit::TrailVerification> verify_export(const std::string& path, const audit::VerifyOptions& options) {
   TRY(const std::string text, base::read_file(path, kExportBytesMax));
   std::vector<std::string_view> lines = base::split(text, '\n');
   std::erase_if(lines, [](std::string_view line) { return base::trim(line).empty(); });
+  if (!lines.empty() && is_of_calls(lines.front())) {
+    return Error{
+        Code::InvalidArgument,
+        "An export of the stream calls cannot be verified by itself: its hashes are those of blocks, which only the journal "
+        "has. Verify the data directory, or a copy of its journal.db and funcgate.db",
+        {}};
+  }
   if (lines.size() < 2 || sequence_of(lines.front()) <= sequence_of(lines.back()))
     return audit::verify_trail_export(path, options);
   std::reverse(lines.begin(), lines.end());

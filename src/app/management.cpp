@@ -13,6 +13,7 @@
 #include "admin/idempotency.h"
 #include "app/audit_verification.h"
 #include "app/secret_codec.h"
+#include "audit/call_trail.h"
 #include "audit/trail_retention.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -171,6 +172,10 @@ Result<std::string> Management::checkpoint(audit::Journal& journal, const domain
 
 service::AuditTools Management::audit_tools(ApiParts& parts) {
   service::AuditTools tools;
+  tools.calls = [&store = parts.journal_store](const domain::CallTrailQuery& query) -> Result<service::AuditPage> {
+    TRY(audit::CallPage found, audit::find_calls(store, query, kNodeName));
+    return service::AuditPage{std::move(found.records), std::move(found.places), found.next, found.looked_through};
+  };
   tools.checkpoint = [this, &journal = parts.journal](const domain::Actor& actor) { return checkpoint(journal, actor); };
   tools.verify = [this, &store = parts.journal_store](const std::string& stream, std::int64_t from,
                                                       const std::string& checkpoint_json) -> Result<service::AuditVerdict> {
@@ -199,7 +204,7 @@ Status Management::open_api(ApiParts parts) {
   };
   const auto identify = [this](const SecretString& token) { return key_id_of(token); };
   api_keys_ = std::make_unique<service::ApiKeys>(identity_, identity_store_, parts_.clock, parts_.random, issue, identify);
-  audit_ = std::make_unique<service::AuditService>(identity_store_, parts.journal_store, audit_tools(parts));
+  audit_ = std::make_unique<service::AuditService>(identity_store_, audit_tools(parts));
   key_usage_ = &parts.key_usage;
   auth::KeyUsageTable& key_uses = parts.key_usage.management();
   journal_ = &parts.journal;

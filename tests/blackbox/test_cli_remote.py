@@ -129,7 +129,7 @@ def test_calls_with_a_key_are_recorded_as_the_owner(server, remote, key_file):
     made = remote.data("key", "create", "--user", "recorded", "--name", "Record")
     answer = server.client.get("/api/v1/func-api/see", [("Authorization", made["token"])]).expect(200)
     rows = wait_until(lambda: remote.data("audit", "list", "--stream", "calls", "--trace", answer.json["trace"]), "the call is recorded")
-    assert [(row["caller"]["name"], row["caller"]["keyId"]) for row in rows] == [("recorded", made["key"]["id"])]
+    assert [(row["actor"]["login"], row["actor"]["keyId"]) for row in rows] == [("recorded", made["key"]["id"])]
 
 
 # --- what is printed

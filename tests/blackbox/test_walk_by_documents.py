@@ -54,7 +54,7 @@ def test_the_walk_through(server, admin, make_key):
         answer = call_on(connection, PATH, f"Bearer {token}").expect(200)
         trace = answer.header("X-Trace-Id")
         rows = wait_until(lambda: admin.data(f"/audit?stream=calls&traceId={trace}"), "the call is recorded")
-        assert [(row["caller"]["name"], row["status"], row["caller"]["runAs"]) for row in rows] == [("apiagent", 200, "apiagent")]
+        assert [(row["actor"]["login"], row["status"], row["runAs"]) for row in rows] == [("apiagent", 200, "apiagent")]
 
         server.apply(world(members=()))
         denied = call_on(connection, PATH, token).refused("403.15")

@@ -22,9 +22,9 @@ constexpr std::size_t kExportBytesMax = std::size_t{1} << 30;  // of a file
 
 std::vector<Column> columns_of(bool calls) {
   if (calls) {
-    return {{"SEQ", "seq"},         {"TIME", "time"},   {"API", "apiId"},     {"METHOD", "method"},
-            {"STATUS", "status"},   {"ERROR", "error"}, {"REASON", "reason"}, {"CALLER", "caller"},
-            {"ADDRESS", "address"}, {"COUNT", "count"}, {"TRACE", "traceId"}};
+    return {{"SEQ", "seq"},         {"TIME", "time"},     {"API", "api.id"},    {"METHOD", "method"},   {"PATH", "path"},
+            {"STATUS", "status"},   {"MS", "durationMs"}, {"REASON", "reason"}, {"KIND", "actor.kind"}, {"ACTOR", "actor.login"},
+            {"ADDRESS", "address"}, {"COUNT", "count"},   {"TRACE", "traceId"}, {"PROBLEM", "problem"}};
   }
   return {{"SEQ", "seq"},           {"TIME", "time"},       {"EVENT", "event"},     {"OUTCOME", "outcome"},
           {"ACTOR", "actor.login"}, {"ADDRESS", "address"}, {"SUMMARY", "summary"}, {"REASON", "reason"}};
@@ -35,7 +35,7 @@ std::vector<Option> filters() {
           {"--from", "from", Form::Text, "TIME", "From this date-time on"},
           {"--to", "to", Form::Text, "TIME", "Before this date-time"},
           {"--event", "event", Form::Text, "NAME", "Event, or its beginning with a dot: user."},
-          {"--actor", "actor", Form::Text, "LOGIN", "Who did it"},
+          {"--actor", "actor", Form::Text, "LOGIN", "Who did it; also the id of the user, of calls also of the key"},
           {"--object", "object", Form::Text, "ID", "What it was done to"},
           {"--outcome", "outcome", Form::Text, "OUTCOME", "OK, DENIED or FAILED"},
           {"--api", "api", Form::Text, "ID", "Calls of this API"},
@@ -77,11 +77,16 @@ std::int64_t sequence_of(const json::value& row) {
   return seq != nullptr && seq->is_int64() ? seq->get_int64() : 0;
 }
 
-// What came after `last`, oldest first; at most the newest 200 of each look.
+// What came after `last`, oldest first; at most the newest 200 of each look, which is one page: what is rare is not searched for
+// through everything that was ever recorded.
 Result<json::array> newer_than(Run& run, const std::string& path, std::int64_t last) {
-  bool more = false;
-  TRY(const json::array rows, read_list(run.client, path, 200, more));
+  ApiCall call;
+  call.path = path;
+  append_query(call.path, "limit", "200");
+  TRY(const ApiReply reply, run.client.call(call));
   json::array fresh;
+  if (!reply.data.is_array()) return fresh;
+  const json::array& rows = reply.data.get_array();
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
     if (sequence_of(*row) > last) fresh.push_back(*row);
   }

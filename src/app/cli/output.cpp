@@ -23,6 +23,7 @@ std::string scalar_text(const json::value& value) {
   if (value.is_null()) return {};
   if (value.is_bool()) return value.get_bool() ? "yes" : "no";
   if (value.is_string()) return visible(view(value.get_string()));
+  if (value.is_double()) return fmt::format("{}", value.get_double());
   return visible(base::to_json(value));
 }
 

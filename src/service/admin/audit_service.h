@@ -9,16 +9,17 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "domain/call_trail.h"
 #include "domain/ports/identity_store.h"
-#include "domain/ports/journal_store.h"
 
 namespace funcgate::service {
 
-// One page of entries as public JSON; the cursor is opaque to callers.
+// One page of entries as public JSON; cursors are opaque to callers.
 struct AuditPage {
   std::vector<base::json::object> records;
-  std::vector<std::int64_t> sequences;  // of the records, one each
-  std::int64_t next_before = 0;  // 0: the last page
+  std::vector<domain::CallPlace> places;  // of the records, one each; of the stream admin the sequence says it all
+  domain::CallPlace next_before;          // sequence 0: the last page
+  std::size_t looked_through = 0;         // records that were read to find these
 };
 
 struct AuditVerdict {
@@ -31,6 +32,7 @@ struct AuditVerdict {
 
 // What audit/ offers, handed in by the application: services do not know audit/.
 struct AuditTools {
+  std::function<base::Result<AuditPage>(const domain::CallTrailQuery&)> calls;
   std::function<base::Result<AuditVerdict>(const std::string& stream, std::int64_t from, const std::string& checkpoint_json)>
       verify;
   // Writes the audit.checkpoint event; returns the signed checkpoint as JSON.
@@ -39,12 +41,11 @@ struct AuditTools {
 
 class AuditService {
  public:
-  AuditService(domain::IdentityStore& store, domain::JournalStore& journal, AuditTools tools)
-      : store_(store), journal_(journal), tools_(std::move(tools)) {}
+  AuditService(domain::IdentityStore& store, AuditTools tools) : store_(store), tools_(std::move(tools)) {}
 
   base::Result<AuditPage> admin(const domain::AuditQuery& query);
-  // The `calls` stream: searchable call records.
-  base::Result<AuditPage> calls(const domain::CallQuery& query);
+  // The `calls` stream: what the journal has. A page may be shorter than asked for although there is a next one.
+  base::Result<AuditPage> calls(const domain::CallTrailQuery& query) { return tools_.calls(query); }
   base::Result<AuditVerdict> verify(const std::string& stream, std::int64_t from, const std::string& checkpoint_json) {
     return tools_.verify(stream, from, checkpoint_json);
   }
@@ -52,7 +53,6 @@ class AuditService {
 
  private:
   domain::IdentityStore& store_;
-  domain::JournalStore& journal_;
   const AuditTools tools_;
 };
 

@@ -45,18 +45,6 @@ class FakeKeystore final : public service::KeystorePort {
   bool has_alias(const std::string&) const override { return false; }
 };
 
-struct NoJournal final : domain::JournalStore {
-  base::Status append(const domain::JournalBlock&, const std::vector<domain::StoredCallRecord>&) override { return base::kDone; }
-  base::Result<domain::JournalBlock> newest() override { return domain::JournalBlock(); }
-  base::Result<std::vector<domain::JournalBlock>> read(std::int64_t, std::size_t) override {
-    return std::vector<domain::JournalBlock>();
-  }
-  base::Status prune(std::int64_t, std::int64_t) override { return base::kDone; }
-  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery&) override {
-    return std::vector<domain::StoredCallRecord>();
-  }
-};
-
 class AdminWorld : public ::testing::Test {
  protected:
   AdminWorld() {
@@ -233,8 +221,11 @@ class AdminWorld : public ::testing::Test {
   service::Explanations explanations{clock};
   std::unique_ptr<service::ResourceService> resources;
   std::unique_ptr<service::Scripts> scripts;
-  NoJournal no_journal;
-  service::AuditService audit{identities, no_journal, {}};
+  service::AuditService audit{
+      identities,
+      {.calls = [](const domain::CallTrailQuery&) -> base::Result<service::AuditPage> { return service::AuditPage(); },
+       .verify = {},
+       .checkpoint = {}}};
   std::unique_ptr<admin::Services> services;
   std::unique_ptr<admin::Router> router;
 };

@@ -492,9 +492,10 @@ TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
                             [&](const Route& route) { return route.pattern == pattern && route.method != Method::Get; }))
         << pattern << " is no route";
   }
-  const auto is_long = [&](Method method, const char* path, const char* accept = "application/json") {
+  const auto is_long = [&](Method method, const char* path, const char* accept = "application/json", const char* stream = "admin") {
     admin::Request head = request(method, path);
     head.accept = accept;
+    head.query = {{"stream", stream}};
     return router->work_of(head) == admin::Work::Long;
   };
   EXPECT_TRUE(is_long(Method::Post, "/resources/apply"));
@@ -505,6 +506,7 @@ TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
   EXPECT_TRUE(is_long(Method::Get, "/audit", "text/csv"));
   EXPECT_TRUE(is_long(Method::Head, "/audit", "application/x-ndjson"));
   EXPECT_FALSE(is_long(Method::Get, "/audit"));
+  EXPECT_TRUE(is_long(Method::Get, "/audit", "application/json", "calls")) << "the journal is looked through";
   EXPECT_FALSE(is_long(Method::Get, "/func-apis/basket"));
   EXPECT_FALSE(is_long(Method::Put, "/scripts/shop__prices/draft"));
   EXPECT_FALSE(is_long(Method::Post, "/api-keys/key-1/revoke"));
