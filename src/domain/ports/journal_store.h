@@ -10,7 +10,7 @@
 namespace funcgate::domain {
 
 struct JournalBlock {
-  std::int64_t sequence = 0;  // 1, 2, …
+  std::int64_t sequence = 0;               // 1, 2, …
   std::int64_t first_ms = 0, last_ms = 0;  // earliest trigger, latest end; last_ms never goes back along the chain
   std::int64_t count = 0;
   std::string previous_hash, hash;  // hex SHA-256; the first previous hash is 64 zeros
@@ -33,9 +33,9 @@ struct CallQuery {
   std::string run_as, task_id;  // who a call ran as; the task that it was
   std::string text;             // part of the record, ASCII case ignored
   int status = 0;
-  int status_from = 0, status_to = 0;  // both included
-  std::int64_t from_ms = 0, to_ms = 0;   // both included
-  std::int64_t before_sequence = 0;      // 0: from the newest
+  int status_from = 0, status_to = 0;   // both included
+  std::int64_t from_ms = 0, to_ms = 0;  // both included
+  std::int64_t before_sequence = 0;     // 0: from the newest
   std::size_t count = 50;
 };
 

@@ -492,10 +492,10 @@ TEST_F(ProductRoutes, WhatTakesSecondsIsToldFromWhatMustNotWait) {
                             [&](const Route& route) { return route.pattern == pattern && route.method != Method::Get; }))
         << pattern << " is no route";
   }
-  const auto is_long = [&](Method method, const char* path, const char* accept = "application/json", const char* stream = "admin") {
+  const auto is_long = [&](Method method, const char* path, const char* accept = "application/json", const char* from = "admin") {
     admin::Request head = request(method, path);
     head.accept = accept;
-    head.query = {{"stream", stream}};
+    head.query = {{"stream", from}};
     return router->work_of(head) == admin::Work::Long;
   };
   EXPECT_TRUE(is_long(Method::Post, "/resources/apply"));
