@@ -132,10 +132,11 @@ json::object api_summary(const FunctionApi& api, base::WallMs now_ms) {
   return out;
 }
 
+// How a user holds a privilege everywhere; calling a function API needs that.
 json::array via_of(const domain::Directory& directory, const domain::UserEntry& user, Privilege privilege) {
   json::array out;
   for (const domain::EffectivePrivilege& held : directory.effective(user)) {
-    if (held.privilege != privilege) continue;
+    if (held.privilege != privilege || !held.application.empty()) continue;
     for (const auto& [group, role] : held.via) out.push_back(json::object{{"group", group}, {"role", role}});
   }
   return out;

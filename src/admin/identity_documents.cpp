@@ -46,6 +46,8 @@ constexpr ReportedMember kGroupReports[] = {{"id"},
                                             {"createdBy", true},
                                             {"updatedAt", true},
                                             {"updatedBy", true}};
+constexpr ReportedMember kMetaReports[] = {
+    {"id"}, {"version", true}, {"createdAt", true}, {"createdBy", true}, {"updatedAt", true}, {"updatedBy", true}};
 constexpr ReportedMember kRoleReports[] = {{"id"},
                                            {"builtIn"},
                                            {"userGroups", true},
@@ -68,14 +70,6 @@ void read_reports(ObjectReader& reader, std::span<const ReportedMember> reports,
   }
 }
 
-void append_meta(json::object& out, const domain::Bookkeeping& meta) {
-  out["version"] = meta.version;
-  out["createdAt"] = time_json(meta.created_at_ms);
-  out["createdBy"] = meta.created_by;
-  out["updatedAt"] = time_json(meta.updated_at_ms);
-  out["updatedBy"] = meta.updated_by;
-}
-
 json::array role_links(const domain::Directory& directory, const std::vector<std::string>& ids) {
   json::array out;
   for (const std::string& id : ids) {
@@ -94,6 +88,22 @@ json::array group_links(const std::vector<const domain::UserGroup*>& groups) {
 }  // namespace
 
 json::value time_json(std::int64_t time_ms) { return time_ms == 0 ? json::value() : json::value(base::format_rfc3339(time_ms)); }
+
+void append_meta(json::object& out, const domain::Bookkeeping& meta) {
+  out["version"] = meta.version;
+  out["createdAt"] = time_json(meta.created_at_ms);
+  out["createdBy"] = meta.created_by;
+  out["updatedAt"] = time_json(meta.updated_at_ms);
+  out["updatedBy"] = meta.updated_by;
+}
+
+void read_meta_reports(ObjectReader& reader, const json::object* current) { read_reports(reader, kMetaReports, current); }
+
+json::value application_name(const Context& context, const std::string& id) {
+  if (id.empty()) return {};
+  const domain::Application* application = context.directory->application(id);
+  return application == nullptr ? json::value(id) : json::value(application->name);
+}
 
 json::array privilege_names(domain::PrivilegeSet privileges) {
   json::array out;
@@ -144,7 +154,7 @@ json::object user_group_json(const Context& context, const domain::UserGroup& gr
 
 json::object role_json(const Context& context, const domain::Role& role) {
   json::object out{{"id", role.id}, {"name", role.name}, {"description", role.description}};
-  out["application"] = role.application.empty() ? json::value() : json::value(role.application);
+  out["application"] = application_name(context, role.application);
   out["privileges"] = admin::privilege_names(role.privileges);
   out["userGroups"] = group_links(context.directory->groups_with_role(role.id));
   out["builtIn"] = role.built_in;

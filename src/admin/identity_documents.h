@@ -26,6 +26,11 @@ base::json::object user_group_json(const Context& context, const domain::UserGro
 base::json::object role_json(const Context& context, const domain::Role& role);
 base::json::object privilege_json(const Context& context, const domain::PrivilegeInfo& info);
 base::json::array privilege_names(domain::PrivilegeSet privileges);
+// version, createdAt, createdBy, updatedAt, updatedBy; and these with `id` in a body, where they only report.
+void append_meta(base::json::object& out, const domain::Bookkeeping& meta);
+void read_meta_reports(base::ObjectReader& reader, const base::json::object* current);
+// Of a scope; null for "": everywhere.
+base::json::value application_name(const Context& context, const std::string& id);
 // RFC 3339, or null for 0.
 base::json::value time_json(std::int64_t time_ms);
 

@@ -4,11 +4,14 @@
 // privileges that he holds there himself.
 #include <utility>
 
+#include "admin/application_access.h"
 #include "admin/etag.h"
 #include "admin/identity_documents.h"
 #include "admin/identity_routes.h"
 #include "admin/list.h"
+#include "admin/privilege_uses.h"
 #include "admin/services.h"
+#include "service/admin/applications.h"
 
 namespace funcgate::admin {
 namespace {
@@ -31,18 +34,19 @@ const ListFields& privilege_fields() {
 }
 
 service::Roles roles_of(const Context& context) {
-  // There are no applications yet: naming one is a finding.
-  const service::FindApplication none = [](std::string_view) { return std::optional<std::string>(); };
-  return service::Roles(
-      {context.services.identity, context.services.clock, context.services.random, references_of(context), none});
+  return service::Roles({context.services.identity, context.services.clock, context.services.random, references_of(context),
+                         service::find_application_in(context.directory)});
 }
 
-// nullopt: the caller may write a role of this application (empty: system-wide) and add these privileges to it.
+// nullopt: the caller may write a role of this application (its id; empty: system-wide) and add these privileges to it.
 std::optional<Answer> may_write(const Context& context, const std::string& application, PrivilegeSet added) {
   if (context.holds(Privilege::AdministerUsers)) return std::nullopt;
-  if (application.empty() || !context.holds(Privilege::AdministerApplicationRoles, application)) {
+  if (application.empty() || !context.has(Privilege::AdministerApplicationRoles, application)) {
     return privilege_missing(domain::privilege_name(Privilege::AdministerUsers));
   }
+  const domain::Application* reached = context.directory->application(application);
+  if (reached != nullptr && !is_admitted(context, *reached)) return not_admitted(*reached);
+  if (!context.holds(Privilege::AdministerApplicationRoles, application)) return cannot_record_use();
   for (const domain::PrivilegeInfo& info : domain::privilege_table()) {
     // has(): giving a privilege on is no use of it.
     if (added.has(info.privilege) && !context.has(info.privilege, application)) return privilege_missing(info.name);
@@ -73,6 +77,8 @@ Answer create_role(Context& context) {
   std::vector<base::Finding> findings;
   service::RoleFields fields = read_role(*body, nullptr, findings);
   if (!findings.empty()) return invalid(findings);
+  // What a role is inside of is known by its id; a name that nobody has stays for the finding.
+  if (const auto id = service::find_application_in(context.directory)(fields.application)) fields.application = *id;
   if (auto refusal = may_write(context, fields.application, fields.privileges)) return std::move(*refusal);
   service::ChangeProblem why;
   auto made = roles_of(context).create(std::move(fields), context.actor(), why);
@@ -99,6 +105,8 @@ Answer write_role(Context& context) {
   std::vector<base::Finding> findings;
   service::RoleFields fields = read_role(*document, &current, findings);
   if (!findings.empty()) return invalid(findings);
+  // It never changes: whoever leaves it out means the one that is.
+  if (!context.body.get_object().contains("application")) fields.application = before->application;
   if (auto refusal = may_write(context, before->application, without(fields.privileges, before->privileges))) {
     return std::move(*refusal);
   }

@@ -167,6 +167,7 @@ std::vector<Route> product_routes() {
   std::vector<Route> routes;
   add_session_routes(routes);
   add_identity_routes(routes);
+  add_application_routes(routes);
   add_api_key_routes(routes);
   add_access_routes(routes);
   add_resource_routes(routes);

@@ -129,6 +129,7 @@ std::vector<Route> product_routes();
 void add_session_routes(std::vector<Route>& routes);   // /setup /session /me /password-policy /sessions
 void add_identity_routes(std::vector<Route>& routes);  // /users /user-groups /roles /privileges and their links
 Answer revoke_presented_key(Services& services, const Request& request);  // api_key_routes.cpp
+void add_application_routes(std::vector<Route>& routes);                  // /applications
 void add_api_key_routes(std::vector<Route>& routes);                      // /api-keys, /users/{id}/api-keys, /me/api-keys
 void add_access_routes(std::vector<Route>& routes);                       // /access/*, /public-endpoints, /explain
 void add_resource_routes(std::vector<Route>& routes);                     // /func-apis /api-authentications /env-variables

@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "admin/application_access.h"
 #include "admin/etag.h"
 #include "admin/identity_documents.h"
 #include "admin/list.h"
+#include "admin/privilege_uses.h"
 #include "admin/router.h"
 #include "admin/services.h"
 #include "base/text.h"
@@ -34,12 +36,37 @@ Answer secret_refused(const base::Error& error, const service::ChangeProblem& pr
   return sealing ? keystore_refused(error.message) : change_answer(error, problem);
 }
 
-std::optional<SecretKey> find_secret(const Context& context, Answer& problem) {
+// nullopt: the caller holds the privilege where this secret is. Of an application that does not exist only what is held
+// everywhere counts.
+std::optional<Answer> check_place(const Context& context, const SecretKey& secret, Privilege privilege) {
+  const domain::Application* inside = context.directory->application_by_name(secret.application);
+  if (inside != nullptr) return check_reach(context, *inside, privilege);
+  if (!context.has(privilege)) return privilege_missing(domain::privilege_name(privilege));
+  if (!context.holds(privilege)) return cannot_record_use();
+  return std::nullopt;
+}
+
+// The secret of the path, if the caller holds the privilege there.
+std::optional<SecretKey> find_secret(const Context& context, Privilege privilege, Answer& problem) {
   const std::string& id = context.path_parameters.at(0);
   auto secret = context.services.identity_store.secret_key(id);
-  if (secret.ok()) return std::move(*secret);
-  problem = secret.error().code == Code::NotFound ? not_found("secret key", id) : from_error(secret.error());
+  if (!secret.ok()) {
+    problem = secret.error().code == Code::NotFound ? not_found("secret key", id) : from_error(secret.error());
+    return std::nullopt;
+  }
+  auto refusal = check_place(context, *secret, privilege);
+  if (!refusal) return std::move(*secret);
+  problem = std::move(*refusal);
   return std::nullopt;
+}
+
+// Who may see those of any application is kept from those that are closed to him; others see those that they may.
+domain::ListScope scope_of(const Context& context) {
+  domain::ListScope scope{.column = "application", .texts = {}, .others = context.has(Privilege::ViewApplications)};
+  for (const domain::Application* application : context.directory->applications()) {
+    if (may_reach(context, *application, Privilege::ViewApplications) != scope.others) scope.texts.push_back(application->name);
+  }
+  return scope;
 }
 
 Answer list_secrets(Context& context) {
@@ -47,8 +74,10 @@ Answer list_secrets(Context& context) {
                                  .sorts = {"name", "application", "flow", "action", "key"},
                                  .default_sort = "name"};
   Answer problem;
-  const auto query = read_list_query(context, fields, problem);
+  auto query = read_list_query(context, fields, problem);
   if (!query) return problem;
+  query->scope = scope_of(context);
+  if (!note_use(context, Privilege::ViewApplications)) return cannot_record_use();
   const auto page = context.services.identity_store.secret_keys(*query);
   if (!page.ok()) return from_error(page.error());
   json::array rows;
@@ -60,7 +89,7 @@ Answer list_secrets(Context& context) {
 
 Answer get_secret(Context& context) {
   Answer problem;
-  const auto secret = find_secret(context, problem);
+  const auto secret = find_secret(context, Privilege::ViewApplications, problem);
   return secret ? shown(context, context.services.secret_keys.to_json(*secret), secret->meta.version) : problem;
 }
 
@@ -71,6 +100,7 @@ Answer create_secret(Context& context) {
   std::vector<base::Finding> findings;
   SecretKey wanted = domain::read_secret_key(*body, findings);
   if (!findings.empty()) return invalid(findings);
+  if (auto refusal = check_place(context, wanted, Privilege::ManageSecretKeys)) return std::move(*refusal);
   service::ChangeProblem why;
   const auto made = context.services.secret_keys.create(std::move(wanted), context.actor(), why);
   return made.ok() ? created_at(context.services.secret_keys.to_json(*made), "/secret-keys") : change_answer(made.error(), why);
@@ -78,7 +108,7 @@ Answer create_secret(Context& context) {
 
 Answer patch_secret(Context& context) {
   Answer problem;
-  const auto before = find_secret(context, problem);
+  const auto before = find_secret(context, Privilege::ManageSecretKeys, problem);
   if (!before) return problem;
   if (auto refusal = check_if_match(context, before->meta.version)) return std::move(*refusal);
   const json::object current = context.services.secret_keys.to_json(*before);
@@ -101,7 +131,7 @@ Answer patch_secret(Context& context) {
 
 Answer delete_secret(Context& context) {
   Answer problem;
-  const auto before = find_secret(context, problem);
+  const auto before = find_secret(context, Privilege::ManageSecretKeys, problem);
   if (!before) return problem;
   if (auto refusal = check_if_match(context, before->meta.version)) return std::move(*refusal);
   service::ChangeProblem why;
@@ -119,7 +149,7 @@ Answer set_value(Context& context) {
   Answer problem;
   const auto body = required_body(context, problem);
   if (!body) return problem;
-  const auto secret = find_secret(context, problem);
+  const auto secret = find_secret(context, Privilege::ManageSecretKeys, problem);
   if (!secret) return problem;
   if (auto refusal = check_version_if_named(context, *secret)) return std::move(*refusal);
   std::vector<base::Finding> findings;
@@ -136,7 +166,7 @@ Answer set_value(Context& context) {
 
 Answer remove_value(Context& context) {
   Answer problem;
-  const auto secret = find_secret(context, problem);
+  const auto secret = find_secret(context, Privilege::ManageSecretKeys, problem);
   if (!secret) return problem;
   if (auto refusal = check_version_if_named(context, *secret)) return std::move(*refusal);
   const auto done = context.services.secret_keys.remove_value(secret->id, context.actor());
@@ -195,8 +225,7 @@ Answer rotate(Context& context) {
 
 void add_secret_routes(std::vector<Route>& routes) {
   using domain::Method;
-  // Applications do not exist yet: a privilege of one application gives nothing here.
-  const Access view = Access::needs({Privilege::ViewApplications}), write = Access::needs({Privilege::ManageSecretKeys});
+  const Access view = Access::scoped({Privilege::ViewApplications}), write = Access::scoped({Privilege::ManageSecretKeys});
   routes.push_back({Method::Get, "/secret-keys", view, list_secrets, {.query = Query::of_list()}});
   routes.push_back({Method::Post, "/secret-keys", write, create_secret, {.event = "secret.created"}});
   routes.push_back({Method::Get, "/secret-keys/{id}", view, get_secret});

@@ -191,7 +191,9 @@ Answer me(Context& context) {
     everywhere = context.directory->privileges(*entry);
     for (const domain::EffectivePrivilege& held : context.directory->effective(*entry)) {
       if (held.application.empty()) continue;
-      scoped.push_back(json::object{{"privilege", view(domain::privilege_name(held.privilege))}, {"scope", held.application}});
+      json::object row{{"privilege", view(domain::privilege_name(held.privilege))}};
+      row["scope"] = application_name(context, held.application);
+      scoped.push_back(std::move(row));
     }
   }
   data["privileges"] = admin::privilege_names(everywhere);

@@ -179,7 +179,7 @@ Answer effective_privileges(Context& context) {
     json::array via;
     for (const auto& [group, role] : held.via) via.push_back(json::object{{"group", group}, {"role", role}});
     json::object row{{"privilege", domain::privilege_name(held.privilege)}};
-    row["scope"] = held.application.empty() ? json::value() : json::value(held.application);
+    row["scope"] = application_name(context, held.application);
     row["via"] = std::move(via);
     out.push_back(std::move(row));
   }

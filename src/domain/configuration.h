@@ -28,6 +28,7 @@ enum class ResourceKind : std::uint8_t {
   PasswordPolicy,
   PrivilegeAudit,
   SecretKey,
+  Application,
 };
 constexpr bool is_identity_kind(ResourceKind kind) { return kind >= ResourceKind::User; }
 // "ScriptSet", …, as in documents and in the rows of changes.
@@ -44,6 +45,7 @@ constexpr std::string_view resource_kind_name(ResourceKind kind) {
     case ResourceKind::PasswordPolicy: return "PasswordPolicy";
     case ResourceKind::PrivilegeAudit: return "PrivilegeAudit";
     case ResourceKind::SecretKey: return "SecretKey";
+    case ResourceKind::Application: return "Application";
   }
   return "";
 }

@@ -37,18 +37,24 @@ const UserEntry* Directory::user_by_login(std::string_view login) const { return
 const KeyEntry* Directory::key(std::string_view id) const { return object_in(data_->keys, id); }
 const UserGroup* Directory::group(std::string_view id) const { return object_in(data_->groups, id); }
 const Role* Directory::role(std::string_view id) const { return object_in(data_->roles, id); }
+const Application* Directory::application(std::string_view id) const { return object_in(data_->applications, id); }
 
 const UserGroup* Directory::group_by_name(std::string_view name) const {
-  const auto* found = data_->group_names.find(Data::group_name_key(name));
+  const auto* found = data_->group_names.find(Data::name_key(name));
   return found == nullptr ? nullptr : group(found->id);
 }
 const Role* Directory::role_by_name(std::string_view name, std::string_view application) const {
   const auto* found = data_->role_names.find(Data::role_name_key(name, application));
   return found == nullptr ? nullptr : role(found->id);
 }
+const Application* Directory::application_by_name(std::string_view name) const {
+  const auto* found = data_->application_names.find(Data::name_key(name));
+  return found == nullptr ? nullptr : application(found->id);
+}
 
 std::vector<const UserGroup*> Directory::groups() const { return sorted_by_name<UserGroup>(data_->groups); }
 std::vector<const Role*> Directory::roles() const { return sorted_by_name<Role>(data_->roles); }
+std::vector<const Application*> Directory::applications() const { return sorted_by_name<Application>(data_->applications); }
 std::vector<const UserGroup*> Directory::groups_with_role(std::string_view role_id) const {
   return sorted_by_name<UserGroup>(data_->groups, [&](const UserGroup& group) {
     return std::find(group.roles.begin(), group.roles.end(), role_id) != group.roles.end();
@@ -142,7 +148,8 @@ std::vector<std::string> Directory::role_names(const UserEntry& user) const {
   const auto* slot = data_->sets.find(user.group_set());
   if (slot == nullptr) return names;
   for (const std::string& id : slot->set->roles) {
-    if (const Role* role = this->role(id)) names.push_back(role->name);
+    const Role* role = this->role(id);
+    if (role != nullptr && role->application.empty()) names.push_back(role->name);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -197,6 +204,7 @@ Directory::Builder::Builder() : data_(std::make_unique<Data>()) {}
 Directory::Builder::~Builder() = default;
 void Directory::Builder::add(const UserGroup& group) { data_->put_group(group); }
 void Directory::Builder::add(const Role& role) { data_->put_role(role); }
+void Directory::Builder::add(const Application& application) { data_->put_application(application); }
 void Directory::Builder::add(const User& user) { data_->put_user(user); }
 void Directory::Builder::add(const ApiKey& key) { data_->put_key(key); }
 void Directory::Builder::set(const PasswordPolicy& policy) { data_->policy = policy; }

@@ -1,4 +1,5 @@
-// Directory: who exists and what they may do, as one immutable picture that the request path reads: users, groups, roles, keys.
+// Directory: who exists and what they may do, as one immutable picture that the request path reads: users, groups, roles, keys,
+// applications.
 //
 // A user points to an interned set of groups; privileges are computed per set, so that editing a role costs the number of
 // distinct sets and not of users. A change copies a few nodes of a persistent map (base/persistent_map.h), whatever the number of
@@ -26,8 +27,8 @@ namespace funcgate::domain {
 
 struct EffectivePrivilege {
   Privilege privilege;
-  std::string application;                                  // id; empty = everywhere
-  std::vector<std::pair<std::string, std::string>> via;     // group name, role name
+  std::string application;                               // id; empty = everywhere
+  std::vector<std::pair<std::string, std::string>> via;  // group name, role name
 };
 
 class Directory {
@@ -43,15 +44,19 @@ class Directory {
   const UserGroup* group_by_name(std::string_view name) const;  // ASCII case ignored
   const Role* role(std::string_view id) const;
   const Role* role_by_name(std::string_view name, std::string_view application) const;
-  std::vector<const UserGroup*> groups() const;  // by name
-  std::vector<const Role*> roles() const;        // by name
+  const Application* application(std::string_view id) const;
+  const Application* application_by_name(std::string_view name) const;             // ASCII case ignored
+  std::vector<const UserGroup*> groups() const;                                    // by name
+  std::vector<const Role*> roles() const;                                          // by name
+  std::vector<const Application*> applications() const;                            // by name
   std::vector<const UserGroup*> groups_with_role(std::string_view role_id) const;  // by name
   // Users of a group, by login; at most `count_max` of them, then any. Looks at every user: management only.
   std::vector<const UserEntry*> members(std::string_view group_id, std::size_t count_max = SIZE_MAX) const;
   std::size_t member_count(std::string_view group_id) const;  // looks at the distinct sets of groups only
   std::size_t user_count() const;
   std::size_t key_count() const;
-  // Grows with each change of users, groups, roles, policy and audited privileges; API keys alone leave it as it is.
+  // Grows with each change of users, groups, roles, applications, policy and audited privileges; API keys alone leave it as it
+  // is.
   std::uint64_t people_version() const;
   const PasswordPolicy& password_policy() const;
   AuditedPrivileges audited_privileges() const;
@@ -61,7 +66,8 @@ class Directory {
   PrivilegeSet privileges(const UserEntry& user, std::string_view application = {}) const;
   bool holds(const UserEntry& user, Privilege privilege, std::string_view application = {}) const;
   std::vector<EffectivePrivilege> effective(const UserEntry& user) const;
-  // Names of the groups and roles of a user, sorted.
+  // Names of the groups and roles of a user, sorted. Of roles only system-wide ones: whoever administers the roles of one
+  // application could otherwise call his role like one that opens something elsewhere.
   std::vector<std::string> group_names(const UserEntry& user) const;
   std::vector<std::string> role_names(const UserEntry& user) const;
   std::vector<const UserGroup*> groups_of(const UserEntry& user) const;  // by name
@@ -91,6 +97,7 @@ class Directory::Builder {
   ~Builder();
   void add(const UserGroup& group);
   void add(const Role& role);
+  void add(const Application& application);
   void add(const User& user);  // after all groups and roles
   void add(const ApiKey& key);
   void set(const PasswordPolicy& policy);

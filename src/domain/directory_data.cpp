@@ -45,7 +45,7 @@ std::uint64_t directory_traits::ByGroups::hash(GroupListKey key) {
   return value;
 }
 
-std::string Directory::Data::group_name_key(std::string_view name) { return base::to_lower(name); }
+std::string Directory::Data::name_key(std::string_view name) { return base::to_lower(name); }
 std::string Directory::Data::role_name_key(std::string_view name, std::string_view application) {
   std::string key(application);
   key.push_back('\n');  // in no name and no id
@@ -143,14 +143,14 @@ void Directory::Data::put_key(const ApiKey& key) {
 
 void Directory::Data::put_group(const UserGroup& group) {
   erase_group(group.id);
-  group_names.put({group_name_key(group.name), group.id});
+  group_names.put({name_key(group.name), group.id});
   groups.put(std::make_shared<const UserGroup>(group));
 }
 void Directory::Data::erase_group(std::string_view id) {
   const auto* there = groups.find(id);
   if (there == nullptr) return;
   const std::shared_ptr<const UserGroup> old = *there;
-  erase_name(group_names, group_name_key(old->name), id);
+  erase_name(group_names, name_key(old->name), id);
   groups.erase(old->id);
 }
 
@@ -165,6 +165,19 @@ void Directory::Data::erase_role(std::string_view id) {
   const std::shared_ptr<const Role> old = *there;
   erase_name(role_names, role_name_key(old->name, old->application), id);
   roles.erase(old->id);
+}
+
+void Directory::Data::put_application(const Application& application) {
+  erase_application(application.id);
+  application_names.put({name_key(application.name), application.id});
+  applications.put(std::make_shared<const Application>(application));
+}
+void Directory::Data::erase_application(std::string_view id) {
+  const auto* there = applications.find(id);
+  if (there == nullptr) return;
+  const std::shared_ptr<const Application> old = *there;
+  erase_name(application_names, name_key(old->name), id);
+  applications.erase(old->id);
 }
 
 void Directory::Data::apply(const IdentityChange& change, std::set<std::string>& changed_groups,
@@ -185,6 +198,10 @@ void Directory::Data::apply(const IdentityChange& change, std::set<std::string>&
       changed_roles.insert(change.id);
       if (deleted) return erase_role(change.id);
       if (const Role* role = std::get_if<Role>(&change.value)) put_role(*role);
+      return;
+    case IdentityKind::Application:
+      if (deleted) return erase_application(change.id);
+      if (const Application* application = std::get_if<Application>(&change.value)) put_application(*application);
       return;
     case IdentityKind::ApiKey:
       if (deleted) {

@@ -92,7 +92,9 @@ struct Directory::Data {
   IdMap<KeyEntryPtr> keys;
   IdMap<std::shared_ptr<const UserGroup>> groups;
   IdMap<std::shared_ptr<const Role>> roles;
-  Map<directory_traits::NamedId, directory_traits::ByName> group_names, role_names;  // see group_name_key(), role_name_key()
+  IdMap<std::shared_ptr<const Application>> applications;
+  Map<directory_traits::NamedId, directory_traits::ByName> group_names, role_names;  // see name_key(), role_name_key()
+  Map<directory_traits::NamedId, directory_traits::ByName> application_names;        // the same
   Map<directory_traits::SetSlot, directory_traits::ByNumber> sets;
   Map<directory_traits::InternedList, directory_traits::ByGroups> interned;
   std::uint32_t next_set = 1;        // a number is never given twice: an entry of an older directory cannot point to another set
@@ -102,7 +104,7 @@ struct Directory::Data {
   AuditedPrivileges audited;
   std::int64_t audited_version = 1;
 
-  static std::string group_name_key(std::string_view name);
+  static std::string name_key(std::string_view name);
   static std::string role_name_key(std::string_view name, std::string_view application);
 
   // Null: the user is disabled, or of another directory.
@@ -116,6 +118,9 @@ struct Directory::Data {
   void erase_group(std::string_view id);
   void put_role(const Role& role);
   void erase_role(std::string_view id);
+  // Who has which privileges stays as it is: roles name the application by its id.
+  void put_application(const Application& application);
+  void erase_application(std::string_view id);
   // The same for any change; notes the ids for recompute().
   void apply(const IdentityChange& change, std::set<std::string>& changed_groups, std::set<std::string>& changed_roles);
   void recompute(const std::set<std::string>& changed_groups, const std::set<std::string>& changed_roles);

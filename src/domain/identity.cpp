@@ -7,9 +7,9 @@
 namespace funcgate::domain {
 namespace {
 
-constexpr std::string_view kPrefixes[] = {"usr-", "grp-", "rol-", "key-", "ses-", "sec-"};
-constexpr std::string_view kKindNames[] = {"User",      "UserGroup",      "Role",          "ApiKey",
-                                           "SecretKey", "PasswordPolicy", "PrivilegeAudit"};
+constexpr std::string_view kPrefixes[] = {"usr-", "grp-", "rol-", "key-", "ses-", "sec-", "app-"};
+constexpr std::string_view kKindNames[] = {"User",      "UserGroup",      "Role",           "ApiKey",
+                                           "SecretKey", "PasswordPolicy", "PrivilegeAudit", "Application"};
 constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
 constexpr std::size_t kRandomBytes = 10, kRandomCharacters = 16;
 static_assert(kRandomBytes * 8 == kRandomCharacters * 5);

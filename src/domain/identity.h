@@ -1,4 +1,4 @@
-// Identity: users, groups, roles, API keys, sessions, secret keys, and the password policy, as they are stored.
+// Identity: users, groups, roles, applications, API keys, sessions, secret keys, and the password policy, as they are stored.
 //
 // privilege → role → user group → user. A membership belongs to the user (User::groups), a role's place in a group to the group
 // (UserGroup::roles); both can be edited from either end. Secrets are stored as hash or sealed text only.
@@ -24,8 +24,8 @@ inline constexpr std::string_view kAnonymousLogin = "anonymous";  // reserved
 inline constexpr std::string_view kSystemUserId = "usr-system0000000000";
 
 // Ids: prefix and 16 lower-case base-32 characters (a-z, 2-7): 80 random bits.
-enum class IdPrefix : std::uint8_t { User, UserGroup, Role, ApiKey, Session, SecretKey };
-std::string_view id_prefix(IdPrefix prefix);  // "usr-", "grp-", "rol-", "key-", "ses-", "sec-"
+enum class IdPrefix : std::uint8_t { User, UserGroup, Role, ApiKey, Session, SecretKey, Application };
+std::string_view id_prefix(IdPrefix prefix);  // "usr-", "grp-", "rol-", "key-", "ses-", "sec-", "app-"
 std::string make_id(IdPrefix prefix, std::string_view ten_random_bytes);
 bool is_id(IdPrefix prefix, std::string_view text);
 
@@ -44,7 +44,7 @@ struct User {
   std::string password_hash;  // PHC string of Argon2id over HMAC(pepper, password); empty = no sign-in
   // There is a hash, also where it was not read: lists leave hashes out, so that a listed user must not be written back.
   bool has_password = false;
-  std::string pepper_kid;     // of the pepper it was made with
+  std::string pepper_kid;  // of the pepper it was made with
   std::int64_t password_changed_at_ms = 0, last_login_at_ms = 0;
   std::vector<std::string> past_password_hashes;  // newest first; for noReuse rules; "<ms>:<phc>"
   std::vector<std::string> groups;                // ids, sorted
@@ -63,6 +63,19 @@ struct Role {
   std::string application;  // id; empty = system-wide; never changes
   bool built_in = false;
   PrivilegeSet privileges;
+  Bookkeeping meta;
+};
+
+// Whom an object admits at all, whatever their privileges: see admits() in access_list.h.
+struct AccessList {
+  bool all_users = true;            // every enabled user; then `groups` change nothing
+  std::vector<std::string> groups;  // ids, sorted
+};
+
+// What roles and secret keys can belong to.
+struct Application {
+  std::string id, name, description;
+  AccessList access;
   Bookkeeping meta;
 };
 
@@ -117,7 +130,7 @@ struct SecretKey {
 // Privileges whose use is audited (privilege.used).
 using AuditedPrivileges = PrivilegeSet;
 
-enum class IdentityKind : std::uint8_t { User, UserGroup, Role, ApiKey, SecretKey, PasswordPolicy, PrivilegeAudit };
+enum class IdentityKind : std::uint8_t { User, UserGroup, Role, ApiKey, SecretKey, PasswordPolicy, PrivilegeAudit, Application };
 std::string_view identity_kind_name(IdentityKind kind);  // "User", "UserGroup", …
 
 // One object put or deleted.
@@ -127,7 +140,7 @@ struct IdentityChange {
   bool deleted = false;
   // Put: the version the change was computed from, 0 = the object is new. The store refuses (Conflict) if another is there.
   std::int64_t expected_version = 0;
-  std::variant<std::monostate, User, UserGroup, Role, ApiKey, SecretKey, PasswordPolicy, AuditedPrivileges> value;
+  std::variant<std::monostate, User, UserGroup, Role, ApiKey, SecretKey, PasswordPolicy, AuditedPrivileges, Application> value;
 };
 
 }  // namespace funcgate::domain

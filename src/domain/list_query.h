@@ -23,9 +23,17 @@ struct ListPlace {
   bool operator==(const ListPlace&) const = default;
 };
 
+// Only rows whose column has one of these texts, or none of them. What the caller may see, whatever his filters say.
+struct ListScope {
+  std::string column;  // as in filters
+  std::vector<std::string> texts;
+  bool others = false;
+};
+
 struct ListQuery {
   std::vector<std::pair<std::string, std::string>> filters;  // column, value; a value that ends with * is a prefix
-  std::string text;                                          // q: part of any text column, ASCII case ignored; empty = all
+  std::optional<ListScope> scope;
+  std::string text;  // q: part of any text column, ASCII case ignored; empty = all
   // Empty: the kind's default. The id decides between equals, in the direction of the last key.
   std::vector<SortKey> sort;
   std::optional<ListPlace> after;  // the last row seen

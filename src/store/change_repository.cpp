@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "store/application_rows.h"
 #include "store/audit_rows.h"
 #include "store/key_rows.h"
 #include "store/resource_rows.h"
@@ -22,9 +23,9 @@ using domain::IdentityChange;
 using domain::IdentityKind;
 
 // What refers to something comes after it.
-constexpr std::array kPutOrder = {IdentityKind::Role,          IdentityKind::UserGroup, IdentityKind::User,
-                                  IdentityKind::ApiKey,        IdentityKind::SecretKey, IdentityKind::PasswordPolicy,
-                                  IdentityKind::PrivilegeAudit};
+constexpr std::array kPutOrder = {IdentityKind::Role,           IdentityKind::UserGroup,     IdentityKind::Application,
+                                  IdentityKind::User,           IdentityKind::ApiKey,        IdentityKind::SecretKey,
+                                  IdentityKind::PasswordPolicy, IdentityKind::PrivilegeAudit};
 
 struct Writing {
   soci::session& session;
@@ -38,6 +39,7 @@ Status remove_object(const Writing& writing, const IdentityChange& change) {
       return remove_user(writing.session, change.id, change.expected_version, writing.author, writing.now_ms);
     case IdentityKind::UserGroup: return remove_user_group(writing.session, change.id, change.expected_version);
     case IdentityKind::Role: return remove_role(writing.session, change.id, change.expected_version);
+    case IdentityKind::Application: return remove_application(writing.session, change.id, change.expected_version);
     case IdentityKind::SecretKey: return remove_secret_key(writing.session, change.id, change.expected_version);
     case IdentityKind::ApiKey:
     case IdentityKind::PasswordPolicy:
@@ -53,6 +55,8 @@ Status put_object(const Writing& writing, const IdentityChange& change) {
     case IdentityKind::User: return put_user(writing.session, std::get<domain::User>(change.value), expected);
     case IdentityKind::UserGroup: return put_user_group(writing.session, std::get<domain::UserGroup>(change.value), expected);
     case IdentityKind::Role: return put_role(writing.session, std::get<domain::Role>(change.value), expected);
+    case IdentityKind::Application:
+      return put_application(writing.session, std::get<domain::Application>(change.value), expected);
     case IdentityKind::ApiKey: return put_api_key(writing.session, std::get<domain::ApiKey>(change.value), expected);
     case IdentityKind::SecretKey: return put_secret_key(writing.session, std::get<domain::SecretKey>(change.value), expected);
     case IdentityKind::PasswordPolicy:

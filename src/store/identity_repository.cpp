@@ -2,6 +2,7 @@
 
 #include <soci/soci.h>
 
+#include "store/application_rows.h"
 #include "store/audit_rows.h"
 #include "store/key_rows.h"
 #include "store/role_rows.h"
@@ -24,7 +25,9 @@ using domain::User;
 Status IdentityRepository::load(const std::function<void(domain::IdentityRows&&)>& rows, const std::function<void(User&&)>& user,
                                 const std::function<void(ApiKey&&)>& key) {
   return database_.read("read users and keys", [&](soci::session& session) -> Status {
-    rows(read_identity(session));
+    domain::IdentityRows small = read_identity(session);
+    small.applications = read_applications(session);
+    rows(std::move(small));
     each_user(session, user);
     each_api_key(session, key);
     return base::kDone;
@@ -145,7 +148,7 @@ Status IdentityRepository::remove_setup_token() {
 }
 
 Result<std::optional<IdempotencyRecord>> IdentityRepository::begin_idempotent(const IdempotencyRecord& record,
-                                                                                std::int64_t expired_ms) {
+                                                                              std::int64_t expired_ms) {
   return database_.write("begin a request", [&](soci::session& session) -> Result<std::optional<IdempotencyRecord>> {
     return store::begin_idempotent(session, record, expired_ms);
   });

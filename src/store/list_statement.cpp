@@ -131,6 +131,19 @@ Status ListStatement::add_filter(const ListColumn& column, const std::string& va
   return base::kDone;
 }
 
+void ListStatement::add_scope(const ListColumn& column, const domain::ListScope& scope) {
+  if (scope.texts.empty()) {
+    if (!scope.others) add_condition("1 = 0");
+    return;
+  }
+  std::string places;
+  for (const std::string& text : scope.texts) {
+    places += places.empty() ? "" : ", ";
+    places += bind(column.type == ListColumn::Type::Text ? base::to_lower(text) : text);
+  }
+  add_condition(fmt::format("{} {}IN ({})", column.sql, scope.others ? "NOT " : "", places));
+}
+
 Result<std::string> ListStatement::bind_value(const ListColumn& column, const std::string& value) {
   if (!is_number(column)) return bind(value);
   const auto number = base::parse_int(value);
@@ -173,6 +186,11 @@ Result<ListStatement> ListStatement::make(const ListTable& table, const domain::
     const ListColumn* column = find_column(table, name);
     if (column == nullptr) return unknown_column(table, name, "filter");
     TRY_DONE(made.add_filter(*column, value));
+  }
+  if (query.scope) {
+    const ListColumn* column = find_column(table, query.scope->column);
+    if (column == nullptr) return unknown_column(table, query.scope->column, "filter");
+    made.add_scope(*column, *query.scope);
   }
   if (!query.text.empty()) {
     made.add_condition(

@@ -62,6 +62,7 @@ class ListStatement {
   };
 
   base::Status add_filter(const ListColumn& column, const std::string& value);
+  void add_scope(const ListColumn& column, const domain::ListScope& scope);
   base::Status add_time(const ListColumn& column, std::string_view value);
   struct Sort {
     const ListColumn* column;

@@ -83,7 +83,8 @@ void put_object(soci::session& session, const ResourceChange& change, const std:
     case ResourceKind::Role:
     case ResourceKind::PasswordPolicy:
     case ResourceKind::PrivilegeAudit:
-    case ResourceKind::SecretKey: break;
+    case ResourceKind::SecretKey:
+    case ResourceKind::Application: break;
   }
 }
 
@@ -107,7 +108,8 @@ const char* resource_table(ResourceKind kind) {
     case ResourceKind::Role:
     case ResourceKind::PasswordPolicy:
     case ResourceKind::PrivilegeAudit:
-    case ResourceKind::SecretKey: break;
+    case ResourceKind::SecretKey:
+    case ResourceKind::Application: break;
   }
   return "";
 }

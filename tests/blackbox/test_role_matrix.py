@@ -52,8 +52,11 @@ NEEDS = [
     (r"\w+ /(scripts|script-sets)(/.*)?", ["Modify Scripts"]),
     (r"GET /tasks(/.*)?", ["View System Console"]),
     (r"POST /tasks/{id}/cancel", ["Cancel Tasks"]),
-    (r"GET /secret-keys(/.*)?", ["View Applications"]),
-    (r"\w+ /secret-keys(/.*)?", ["Manage Secret Keys"]),
+    (r"GET /applications(/.*)?", {"View Applications"}),
+    (r"POST /applications", ["Create Applications"]),
+    (r"\w+ /applications/{id}", {"Modify Applications"}),
+    (r"GET /secret-keys(/.*)?", {"View Applications"}),
+    (r"\w+ /secret-keys(/.*)?", {"Manage Secret Keys"}),
 ]
 
 
@@ -104,7 +107,7 @@ def objects(server, admin) -> dict[str, str]:
     owner = admin.key_owner("owner")
     server.client.post("/api/v1/func-api/later", json={}).expect(202)
     secret = admin.create("/secret-keys", name="APIKey", owner={"kind": "action", "application": "A", "flow": "F", "action": "a"})
-    return {"users": owner["user"], "user-groups": owner["group"], "roles": owner["role"], "api-keys": admin.key(owner["user"], "Key")[0],
+    return {"applications": admin.create("/applications", name="A"), "users": owner["user"], "user-groups": owner["group"], "roles": owner["role"], "api-keys": admin.key(owner["user"], "Key")[0],
             "privileges": quoted("View Server"), "sessions": admin.data("/sessions")[0]["id"], "func-apis": "keyed", "env-variables": "REGION",
             "api-authentications": "people", "script-sets": "demo", "scripts": "demo__probe", "functions": "demo__probe.hello", "secret-keys": secret,
             "explain": server.client.get("/api/v1/func-api/keyed").expect(401).json["traceId"], "tasks": admin.data("/tasks")[0]["id"]}
@@ -223,6 +226,8 @@ def real_writes(server, admin: Management, objects: dict[str, str], held: set[st
         ("PATCH", "/user-groups/{id}", f"/user-groups/{group}", {"description": tag}),
         ("POST", "/roles", "/roles", {"name": f"Made {tag}", "privileges": []}),
         ("PATCH", "/roles/{id}", f"/roles/{role}", {"description": tag}),
+        ("POST", "/applications", "/applications", {"name": f"Made {tag}"}),
+        ("PATCH", "/applications/{id}", f"/applications/{objects['applications']}", {"description": tag}),
         ("PATCH", "/privileges/{name}", f"/privileges/{privilege}", {"auditAction": False}),
         ("PUT", "/password-policy", "/password-policy", admin.data("/password-policy")),
         ("POST", "/users/{id}/api-keys", f"/users/{user}/api-keys", {"name": f"Made {tag}"}),

@@ -106,6 +106,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     domain::IdentityRows rows;
     for (const auto& [id, one] : state_.groups) rows.groups.push_back(one);
     for (const auto& [id, one] : state_.roles) rows.roles.push_back(one);
+    for (const auto& [id, one] : state_.applications) rows.applications.push_back(one);
     rows.policy = state_.policy;
     rows.audited = state_.audited;
     rows.audited_version = state_.audited_version;
@@ -313,6 +314,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
     std::map<std::string, domain::User> users;
     std::map<std::string, domain::UserGroup> groups;
     std::map<std::string, domain::Role> roles;
+    std::map<std::string, domain::Application> applications;
     std::map<std::string, domain::ApiKey> keys;
     std::map<std::string, domain::SecretKey> secrets;
     domain::PasswordPolicy policy;
@@ -393,6 +395,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
           return put(state.groups, change, [](const auto& a, const auto& b) { return base::equals_ignore_case(a.name, b.name); });
         }
         for (auto& [id, user] : state.users) std::erase(user.groups, change.id);
+        for (auto& [id, application] : state.applications) std::erase(application.access.groups, change.id);
         return remove(state.groups, change);
       case domain::IdentityKind::Role:
         if (!change.deleted) {
@@ -402,6 +405,10 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
         }
         for (auto& [id, group] : state.groups) std::erase(group.roles, change.id);
         return remove(state.roles, change);
+      case domain::IdentityKind::Application:
+        if (change.deleted) return remove(state.applications, change);
+        return put(state.applications, change,
+                   [](const auto& a, const auto& b) { return base::equals_ignore_case(a.name, b.name); });
       case domain::IdentityKind::ApiKey:
         if (change.deleted) return conflict("API keys are revoked, not deleted");
         return put(state.keys, change, [](const auto& a, const auto& b) {

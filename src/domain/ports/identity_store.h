@@ -19,6 +19,7 @@ namespace funcgate::domain {
 struct IdentityRows {
   std::vector<UserGroup> groups;
   std::vector<Role> roles;
+  std::vector<Application> applications;
   PasswordPolicy policy;
   AuditedPrivileges audited;
   std::int64_t audited_version = 1;  // of the set of audited privileges; 1: nobody has changed it

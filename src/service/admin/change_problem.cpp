@@ -20,7 +20,8 @@ Error invalid_change(ChangeProblem& problem, std::vector<base::Finding> findings
 
 Error name_taken(ChangeProblem& problem, std::string_view what, std::string_view name) {
   problem.kind = ChangeProblem::Kind::NameTaken;
-  return Error{Code::Conflict, fmt::format("There is a {} \"{}\" already", what, base::printable(name)), {}};
+  const char* article = what.starts_with('a') || what.starts_with('A') ? "an" : "a";
+  return Error{Code::Conflict, fmt::format("There is {} {} \"{}\" already", article, what, base::printable(name)), {}};
 }
 
 Error in_use(ChangeProblem& problem, std::string_view what, std::string_view name, std::vector<std::string> used_by) {

@@ -42,11 +42,14 @@ json::object audited_fields(const domain::UserGroup& group, const domain::Direct
   return {{"name", group.name}, {"description", group.description}, {"roles", std::move(roles)}};
 }
 
-json::object audited_fields(const domain::Role& role) {
+json::object audited_fields(const domain::Role& role, const domain::Directory& directory) {
   json::array privileges;
   for (const std::string_view name : domain::privilege_names(role.privileges)) privileges.emplace_back(name);
   json::object out{{"name", role.name}, {"description", role.description}, {"privileges", std::move(privileges)}};
-  if (!role.application.empty()) out["application"] = role.application;
+  if (!role.application.empty()) {
+    const domain::Application* application = directory.application(role.application);
+    out["application"] = application == nullptr ? role.application : application->name;
+  }
   return out;
 }
 

@@ -20,7 +20,7 @@ inline constexpr std::string_view kHiddenValue = "\"********\"";
 // What an administrator can see of an object, as fields of audit events; nothing secret.
 base::json::object audited_fields(const domain::User& user, const domain::Directory& directory);
 base::json::object audited_fields(const domain::UserGroup& group, const domain::Directory& directory);
-base::json::object audited_fields(const domain::Role& role);
+base::json::object audited_fields(const domain::Role& role, const domain::Directory& directory);
 base::json::object audited_fields(const domain::ApiKey& key);
 
 // Members that differ, in the order of `after`, then those only `before` has.

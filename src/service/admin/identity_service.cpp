@@ -109,6 +109,7 @@ Status IdentityService::start() {
   const auto take_rows = [&builder](domain::IdentityRows&& rows) {
     for (const domain::Role& role : rows.roles) builder.add(role);
     for (const domain::UserGroup& group : rows.groups) builder.add(group);
+    for (const domain::Application& application : rows.applications) builder.add(application);
     builder.set(rows.policy);
     builder.set(rows.audited, rows.audited_version);
   };

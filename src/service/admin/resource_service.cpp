@@ -43,7 +43,8 @@ std::optional<std::int64_t> version_of(const Configuration& configuration, Resou
     case ResourceKind::Role:
     case ResourceKind::PasswordPolicy:
     case ResourceKind::PrivilegeAudit:
-    case ResourceKind::SecretKey: break;  // kept elsewhere
+    case ResourceKind::SecretKey:
+    case ResourceKind::Application: break;  // kept elsewhere
   }
   return std::nullopt;
 }

@@ -34,19 +34,23 @@ void put(ChangeSet& changes, Role role, std::int64_t expected_version) {
       {.kind = IdentityKind::Role, .id = std::move(id), .expected_version = expected_version, .value = std::move(role)});
 }
 
-std::string not_inside_an_application(const PrivilegeInfo& info) {
-  return fmt::format("Privilege \"{}\" cannot be given inside an application", info.name);
-}
+// Lists name roles that hold everywhere: one of an application has nothing to do with what is called like it.
+std::string referred_name(const Role& role) { return role.application.empty() ? role.name : std::string(); }
 
-void add_changed_event(const Role& before, const Role& after, const domain::Actor& actor, ChangeSet& changes) {
+void add_changed_event(const Role& before, const Role& after, const Directory& directory, const domain::Actor& actor,
+                       ChangeSet& changes) {
   auto event = object_event("role.changed", actor, kKind, after.id, after.name, after.meta.version,
                             fmt::format("Role \"{}\" changed", after.name));
-  event.changes = changes_between(audited_fields(before), audited_fields(after));
+  event.changes = changes_between(audited_fields(before, directory), audited_fields(after, directory));
   changes.author = author_name(actor);
   changes.events.push_back(std::move(event));
 }
 
 }  // namespace
+
+std::string not_inside_an_application(const PrivilegeInfo& info) {
+  return fmt::format("Privilege \"{}\" cannot be given inside an application", info.name);
+}
 
 std::vector<base::Finding> Roles::check(RoleFields& fields) const {
   std::vector<base::Finding> findings;
@@ -77,9 +81,11 @@ Result<Role> Roles::create(RoleFields fields, const domain::Actor& actor, Change
   role.privileges = fields.privileges;
   role.meta = created_by(actor, parts_.clock.wall_ms());
   auto made = parts_.identity.change([&](const Directory& current, ChangeSet& changes) -> Status {
+    if (!role.application.empty() && current.application(role.application) == nullptr)
+      return invalid_change(problem, {{"application", "value", "this application was deleted meanwhile"}});
     if (current.role_by_name(role.name, role.application) != nullptr) return name_taken(problem, kNoun, role.name);
     auto event = object_event("role.created", actor, kKind, role.id, role.name, 1, fmt::format("Role \"{}\" created", role.name));
-    event.changes = changes_between({}, audited_fields(role));
+    event.changes = changes_between({}, audited_fields(role, current));
     changes.author = author_name(actor);
     changes.events.push_back(std::move(event));
     put(changes, role, 0);
@@ -108,12 +114,12 @@ Result<Role> Roles::replace(const std::string& id, std::int64_t expected_version
     if (after.name != before.name) {
       const Role* holder = current.role_by_name(after.name, after.application);
       if (holder != nullptr && holder->id != id) return name_taken(problem, kNoun, after.name);
-      auto used_by = parts_.references(IdentityKind::Role, id, before.name);
+      auto used_by = parts_.references(IdentityKind::Role, id, referred_name(before));
       if (!used_by.empty()) return in_use(problem, kNoun, before.name, std::move(used_by));
     }
-    if (audited_fields(before) == audited_fields(after)) return base::kDone;
+    if (audited_fields(before, current) == audited_fields(after, current)) return base::kDone;
     mark_changed(after.meta, actor, parts_.clock.wall_ms());
-    add_changed_event(before, after, actor, changes);
+    add_changed_event(before, after, current, actor, changes);
     put(changes, after, before.meta.version);
     return base::kDone;
   });
@@ -126,7 +132,7 @@ Status Roles::remove(const std::string& id, std::int64_t expected_version, const
     TRY(const Role role, find(current, id));
     if (role.built_in) return read_only_object(kNoun, role.name);
     if (role.meta.version != expected_version) return stale_change(problem, role.meta.version);
-    auto used_by = parts_.references(IdentityKind::Role, id, role.name);
+    auto used_by = parts_.references(IdentityKind::Role, id, referred_name(role));
     if (!used_by.empty()) return in_use(problem, kNoun, role.name, std::move(used_by));
     changes.author = author_name(actor);
     // A group keeps the ids of its roles: none may name a role that is gone.
@@ -148,7 +154,7 @@ Status Roles::remove(const std::string& id, std::int64_t expected_version, const
     }
     auto event = object_event("role.deleted", actor, kKind, id, role.name, role.meta.version,
                               fmt::format("Role \"{}\" deleted", role.name));
-    event.changes = changes_between(audited_fields(role), {});
+    event.changes = changes_between(audited_fields(role, current), {});
     changes.events.push_back(std::move(event));
     changes.identity.push_back(
         {.kind = IdentityKind::Role, .id = id, .deleted = true, .expected_version = role.meta.version, .value = {}});
@@ -175,7 +181,7 @@ Status Roles::set_privilege(const std::string& id, domain::Privilege privilege, 
       after.privileges.remove(privilege);
     }
     mark_changed(after.meta, actor, parts_.clock.wall_ms());
-    add_changed_event(before, after, actor, changes);
+    add_changed_event(before, after, current, actor, changes);
     put(changes, std::move(after), before.meta.version);
     return base::kDone;
   });

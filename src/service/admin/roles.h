@@ -22,6 +22,9 @@ namespace funcgate::service {
 // The id of the application of this id or name; nullopt: there is none.
 using FindApplication = std::function<std::optional<std::string>(std::string_view id_or_name)>;
 
+// Said of a privilege without meaning there.
+std::string not_inside_an_application(const domain::PrivilegeInfo& info);
+
 struct RoleFields {
   std::string name, description;
   std::string application;  // id or name as written; empty = system-wide

@@ -6,6 +6,7 @@
 #include <span>
 #include <utility>
 
+#include "domain/access_list.h"
 #include "service/admin/identity_events.h"
 #include "service/admin/identity_rules.h"
 
@@ -133,6 +134,8 @@ Result<bool> UserGroups::remove_portion(const std::string& id, std::int64_t expe
     if (group.built_in) return read_only_object(kNoun, group.name);
     if (group.meta.version != expected_version) return stale_change(problem, group.meta.version);
     auto used_by = parts_.references(IdentityKind::UserGroup, id, group.name);
+    for (const domain::Application* application : domain::applications_naming(current, id))
+      used_by.push_back(fmt::format("Application \"{}\"", application->name));
     if (!used_by.empty()) return in_use(problem, kNoun, group.name, std::move(used_by));
     changes.author = author_name(actor);
     const domain::IdentityChange deletion{

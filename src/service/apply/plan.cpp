@@ -138,7 +138,8 @@ void remove_by_hand(PlanContext& context, const Removal& removal) {
     case ResourceKind::Role:
     case ResourceKind::PasswordPolicy:
     case ResourceKind::PrivilegeAudit:
-    case ResourceKind::SecretKey: break;
+    case ResourceKind::SecretKey:
+    case ResourceKind::Application: break;
   }
   remove_scripts_without_set(next);
   if (removed == 1) {

@@ -32,6 +32,13 @@ inline Role a_role(std::string id, std::string name, PrivilegeSet privileges, st
   role.application = std::move(application);
   return role;
 }
+inline Application an_application(std::string id, std::string name, AccessList access = {}) {
+  Application application;
+  application.id = std::move(id);
+  application.name = std::move(name);
+  application.access = std::move(access);
+  return application;
+}
 inline ApiKey a_key(std::string id, std::string user_id, std::string name = "Call API") {
   ApiKey key;
   key.id = std::move(id);
@@ -43,6 +50,7 @@ inline ApiKey a_key(std::string id, std::string user_id, std::string name = "Cal
 inline IdentityKind kind_of(const User&) { return IdentityKind::User; }
 inline IdentityKind kind_of(const UserGroup&) { return IdentityKind::UserGroup; }
 inline IdentityKind kind_of(const Role&) { return IdentityKind::Role; }
+inline IdentityKind kind_of(const Application&) { return IdentityKind::Application; }
 inline IdentityKind kind_of(const ApiKey&) { return IdentityKind::ApiKey; }
 
 template <class T>

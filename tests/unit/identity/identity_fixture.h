@@ -8,6 +8,7 @@
 #include <string>
 
 #include "service/admin/api_keys.h"
+#include "service/admin/applications.h"
 #include "service/admin/roles.h"
 #include "service/admin/user_groups.h"
 #include "service/admin/users.h"
@@ -55,6 +56,11 @@ class IdentityWorld : public ::testing::Test {
     EXPECT_TRUE(made.ok()) << made.error().message;
     return made.ok() ? made->id : "";
   }
+  std::string application(const std::string& name, bool all_users = true, std::vector<std::string> groups_named = {}) {
+    auto made = applications.create({.name = name, .all_users = all_users, .groups = std::move(groups_named)}, actor, problem);
+    EXPECT_TRUE(made.ok()) << made.error().message;
+    return made.ok() ? made->id : "";
+  }
   base::Status join(const std::string& user_id, const std::string& group_id) {
     return users.set_membership(user_id, group_id, true, actor);
   }
@@ -88,9 +94,10 @@ class IdentityWorld : public ::testing::Test {
   service::FindReferences find_references = [this](domain::IdentityKind, const std::string&, const std::string&) {
     return references;
   };
-  service::FindApplication find_application = [](std::string_view name) {
-    return name == "Shop" || name == "app-shop" ? std::optional<std::string>("app-shop") : std::nullopt;
+  service::FindApplication find_application = [this](std::string_view name) {
+    return service::find_application_in(identity.directory())(name);
   };
+  service::Applications applications{{identity, store, clock, random}};
   service::Users users{{identity, store, clock, random, find_references}};
   service::UserGroups groups{{identity, store, clock, random, find_references}};
   service::Roles roles{{identity, clock, random, find_references, find_application}};

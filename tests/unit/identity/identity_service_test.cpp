@@ -152,6 +152,7 @@ TEST_F(LastAdministrator, ADisabledOneDoesNotCount) {
 
 TEST_F(LastAdministrator, OneOfAnApplicationDoesNotCount) {
   const std::string root = administrator("root");
+  application("Shop");
   auto made = roles.create({.name = "Shop", .application = "Shop", .privileges = {Privilege::AdministerApplicationRoles}}, actor,
                            problem);
   ASSERT_TRUE(made.ok());

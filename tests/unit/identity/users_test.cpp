@@ -272,6 +272,7 @@ TEST_F(RolesTest, PrivilegesOfAnApplicationAreChecked) {
        "Privilege \"View Audit Trail\" cannot be given inside an application"},
       {"of an application that does not exist", "Nowhere", {}, "there is no application \"Nowhere\""},
   };
+  application("Shop");
   for (const Case& c : cases) {
     auto made = roles.create({.name = c.sentence, .application = c.application, .privileges = c.privileges}, actor, problem);
     EXPECT_EQ(made.ok(), c.message.empty()) << c.sentence;
@@ -280,9 +281,10 @@ TEST_F(RolesTest, PrivilegesOfAnApplicationAreChecked) {
 }
 
 TEST_F(RolesTest, TheApplicationNeverChangesAndLimitsLaterPrivileges) {
+  const std::string shop = application("Shop");
   auto made = roles.create({.name = "Shop keys", .application = "Shop", .privileges = {Privilege::UseApiKey}}, actor, problem);
   ASSERT_TRUE(made.ok());
-  EXPECT_EQ(made->application, "app-shop");
+  EXPECT_EQ(made->application, shop);
   EXPECT_FALSE(roles.replace(made->id, 1, {.name = "Shop keys"}, actor, problem).ok());
   EXPECT_FALSE(roles.set_privilege(made->id, Privilege::ViewUsers, true, actor, problem).ok());
   EXPECT_EQ(problem.findings.at(0).message,
@@ -291,12 +293,13 @@ TEST_F(RolesTest, TheApplicationNeverChangesAndLimitsLaterPrivileges) {
 }
 
 TEST_F(RolesTest, APrivilegeOfAnApplicationHoldsThereOnly) {
+  const std::string shop = application("Shop");
   auto made = roles.create({.name = "Shop keys", .application = "Shop", .privileges = {Privilege::UseApiKey}}, actor, problem);
   const std::string id = user("apiagent"), crew = group("Crew");
   ASSERT_TRUE(groups.set_role(crew, made->id, true, actor).ok());
   ASSERT_TRUE(join(id, crew).ok());
   EXPECT_FALSE(directory()->holds(*entry(id), Privilege::UseApiKey));
-  EXPECT_TRUE(directory()->holds(*entry(id), Privilege::UseApiKey, "app-shop"));
+  EXPECT_TRUE(directory()->holds(*entry(id), Privilege::UseApiKey, shop));
 }
 
 TEST_F(RolesTest, BuiltInOnesAreReadOnly) {

@@ -19,8 +19,9 @@ class ChangeRepositoryTest : public IdentityStoreTest {
   // Everything that a refused change might have left behind.
   std::string state() {
     std::string text;
-    for (const char* table : {"users", "user_passwords", "memberships", "user_groups", "group_roles", "roles", "api_keys",
-                              "secret_keys", "sessions", "setup_tokens", "audit_entries", "changes", "identity_documents"}) {
+    for (const char* table :
+         {"users", "user_passwords", "memberships", "user_groups", "group_roles", "roles", "api_keys", "secret_keys",
+          "applications", "sessions", "setup_tokens", "audit_entries", "changes", "identity_documents"}) {
       text += std::to_string(count(std::string("SELECT COUNT(*) FROM ") + table)) + " ";
     }
     return text;

@@ -75,6 +75,9 @@ inline domain::IdentityChange put(domain::UserGroup value, std::int64_t expected
 inline domain::IdentityChange put(domain::Role value, std::int64_t expected = 0) {
   return put(domain::IdentityKind::Role, std::move(value), expected);
 }
+inline domain::IdentityChange put(domain::Application value, std::int64_t expected = 0) {
+  return put(domain::IdentityKind::Application, std::move(value), expected);
+}
 inline domain::IdentityChange put(domain::ApiKey value, std::int64_t expected = 0) {
   return put(domain::IdentityKind::ApiKey, std::move(value), expected);
 }

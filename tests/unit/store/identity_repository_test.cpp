@@ -326,6 +326,38 @@ TEST_F(IdentityRepositoryTest, AnAnswerThatShowedATokenIsNotKept) {
   EXPECT_TRUE((*store_.begin_idempotent(record, 0))->had_token);
 }
 
+TEST_F(IdentityRepositoryTest, AScopeNarrowsAListAndItsCount) {
+  domain::SecretKey other = a_secret("Other", "Ping");
+  other.application = "Back office";
+  commit({put(a_secret("One", "Ping")), put(a_secret("Two", "Ping")), put(other)});
+  const auto names = [&](domain::ListScope scope, std::size_t limit = 50) {
+    domain::ListQuery query;
+    query.scope = std::move(scope);
+    query.limit = limit;
+    std::vector<std::string> found;
+    std::int64_t total = 0;
+    do {
+      const auto page = store_.secret_keys(query);
+      EXPECT_TRUE(page.ok());
+      for (const auto& row : page->rows) found.push_back(row.name);
+      total = page->total;
+      query.after = page->next;
+    } while (query.after);
+    EXPECT_EQ(total, static_cast<std::int64_t>(found.size()));
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names({"application", {"sHOP"}}, 1), (Names{"One", "Two"}));
+  EXPECT_EQ(names({"application", {"shop", "back office"}}), (Names{"One", "Other", "Two"}));
+  EXPECT_EQ(names({"application", {"shop"}, true}), Names{"Other"});
+  EXPECT_EQ(names({"application", {"sh*"}}), Names()) << "a star is only itself";
+  EXPECT_EQ(names({"application", {}}), Names()) << "of nothing nothing is seen";
+  EXPECT_EQ(names({"application", {}, true}).size(), 3U);
+  domain::ListQuery unknown;
+  unknown.scope = {"nothing", {"x"}};
+  EXPECT_EQ(store_.secret_keys(unknown).error().code, base::Code::InvalidArgument);
+}
+
 TEST_F(IdentityRepositoryTest, TheSetUpTokenIsOneRow) {
   EXPECT_FALSE(store_.setup_token()->has_value());
   ASSERT_TRUE(store_.put_setup_token({"one", 1, 0}).ok());
