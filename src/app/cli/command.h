@@ -15,7 +15,7 @@
 namespace funcgate::app::cli {
 
 // What a positional argument names. Everything but Text is looked up and becomes an id; an id is taken as it is.
-enum class Lookup { Text, User, Group, Role, Key, Secret };
+enum class Lookup { Text, User, Group, Role, Application, Key, Secret };
 
 struct Positional {
   std::string_view name;  // "USER"
@@ -115,6 +115,7 @@ base::Status write_secret(const std::string& file, std::string_view content);
 std::vector<Group> command_groups();
 void add_user_commands(std::vector<Command>& commands);
 void add_role_commands(std::vector<Command>& commands);
+void add_application_commands(std::vector<Command>& commands);
 void add_key_commands(std::vector<Command>& commands);
 void add_audit_commands(std::vector<Command>& commands);
 void add_server_commands(std::vector<Command>& commands);

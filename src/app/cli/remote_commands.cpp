@@ -81,6 +81,7 @@ void take_url_from_environment(const CLI::App& command, Connection& connection) 
 RemoteCommands::RemoteCommands() {
   add_user_commands(commands_);
   add_role_commands(commands_);
+  add_application_commands(commands_);
   add_key_commands(commands_);
   add_audit_commands(commands_);
   add_server_commands(commands_);

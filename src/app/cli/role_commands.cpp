@@ -57,6 +57,7 @@ void add_roles(std::vector<Command>& commands) {
                       .options = {kSearch,
                                   {"--name", "name", Form::Text, "NAME", "A name; a star at its end stands for anything"},
                                   {"--privilege", "privileges", Form::Text, "NAME", "Roles that hold this privilege"},
+                                  {"--application", "application", Form::Text, "NAME", "Roles of this application"},
                                   kLimit},
                       .columns = {{"NAME", "name"},
                                   {"APPLICATION", "application"},

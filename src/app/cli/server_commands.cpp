@@ -85,6 +85,10 @@ std::vector<Group> command_groups() {
        "  funcgate role create GenerateAPIToken --privilege \"Use API Key\"\n"
        "  funcgate role add-group GenerateAPIToken APIUsers\n"
        "  funcgate role grant Operators \"Explain Denials\""},
+      {"app", "Applications: what roles and secret keys can belong to",
+       "  funcgate app create \"Actionflow Advanced\" --all-users no --group APIUsers\n"
+       "  funcgate role create Watchers --application \"Actionflow Advanced\" --privilege \"View Applications\"\n"
+       "  funcgate app update \"Actionflow Advanced\" --all-users yes"},
       {"privilege", "Privileges: what is built in",
        "  funcgate privilege list\n"
        "  funcgate privilege audit \"Use API Key\" on"},

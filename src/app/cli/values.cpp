@@ -32,6 +32,7 @@ LookupKind kind_of(Lookup lookup) {
     case Lookup::User: return {"user", "usr-", "/users", "login"};
     case Lookup::Group: return {"user group", "grp-", "/user-groups", "name"};
     case Lookup::Role: return {"role", "rol-", "/roles", "name"};
+    case Lookup::Application: return {"application", "app-", "/applications", "name"};
     case Lookup::Key: return {"API key", "key-", "/api-keys", "name"};
     case Lookup::Secret: return {"secret key", "sec-", "/secret-keys", "name"};
     case Lookup::Text: break;
