@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "admin/application_access.h"
 #include "admin/privilege_uses.h"
 #include "admin/resources.h"
 #include "admin/router.h"
@@ -35,6 +36,7 @@ constexpr KindPrivilege kKindPrivileges[] = {{"ScriptSet", Privilege::PublishScr
                                              {"PasswordPolicy", Privilege::AdministerUsers},
                                              {"PrivilegeAudit", Privilege::AdministerServer},
                                              {"SecretKey", Privilege::ManageSecretKeys},
+                                             {"Application", Privilege::ModifyApplications},
                                              {"Settings", Privilege::AdministerServer}};
 
 bool is_true(const json::object& spec, std::string_view name) {
@@ -49,6 +51,8 @@ std::optional<Answer> missing_privilege(const Context& context, const service::B
     for (const KindPrivilege& entry : kKindPrivileges) {
       if (entry.kind == document.kind) needed.push_back(entry.privilege);
     }
+    // Whether it makes or changes it only the plan knows.
+    if (document.kind == "Application") needed.push_back(Privilege::CreateApplications);
     if (document.kind == "FuncApi" && is_true(document.spec, "anonymous")) needed.push_back(Privilege::AllowAnonymousApis);
     if (document.kind == "ApiAuthentication" && document.spec.contains("runAs")) needed.push_back(Privilege::AdministerUsers);
   }
@@ -61,6 +65,30 @@ std::optional<Answer> missing_privilege(const Context& context, const service::B
   return std::nullopt;
 }
 
+// Whoever applies documents writes and, by the differences, reads what they speak of. Roles need a privilege whose holders every
+// list admits.
+std::optional<Answer> not_admitted_to(const Context& context, const service::Bundle& bundle) {
+  for (const service::BundleDocument& document : bundle.documents) {
+    const bool inside = document.kind == "SecretKey";
+    if (!inside && document.kind != "Application") continue;
+    const auto* found = context.directory->application_by_name(inside ? document.application : document.name);
+    if (found != nullptr && !is_admitted(context, *found)) return not_admitted(*found);
+  }
+  return std::nullopt;
+}
+
+// Whether the object is, or is inside of, an application whose list does not admit the caller.
+bool is_closed_to(const Context& context, const service::ObjectResult& object) {
+  const auto applications = context.directory->applications();
+  return std::any_of(applications.begin(), applications.end(), [&](const domain::Application* one) {
+    const bool meant =
+        object.kind == domain::ResourceKind::Application
+            ? base::equals_ignore_case(object.id, one->name)
+            : object.kind == domain::ResourceKind::SecretKey && base::starts_with_ignore_case(object.id, one->name + "/");
+    return meant && !is_admitted(context, *one);
+  });
+}
+
 // What pruning removes is in no document: only the plan knows it.
 base::Status permit_removals(const Context& context, const service::ApplyResult& plan) {
   for (const service::ObjectResult& object : plan.objects) {
@@ -71,6 +99,8 @@ base::Status permit_removals(const Context& context, const service::ApplyResult&
     // Of which nobody said who may remove it nobody does.
     if (entry == std::end(kKindPrivileges))
       return base::Error{base::Code::PermissionDenied, fmt::format("Objects of the kind {} cannot be pruned", kind), {}};
+    if (is_closed_to(context, object))
+      return base::Error{base::Code::PermissionDenied, fmt::format("The access list of {} does not admit you", object.id), {}};
     if (context.holds(entry->privilege)) continue;
     return base::Error{
         base::Code::PermissionDenied, fmt::format("Privilege \"{}\" is required", domain::privilege_name(entry->privilege)), {}};
@@ -131,6 +161,7 @@ Answer apply(Context& context, bool dry_run) {
   const auto bundle = read_bundle(context, problem);
   if (!bundle) return problem;
   if (auto refusal = missing_privilege(context, *bundle)) return std::move(*refusal);
+  if (auto refusal = not_admitted_to(context, *bundle)) return std::move(*refusal);
   service::ApplyOptions options = options_of(context);
   options.by_hand = false;
   options.dry_run = dry_run || options.dry_run;
@@ -163,7 +194,11 @@ Answer export_documents(Context& context) {
   const auto form = as_files ? service::ExportForm::Folder : service::ExportForm::Stream;
   const auto kinds = kinds_of(context);
   if (!kinds.ok()) return invalid("kind", "value", kinds.error().message);
-  const auto files = context.services.resources.export_documents(*kinds, form);
+  std::set<std::string> hidden;
+  for (const domain::Application* application : context.directory->applications()) {
+    if (!is_admitted(context, *application)) hidden.insert(application->id);
+  }
+  const auto files = context.services.resources.export_documents(*kinds, form, hidden);
   if (!files.ok()) return from_error(files.error());
   const auto event = service::export_event(*files, context.actor());
   if (const auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());

@@ -24,10 +24,12 @@ def test_an_export_is_the_same_with_and_without_a_server(make_server):
     policy = admin.get("/password-policy")
     admin.put("/password-policy", {**policy.json["data"], "minLength": 12}, If_Match="*").expect(200)
     admin.patch("/privileges/Use%20API%20Key", {"auditAction": True}).expect(200)
+    admin.create("/applications", name="Orders", access={"allUsers": False, "groups": ["agent group"]})
+    admin.create("/roles", name="Watchers", application="Orders", privileges=["View Applications"])
     owner = {"kind": "action", "application": "Orders", "flow": "Call API", "action": "callApi"}
     admin.post("/secret-keys", {"owner": owner, "name": "APIKey"}).expect(201)
     online = files(server, "online")
-    some = {name: text for name, text in online.items() if name.startswith(("roles/", "script-sets/"))}
+    some = {name: text for name, text in online.items() if name.startswith(("roles/", "application-roles/", "script-sets/"))}
     assert files(server, "online-some", "Role", "ScriptSet", "Role") == some
     assert server.stop() == 0
     offline = files(server, "offline")
@@ -37,4 +39,4 @@ def test_an_export_is_the_same_with_and_without_a_server(make_server):
     exports = sign_in(server).data("/audit?event=resources.exported")
     assert [record["actor"]["login"] for record in exports] == ["local"] * 4
     folders = {Path(name).parts[0] for name in offline}
-    assert {"users", "user-groups", "roles", "password-policy.yaml", "privilege-audits", "secret-keys", "func-apis"} <= folders, folders
+    assert {"users", "user-groups", "roles", "password-policy.yaml", "privilege-audits", "secret-keys", "applications", "application-roles", "func-apis"} <= folders, folders

@@ -29,6 +29,10 @@ def identity() -> Resources:
     made.document("UserGroup", "Empty", {})
     made.document("Role", "Token User", {"privileges": ["Use API Key", "View Server"], "userGroups": ["API Users"]})
     made.document("Role", "Unused", {"privileges": []})
+    made.document("Application", "Shop", {"description": "sells", "access": {"allUsers": False, "groups": ["API Users", "Empty"]}})
+    made.document("Application", "Old shop", {})
+    made.document("Role", "Token User", {"privileges": ["Use API Key"], "userGroups": ["API Users"]}, "Shop")
+    made.document("Role", "Unused", {"privileges": ["View Applications"]}, "Shop")
     made.document("PasswordPolicy", "default", {"minLength": 12, "minDigits": 1})
     return made.document("PrivilegeAudit", "Cancel Tasks", {"auditAction": True})
 
@@ -49,7 +53,7 @@ def outcomes(text: str) -> dict[str, int]:
 
 def state(admin: Management) -> tuple[bytes, list]:
     """The export and the versions of all identity objects."""
-    versions = [(path, row["id"], row["version"]) for path in ("/users", "/user-groups", "/roles", "/secret-keys") for row in admin.data(f"{path}?limit=200")]
+    versions = [(path, row["id"], row["version"]) for path in ("/users", "/user-groups", "/roles", "/applications", "/secret-keys") for row in admin.data(f"{path}?limit=200")]
     return admin.get("/resources/export").expect(200).body, versions
 
 
@@ -90,7 +94,7 @@ def documents(folder: Path) -> set[tuple[str, str, str]]:
     for document in found:
         for secret in ("passwordFrom", "valueFrom"):
             document["spec"].pop(secret, None)
-    return {(document["kind"], document["metadata"]["name"], repr(document["spec"])) for document in found}
+    return {(document["kind"], repr(document["metadata"]), repr(document["spec"])) for document in found}
 
 
 def test_an_export_applied_to_its_instance_changes_nothing(make_server):
@@ -198,13 +202,28 @@ def test_prune_takes_what_its_set_has_lost_and_nothing_else(make_server):
     admin.create("/users", login="byhand", password="Handmade-Horse-1")
     server.apply(Resources().document("User", "other-set", {}), "--set", "two")
     rest = identity()
-    rest.documents = [document for document in rest.documents if document["metadata"]["name"] not in ("away", "Unused", "Empty", "Cancel Tasks")]
+    rest.documents = [document for document in rest.documents if document["metadata"]["name"] not in ("away", "Unused", "Old shop", "Cancel Tasks")]
+    # A group that an access list names does not go: the list has to leave it first.
+    without = Resources()
+    without.files, without.documents = rest.files, [document for document in rest.documents if document["metadata"]["name"] != "Empty"]
+    shop = next(document for document in without.documents if document["kind"] == "Application")
+    done = server.try_apply(without, "--set", "one", "--prune")
+    assert done.returncode == 5 and 'is still used by Application "Shop"' in done.stdout + done.stderr and len(admin.data("/users?login=away")) == 1
+    shop["spec"] = {"access": {"allUsers": False, "groups": ["API Users"]}}
+    rest = without
     dry = server.try_apply(rest, "--set", "one", "--prune", "--dry-run")
     assert dry.returncode == 1 and len(admin.data("/users?login=away")) == 1
     assert outcomes(server.apply(rest, "--set", "one", "--prune").stdout)["pruned"] >= 3
     assert {user["login"] for user in admin.data("/users")} == {"system", LOGIN, "mia", "apiagent", "byhand", "other-set"}
     assert {group["name"] for group in admin.data("/user-groups")} == {"Administrators", "Designers", "Operators", "Auditors", "Users", "API Users"}
     assert "Unused" not in {role["name"] for role in admin.data("/roles")}
+    assert [(one["name"], one["access"]["groups"]) for one in admin.data("/applications")] == [("Shop", ["API Users"])]
+    # What belongs to an application keeps it.
+    admin.create("/roles", name="By hand", application="Shop")
+    emptied = Resources().document("User", "mia", {}).document("User", "apiagent", {})
+    refused = server.try_apply(emptied, "--set", "one", "--prune")
+    assert refused.returncode == 5 and 'is still used by Role "By hand"' in refused.stdout + refused.stderr
+    assert len(admin.data("/applications")) == 1 and len(admin.data("/roles?application=Shop")) == 2
 
 
 def test_no_document_leaves_the_server_without_an_administrator(make_server):
@@ -229,8 +248,10 @@ def test_a_wrong_document_changes_nothing_of_the_right_ones(make_server):
              ("Role", "x", {"userGroups": ["Nowhere"]}), ("User", "x", {"groups": []}), ("PasswordPolicy", "default", {"minLength": -1}), ("Nonsense", "x", {}),
              ("Role", "x", {"application": "y"}), ("PrivilegeAudit", "Fly", {"auditAction": True}), ("User", "system", {"surname": "x"}), ("Role", "Designer", {"privileges": []}),
              ("UserGroup", "x", {"roles": ["Token User"]}), ("UserGroup", "x", {"roles": ["Fly"]}), ("UserGroup", "x", {"roles": "Operator"})]
-    for kind, name, spec in wrong:
-        done = server.try_apply(identity().document(kind, name, spec))
+    wrong += [("Application", "x", {"access": {"groups": ["Nowhere"]}}), ("Application", "x", {"access": {"everybody": True}}), ("Application", "x" * 101, {}),
+              ("Application", "x", {}, "Shop"), ("Role", "x", {}, "Nowhere"), ("Role", "x", {"privileges": ["View Audit Trail"]}, "Shop")]
+    for kind, name, spec, *application in wrong:
+        done = server.try_apply(identity().document(kind, name, spec, *application))
         assert done.returncode == 7, (kind, name, done.returncode, done.stdout, done.stderr)
     assert state(admin) == before
 

@@ -22,6 +22,7 @@ LEFT_OUT = [
     ({"kind": "ScriptSet", "name": "leftout", "spec": SCRIPTS}, "Publish Scripts"),
     ({"kind": "ApiAuthentication", "name": "left-out", "spec": {"type": "apiKey", "allowedUsers": ["root"]}}, "Manage API Authentication"),
     ({"kind": "EnvVariable", "name": "LEFT_OUT", "spec": {"value": "x", "scriptSets": ["base"]}}, "Manage Environment Variables"),
+    ({"kind": "Application", "name": "Left Out", "spec": {}}, "Modify Applications"),
     ({"kind": "SecretKey", "name": "LeftOut", "application": "Shop", "spec": {"flow": "Order", "action": "call"}}, "Manage Secret Keys"),
 ]
 IDS = [document["kind"] for document, _ in LEFT_OUT]
@@ -53,7 +54,7 @@ def send(caller: Management, verb: str, documents: list[dict], query: str) -> An
 
 def state(admin: Management) -> tuple:
     """Everything that could be pruned, with its version."""
-    paths = ("/users", "/user-groups", "/roles", "/secret-keys", "/script-sets", "/func-apis", "/api-authentications", "/env-variables")
+    paths = ("/users", "/user-groups", "/roles", "/applications", "/secret-keys", "/script-sets", "/func-apis", "/api-authentications", "/env-variables")
     versions = [(path, row["id"], row["version"]) for path in paths for row in admin.data(f"{path}?limit=200")]
     return admin.get("/resources/export").expect(200).body, versions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.management import Management, call_on
+from support.management import Management, api, call_on
 from support.resources import PROBE, Resources
 from support.server import Server, command, wait_until
 
@@ -92,3 +92,60 @@ def test_what_an_auditor_looks_for_first_is_recorded(server, admin):
     (record,) = admin.data("/audit?event=api.anonymous_on&limit=1")
     assert record["reason"] == "black-box test", "why it is open"
     assert record["outcome"] == "OK"
+
+
+# --- applications
+
+def shop(*, open_to_all: bool = True, held: tuple[str, ...] = ("View Applications",), groups: tuple[str, ...] = ("APIUsers",)) -> Resources:
+    made = world()
+    made.document("Application", "Shop", {"description": "sells", "access": {"allUsers": open_to_all, "groups": []}})
+    made.document("Application", "Till", {})
+    return made.document("Role", "Watchers", {"privileges": list(held), "userGroups": list(groups)}, "Shop")
+
+
+def test_applications_by_documents(server, admin):
+    """A role of an application and its access list, each seen by the next request of a connection that stays open."""
+    server.apply(shop())
+    user = admin.data("/users?login=apiagent")[0]["id"]
+    token = admin.key(user, "All calls", scopes=["management"])[1]
+    path = f"/admin/api/v1/applications/{admin.named('/applications', 'Shop')}"
+    with server.client.connect() as connection:
+        call_on(connection, path, token).expect(200)
+        assert [row["name"] for row in call_on(connection, "/admin/api/v1/applications", token).expect(200).json["data"]] == ["Shop"]
+        server.apply(shop(open_to_all=False))
+        call_on(connection, path, token).refused("403.16")
+        server.apply(shop())
+        call_on(connection, path, token).expect(200)
+        for taken in (shop(held=("Modify Applications",)), shop(groups=())):
+            server.apply(taken)
+            call_on(connection, path, token).refused("403.15")
+            server.apply(shop())
+            call_on(connection, path, token).expect(200)
+    assert "Role Shop/Watchers: unchanged" in server.apply(shop()).stdout
+    told = admin.data(f"/users/{user}/effective-privileges")
+    assert {(row["privilege"], row["scope"]) for row in told} == {("Use API Key", None), ("View Applications", "Shop")}
+
+
+def test_documents_pass_no_access_list(server, admin):
+    """Whoever may apply and is not admitted neither changes, reads, exports nor prunes what is closed to him."""
+    server.apply(shop(open_to_all=False), "--set", "shop")
+    admin.create("/secret-keys", name="Partner", owner={"kind": "action", "application": "Shop", "flow": "F", "action": "a"})
+    user = admin.key_owner("applier", "Apply Resources", "Export Resources", "Create Applications", "Modify Applications", "Manage Secret Keys")["user"]
+    applier = Management(server, admin.key(user, "Apply", scopes=["management"])[1])
+
+    def send(verb: str, text: str, query: str = ""):
+        return api(applier.client, "POST", f"/resources/{verb}{query}", [*applier.headers("POST"), ("Content-Type", "application/yaml")], body=text)
+
+    opened = "{kind: Application, metadata: {name: shop}, spec: {}}\n"
+    secret = "{kind: SecretKey, metadata: {name: Partner, application: Shop}, spec: {flow: F, action: a, enabled: false}}\n"
+    for verb in ("apply", "diff"):
+        send(verb, opened).refused("403.16")
+        send(verb, secret).refused("403.16")
+    send("apply", "{kind: Application, metadata: {name: Till}, spec: {description: changed}}\n").expect(200)
+    send("apply", "{kind: Application, metadata: {name: New}, spec: {}}\n").expect(200)
+    text = applier.get("/resources/export").expect(200).text
+    assert "name: Till" in text and "Shop" not in text and "Watchers" not in text
+    assert "name: Shop" in admin.get("/resources/export").expect(200).text
+    send("apply", "{kind: Application, metadata: {name: Own}, spec: {}}\n", "?set=shop&prune=true").expect(403)
+    assert admin.data("/applications?name=Shop")[0]["access"] == {"allUsers": False, "groups": []}
+    assert admin.data("/secret-keys?application=Shop")[0]["enabled"] is True

@@ -378,12 +378,14 @@ void ResourceService::publish_again(const std::function<void()>& before) {
   again_done_ = all_until_now;  // not if building the catalog threw: the next one tries it
 }
 
-Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds, ExportForm form) const {
+Result<std::vector<ExportedFile>> ResourceService::export_documents(const std::set<ResourceKind>& kinds, ExportForm form,
+                                                                    const std::set<std::string>& hidden) const {
   const ConfigurationPtr current = configuration();
   CHECK(current != nullptr);
   std::vector<ExportedFile> files = export_configuration(*current, kinds, form);
   if (parts_.identity == nullptr) return files;
-  TRY(std::vector<ExportedFile> identities, export_identities(*parts_.identity->directory(), *parts_.identity_store, kinds));
+  TRY(std::vector<ExportedFile> identities,
+      export_identities(*parts_.identity->directory(), *parts_.identity_store, kinds, hidden));
   files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));
   std::sort(files.begin(), files.end(), [](const ExportedFile& a, const ExportedFile& b) { return a.path < b.path; });
   return files;

@@ -99,9 +99,11 @@ class ResourceService {
   // whose makes no difference.
   void publish_again(const std::function<void()>& before);
 
-  // Users, groups and roles too, if they are kept here. An Error is the store's.
+  // Users, groups, roles and applications too, if they are kept here. `hidden`: ids of applications that are left out, with what
+  // is inside. An Error is the store's.
   base::Result<std::vector<ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds,
-                                                           ExportForm form = ExportForm::Folder) const;
+                                                           ExportForm form = ExportForm::Folder,
+                                                           const std::set<std::string>& hidden = {}) const;
   // What is committed, and what references are looked up in: live, but for the moment in which the catalog is built of it. Null
   // before start().
   ConfigurationPtr configuration() const { return state().configuration; }

@@ -13,11 +13,17 @@
 namespace funcgate::service {
 
 // Sorted by name. A Script is part of its ScriptSet's document.
-inline constexpr domain::ResourceKind kDocumentKinds[] = {
-    domain::ResourceKind::ApiAuthentication, domain::ResourceKind::EnvVariable,    domain::ResourceKind::FuncApi,
-    domain::ResourceKind::PasswordPolicy,    domain::ResourceKind::PrivilegeAudit, domain::ResourceKind::Role,
-    domain::ResourceKind::ScriptSet,         domain::ResourceKind::SecretKey,      domain::ResourceKind::User,
-    domain::ResourceKind::UserGroup};
+inline constexpr domain::ResourceKind kDocumentKinds[] = {domain::ResourceKind::ApiAuthentication,
+                                                          domain::ResourceKind::Application,
+                                                          domain::ResourceKind::EnvVariable,
+                                                          domain::ResourceKind::FuncApi,
+                                                          domain::ResourceKind::PasswordPolicy,
+                                                          domain::ResourceKind::PrivilegeAudit,
+                                                          domain::ResourceKind::Role,
+                                                          domain::ResourceKind::ScriptSet,
+                                                          domain::ResourceKind::SecretKey,
+                                                          domain::ResourceKind::User,
+                                                          domain::ResourceKind::UserGroup};
 
 std::vector<std::string_view> document_kind_names();
 

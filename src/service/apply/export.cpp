@@ -91,11 +91,11 @@ void export_script_sets(const Configuration& configuration, ExportForm form, std
 
 }  // namespace
 
-std::string export_document(ResourceKind kind, const std::string& name, json::object spec) {
-  return to_yaml(json::object{{"apiVersion", kApiVersion},
-                              {"kind", kind_name(kind)},
-                              {"metadata", json::object{{"name", name}}},
-                              {"spec", std::move(spec)}});
+std::string export_document(ResourceKind kind, const std::string& name, json::object spec, const std::string& application) {
+  json::object metadata{{"name", name}};
+  if (!application.empty()) metadata["application"] = application;
+  return to_yaml(json::object{
+      {"apiVersion", kApiVersion}, {"kind", kind_name(kind)}, {"metadata", std::move(metadata)}, {"spec", std::move(spec)}});
 }
 
 std::vector<ExportedFile> export_configuration(const Configuration& configuration, const std::set<ResourceKind>& kinds,

@@ -22,8 +22,9 @@ struct ExportedFile {
 // Folder: scripts are files beside their set's document, which names them. Stream: documents alone, the scripts' text in them.
 enum class ExportForm : std::uint8_t { Folder, Stream };
 
-// One document of the whole text of a file.
-std::string export_document(domain::ResourceKind kind, const std::string& name, base::json::object spec);
+// One document of the whole text of a file. `application`: of metadata; empty: none.
+std::string export_document(domain::ResourceKind kind, const std::string& name, base::json::object spec,
+                            const std::string& application = {});
 
 // `kinds`: ScriptSet, ApiAuthentication, FuncApi, EnvVariable; empty = all. Sorted by path. A BrokenConfig is left out: its
 // document cannot be told.

@@ -6,6 +6,7 @@
 
 #include "domain/password_policy_json.h"
 #include "domain/secret_key_json.h"
+#include "service/admin/applications.h"
 #include "service/admin/built_ins.h"
 #include "service/apply/bundle.h"
 #include "service/apply/result.h"
@@ -72,20 +73,21 @@ ExportedFile secret_key_file(const domain::SecretKey& secret) {
                                 ? folder_name(secret.http_configuration)
                                 : folder_name(secret.flow) + "/" + folder_name(secret.action);
   return {fmt::format("{}/{}/{}", folder, owner, file_name(secret.name)),
-          to_yaml(json::object{{"apiVersion", kApiVersion},
-                               {"kind", kind_name(ResourceKind::SecretKey)},
-                               {"metadata", json::object{{"name", secret.name}, {"application", secret.application}}},
-                               {"spec", domain::secret_key_spec(secret)}})};
+          export_document(ResourceKind::SecretKey, secret.name, domain::secret_key_spec(secret), secret.application)};
 }
 
-base::Status export_secret_keys(domain::IdentityStore& store, std::vector<ExportedFile>& files) {
+base::Status export_secret_keys(const domain::Directory& directory, domain::IdentityStore& store,
+                                const std::set<std::string>& hidden, std::vector<ExportedFile>& files) {
   domain::ListQuery query;
   query.sort = {{"name"}};
   query.limit = 200;
   query.count_total = false;
   do {
     TRY(domain::ListPage<domain::SecretKey> page, store.secret_keys(query));
-    for (const domain::SecretKey& secret : page.rows) files.push_back(secret_key_file(secret));
+    for (const domain::SecretKey& secret : page.rows) {
+      const domain::Application* inside = directory.application_by_name(secret.application);
+      if (inside == nullptr || !hidden.contains(inside->id)) files.push_back(secret_key_file(secret));
+    }
     query.after = std::move(page.next);
   } while (query.after);
   return base::kDone;
@@ -110,9 +112,22 @@ void export_groups(const domain::Directory& directory, std::vector<ExportedFile>
   }
 }
 
-void export_roles(const domain::Directory& directory, std::vector<ExportedFile>& files) {
+void export_applications(const domain::Directory& directory, const std::set<std::string>& hidden,
+                         std::vector<ExportedFile>& files) {
+  for (const domain::Application* application : directory.applications()) {
+    if (hidden.contains(application->id)) continue;
+    json::object spec;
+    add_text(spec, "description", application->description);
+    spec["access"] = access_json(application->access, directory);
+    files.push_back({"applications/" + file_name(application->name),
+                     export_document(ResourceKind::Application, application->name, std::move(spec))});
+  }
+}
+
+void export_roles(const domain::Directory& directory, const std::set<std::string>& hidden, std::vector<ExportedFile>& files) {
   for (const domain::Role* role : directory.roles()) {
-    if (role->built_in || !role->application.empty()) continue;
+    if (role->built_in || hidden.contains(role->application)) continue;
+    const domain::Application* inside = directory.application(role->application);
     json::object spec;
     add_text(spec, "description", role->description);
     const auto held = domain::privilege_names(role->privileges);
@@ -120,20 +135,25 @@ void export_roles(const domain::Directory& directory, std::vector<ExportedFile>&
     for (const domain::UserGroup* group : directory.groups_with_role(role->id)) groups.push_back(group->name);
     spec["privileges"] = sorted_texts(std::move(privileges));
     spec["userGroups"] = sorted_texts(std::move(groups));
-    files.push_back({"roles/" + file_name(role->name), export_document(ResourceKind::Role, role->name, std::move(spec))});
+    // Not below roles/, where the file of a role could be called like the folder of an application.
+    const std::string folder = inside == nullptr ? "roles/" : "application-roles/" + folder_name(inside->name) + "/";
+    files.push_back({folder + file_name(role->name),
+                     export_document(ResourceKind::Role, role->name, std::move(spec), inside == nullptr ? "" : inside->name)});
   }
 }
 
 }  // namespace
 
 base::Result<std::vector<ExportedFile>> export_identities(const domain::Directory& directory, domain::IdentityStore& store,
-                                                          const std::set<ResourceKind>& kinds) {
+                                                          const std::set<ResourceKind>& kinds,
+                                                          const std::set<std::string>& hidden) {
   const auto wanted = [&](ResourceKind kind) { return kinds.empty() || kinds.contains(kind); };
   std::vector<ExportedFile> files;
   if (wanted(ResourceKind::User)) TRY_DONE(export_users(store, files));
-  if (wanted(ResourceKind::SecretKey)) TRY_DONE(export_secret_keys(store, files));
+  if (wanted(ResourceKind::SecretKey)) TRY_DONE(export_secret_keys(directory, store, hidden, files));
   if (wanted(ResourceKind::UserGroup)) export_groups(directory, files);
-  if (wanted(ResourceKind::Role)) export_roles(directory, files);
+  if (wanted(ResourceKind::Application)) export_applications(directory, hidden, files);
+  if (wanted(ResourceKind::Role)) export_roles(directory, hidden, files);
   if (wanted(ResourceKind::PasswordPolicy)) {
     json::object spec = domain::password_policy_json(directory.password_policy());
     for (const char* reported : {"version", "updatedAt", "updatedBy"}) spec.erase(reported);

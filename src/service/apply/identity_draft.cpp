@@ -59,10 +59,10 @@ IdentityDraft::DraftedGroup* IdentityDraft::group(std::string_view name) {
   return &groups_.emplace(key, std::move(drafted)).first->second;
 }
 
-IdentityDraft::DraftedRole* IdentityDraft::role(std::string_view name) {
-  const std::string key = base::to_lower(name);
+IdentityDraft::DraftedRole* IdentityDraft::role(std::string_view name, std::string_view application) {
+  const std::string key = role_key(application, name);
   if (const auto found = roles_.find(key); found != roles_.end()) return found->second.exists() ? &found->second : nullptr;
-  const domain::Role* stored = offline() ? nullptr : tools_->directory->role_by_name(name, "");
+  const domain::Role* stored = offline() ? nullptr : tools_->directory->role_by_name(name, application);
   if (stored == nullptr) return nullptr;
   DraftedRole drafted;
   drafted.before = drafted.after = *stored;
@@ -87,11 +87,12 @@ IdentityDraft::DraftedGroup& IdentityDraft::make_group(const std::string& name) 
   return drafted;
 }
 
-IdentityDraft::DraftedRole& IdentityDraft::make_role(const std::string& name) {
-  DraftedRole& drafted = roles_[base::to_lower(name)];
+IdentityDraft::DraftedRole& IdentityDraft::make_role(const std::string& name, const std::string& application) {
+  DraftedRole& drafted = roles_[role_key(application, name)];
   drafted = DraftedRole{.is_new = true};
-  drafted.after.id = new_id(tools_, domain::IdPrefix::Role, name);
+  drafted.after.id = new_id(tools_, domain::IdPrefix::Role, role_key(application, name));
   drafted.after.name = name;
+  drafted.after.application = application;
   drafted.after.meta = made_now();
   return drafted;
 }
@@ -206,14 +207,19 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
   if (offline()) return base::kDone;
   const auto ours = [&](const domain::Bookkeeping& meta) { return !meta.apply_set.empty() && meta.apply_set == options_.set; };
   for (const domain::Role* stored : tools_->directory->roles()) {
-    if (stored->built_in || !ours(stored->meta) || is_mentioned(ResourceKind::Role, stored->name)) continue;
-    DraftedRole* role = this->role(stored->name);
+    if (stored->built_in || !ours(stored->meta)) continue;
+    const domain::Application* inside = tools_->directory->application(stored->application);
+    const std::string application = inside == nullptr ? std::string() : inside->name;
+    if (is_mentioned(ResourceKind::Role, role_key(application, stored->name))) continue;
+    DraftedRole* role = this->role(stored->name, stored->application);
     if (role == nullptr) continue;
     set_groups(*role, {});
     role->deleted = true;
     note("role.deleted", "Role", stored->id, stored->name, 0, fmt::format("Role \"{}\" deleted", stored->name));
-    objects.push_back({ResourceKind::Role, stored->name, ObjectOutcome::Pruned, stored->meta.version, {}});
+    objects.push_back(
+        {ResourceKind::Role, role_title(application, stored->name), ObjectOutcome::Pruned, stored->meta.version, {}});
   }
+  prune_applications(is_mentioned, objects);
   for (const domain::UserGroup* stored : tools_->directory->groups()) {
     if (stored->built_in || !ours(stored->meta) || is_mentioned(ResourceKind::UserGroup, stored->name)) continue;
     DraftedGroup* group = this->group(stored->name);
@@ -330,7 +336,13 @@ std::optional<std::int64_t> IdentityDraft::version_after(ResourceKind kind, std:
   const std::string key = base::to_lower(name);
   if (kind == ResourceKind::User) return version_in(users_, key);
   if (kind == ResourceKind::UserGroup) return version_in(groups_, key);
-  if (kind == ResourceKind::Role) return version_in(roles_, key);
+  if (kind == ResourceKind::Application) return version_in(applications_, key);
+  if (kind == ResourceKind::Role) {
+    for (const auto& [role, drafted] : roles_) {
+      const std::string title = role_title(application_name(drafted.after.application), drafted.after.name);
+      if (!drafted.deleted && base::to_lower(title) == key) return version_of(drafted);
+    }
+  }
   return std::nullopt;
 }
 
@@ -340,6 +352,7 @@ void IdentityDraft::complete_events() {
   for (const auto& [key, user] : users_) versions.emplace(user.after.id, version_of(user));
   for (const auto& [key, group] : groups_) versions.emplace(group.after.id, version_of(group));
   for (const auto& [key, role] : roles_) versions.emplace(role.after.id, version_of(role));
+  for (const auto& [key, application] : applications_) versions.emplace(application.after.id, version_of(application));
   for (domain::AuditEvent& event : extra_.events) {
     if (const auto found = versions.find(event.object_id); found != versions.end()) event.object_version = found->second;
   }
@@ -369,6 +382,7 @@ void IdentityDraft::finish(domain::ChangeSet& changes) {
   // What is referred to comes first.
   finish_objects(IdentityKind::Role, roles_, changes);
   finish_objects(IdentityKind::UserGroup, groups_, changes);
+  finish_objects(IdentityKind::Application, applications_, changes);
   finish_objects(IdentityKind::User, users_, changes);
   if (policy_) {
     const std::int64_t version = policy_->meta.version;

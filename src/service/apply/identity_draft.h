@@ -1,4 +1,5 @@
-// IdentityDraft: users, groups and roles as they will be after an apply: what is there, overlaid with what documents ask for.
+// IdentityDraft: users, groups, roles and applications as they will be after an apply: what is there, overlaid with what
+// documents ask for.
 // Internal to apply/.
 //
 // Objects are loaded when they are first named. Nothing is written here; finish() tells what is to be written.
@@ -34,6 +35,10 @@ struct IdentityTools {
   std::function<bool(const base::SecretString& value)> is_instance_api_key = {};  // empty: nothing is
 };
 
+// Roles as objects of a report: "Watchers", and "Shop/Watchers" of an application; and as keys that tell both apart.
+std::string role_title(std::string_view application_name, std::string_view name);
+std::string role_key(std::string_view application, std::string_view name);
+
 class IdentityDraft {
  public:
   template <class T>
@@ -46,6 +51,7 @@ class IdentityDraft {
   using DraftedUser = Drafted<domain::User>;
   using DraftedGroup = Drafted<domain::UserGroup>;
   using DraftedRole = Drafted<domain::Role>;
+  using DraftedApplication = Drafted<domain::Application>;
 
   // Null: documents are checked without a server; then everything is new and nobody else exists.
   IdentityDraft(const IdentityTools* tools, const ApplyOptions& options, base::WallMs now_ms)
@@ -57,10 +63,13 @@ class IdentityDraft {
   // Null: there is none. An Error is the store's: nobody knows then.
   base::Result<DraftedUser*> user(std::string_view login);
   DraftedGroup* group(std::string_view name);
-  DraftedRole* role(std::string_view name);
+  // `application`: its id; empty: a system-wide role.
+  DraftedRole* role(std::string_view name, std::string_view application = {});
+  DraftedApplication* application(std::string_view name);
   DraftedUser& make_user(const std::string& login);
   DraftedGroup& make_group(const std::string& name);
-  DraftedRole& make_role(const std::string& name);
+  DraftedRole& make_role(const std::string& name, const std::string& application = {});
+  DraftedApplication& make_application(const std::string& name);
 
   // As other documents refer to them. Nothing is loaded for it.
   IdentityState state_of(domain::IdentityKind kind, std::string_view name);
@@ -77,6 +86,15 @@ class IdentityDraft {
   Difference set_groups(DraftedRole& role, const std::vector<DraftedGroup*>& groups);
   // Of the built-in roles the group has exactly these; the others are none of its business. Names of roles.
   Difference set_built_in_roles(DraftedGroup& group, const std::set<const BuiltIn*>& roles);
+
+  // Name of the application of this id; "" of "".
+  std::string application_name(const std::string& id) const;
+  // Name of the group of this id as it will be; "" if it will not be there.
+  std::string group_name(const std::string& id) const;
+  // What stands in the way of a removal when all is planned: `Application "Shop"`, whose access list names the group; `Role "X"`
+  // and `SecretKey "Y"`, which belong to the application.
+  std::vector<std::string> users_of_group(std::string_view name) const;
+  base::Result<std::vector<std::string>> users_of_application(std::string_view name) const;
 
   // Objects that an earlier apply of the set made and that no document speaks of are deleted; what is removed is reported.
   using IsMentioned = std::function<bool(domain::ResourceKind kind, std::string_view name)>;
@@ -116,14 +134,16 @@ class IdentityDraft {
   // With its event; whether that changed anything.
   bool set_role(DraftedGroup& group, const std::string& role_id, std::string_view role_name, bool given);
   void complete_events();
+  void prune_applications(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
   base::Status prune_secret_keys(const IsMentioned& is_mentioned, std::vector<ObjectResult>& objects);
 
   const IdentityTools* tools_;
   const ApplyOptions& options_;
   const base::WallMs now_ms_;
-  std::map<std::string, DraftedUser, std::less<>> users_;    // by login
-  std::map<std::string, DraftedGroup, std::less<>> groups_;  // by name in lower case
-  std::map<std::string, DraftedRole, std::less<>> roles_;    // the same; system-wide ones
+  std::map<std::string, DraftedUser, std::less<>> users_;                // by login
+  std::map<std::string, DraftedGroup, std::less<>> groups_;              // by name in lower case
+  std::map<std::string, DraftedRole, std::less<>> roles_;                // by role_key(): the same, within an application
+  std::map<std::string, DraftedApplication, std::less<>> applications_;  // by name in lower case
   std::optional<domain::PasswordPolicy> policy_;
   const domain::PasswordPolicy default_policy_ = {};
   std::optional<domain::PrivilegeSet> audited_;

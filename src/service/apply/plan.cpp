@@ -31,6 +31,7 @@ struct KnownKind {
 constexpr KnownKind kKinds[] = {{ResourceKind::PasswordPolicy, plan_password_policy},
                                 {ResourceKind::User, plan_user},
                                 {ResourceKind::UserGroup, plan_user_group},
+                                {ResourceKind::Application, plan_application},
                                 {ResourceKind::Role, plan_role},
                                 {ResourceKind::PrivilegeAudit, plan_privilege_audit},
                                 {ResourceKind::SecretKey, plan_secret_key},
@@ -46,6 +47,13 @@ const KnownKind* kind_of(const BundleDocument& document) {
   return found == std::end(kKinds) ? nullptr : found;
 }
 
+// A secret key's name is unique for its owner only, a role's within its application.
+std::string mentioned_id(ResourceKind kind, const BundleDocument& document) {
+  if (kind == ResourceKind::SecretKey) return secret_key_id(document);
+  const bool inside = kind == ResourceKind::Role && !document.application.empty();
+  return inside ? role_key(document.application, document.name) : document.name;
+}
+
 // Indexes the documents; those of unknown kind and repetitions are problems.
 void index_documents(PlanContext& context, const Bundle& bundle) {
   for (const BundleDocument& document : bundle.documents) {
@@ -58,8 +66,7 @@ void index_documents(PlanContext& context, const Bundle& bundle) {
                                              fmt::join(document_kind_names(), ", "), base::printable(document.kind, 60))});
       continue;
     }
-    // A secret key's name is unique for its owner only.
-    const std::string id = known->kind == ResourceKind::SecretKey ? secret_key_id(document) : document.name;
+    const std::string id = mentioned_id(known->kind, document);
     const auto [entry, added] = context.mentioned.emplace(std::pair(known->kind, id), &document);
     if (added) continue;
     const BundleDocument& first = *entry->second;
@@ -86,6 +93,34 @@ void remove_scripts_without_set(Configuration& next) {
   std::erase_if(next.scripts, [&](const auto& entry) { return !next.script_sets.contains(entry.second.value.set_id); });
 }
 
+// What refers to an object that shall go. Nothing does to a secret key, and no list of roles means one of an application.
+std::vector<std::string> users_of(PlanContext& context, const ObjectResult& object) {
+  const Configuration& next = context.plan.next;
+  switch (object.kind) {
+    case ResourceKind::User: return references_in(next, domain::IdentityKind::User, "", object.id);
+    case ResourceKind::UserGroup: {
+      std::vector<std::string> users = references_in(next, domain::IdentityKind::UserGroup, "", object.id);
+      for (std::string& application : context.identity->users_of_group(object.id)) users.push_back(std::move(application));
+      return users;
+    }
+    case ResourceKind::Role: return references_in(next, domain::IdentityKind::Role, "", object.id);
+    case ResourceKind::Application: {
+      auto users = context.identity->users_of_application(object.id);
+      if (users.ok()) return std::move(*users);
+      return {fmt::format("nobody knows what: {}", users.error().message)};
+    }
+    case ResourceKind::ScriptSet:
+    case ResourceKind::Script:
+    case ResourceKind::ApiAuthentication:
+    case ResourceKind::FuncApi:
+    case ResourceKind::EnvVariable:
+    case ResourceKind::PasswordPolicy:
+    case ResourceKind::PrivilegeAudit:
+    case ResourceKind::SecretKey: break;
+  }
+  return {};
+}
+
 // Names of identities are the same whatever the case of their letters.
 void prune_identities(PlanContext& context) {
   std::set<std::pair<ResourceKind, std::string>> mentioned;
@@ -95,14 +130,8 @@ void prune_identities(PlanContext& context) {
   const auto status = context.identity->prune(
       [&](ResourceKind kind, std::string_view name) { return mentioned.contains({kind, base::to_lower(name)}); }, objects);
   if (!status.ok()) context.plan.result.problems.push_back({"", 0, "", "", {"", "unavailable", status.error().message}});
-  const auto identity_kind = [](ResourceKind kind) {
-    return kind == ResourceKind::User        ? domain::IdentityKind::User
-           : kind == ResourceKind::UserGroup ? domain::IdentityKind::UserGroup
-                                             : domain::IdentityKind::Role;
-  };
   for (std::size_t i = first; i < objects.size(); ++i) {
-    if (objects[i].kind == ResourceKind::SecretKey) continue;  // nothing refers to it
-    for (std::string& user : references_in(context.plan.next, identity_kind(objects[i].kind), "", objects[i].id)) {
+    for (std::string& user : users_of(context, objects[i])) {
       context.plan.result.problems.push_back({"",
                                               0,
                                               std::string(kind_name(objects[i].kind)),

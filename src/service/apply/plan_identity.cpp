@@ -10,6 +10,7 @@
 #include "domain/password_policy.h"
 #include "domain/password_policy_json.h"
 #include "service/admin/identity_rules.h"
+#include "service/admin/roles.h"
 #include "service/admin/user_groups.h"
 #include "service/admin/users.h"
 #include "service/apply/secrets.h"
@@ -26,19 +27,6 @@ json::array texts(const std::vector<Text>& values) {
   json::array out;
   for (const Text& value : values) out.emplace_back(json::string_view(value.data(), value.size()));
   return out;
-}
-
-// `version`: after the change, as far as it is known; that of users, groups and roles is put right when all is planned.
-void report_object(PlanContext& context, ResourceKind kind, const std::string& name, bool is_new, std::int64_t version,
-                   std::vector<FieldChange> changes) {
-  ObjectResult object{kind, name, ObjectOutcome::Unchanged, version, {}};
-  if (is_new) {
-    object.outcome = ObjectOutcome::Created;
-  } else if (!changes.empty()) {
-    object.outcome = ObjectOutcome::Changed;
-    object.fields = std::move(changes);
-  }
-  context.plan.result.objects.push_back(std::move(object));
 }
 
 void add_link_change(std::vector<FieldChange>& changes, std::string name, const IdentityDraft::Difference& difference) {
@@ -169,6 +157,18 @@ base::Status note_user(IdentityDraft& draft, const IdentityDraft::DraftedUser& u
 
 }  // namespace
 
+void report_object(PlanContext& context, ResourceKind kind, const std::string& name, bool is_new, std::int64_t version,
+                   std::vector<FieldChange> changes) {
+  ObjectResult object{kind, name, ObjectOutcome::Unchanged, version, {}};
+  if (is_new) {
+    object.outcome = ObjectOutcome::Created;
+  } else if (!changes.empty()) {
+    object.outcome = ObjectOutcome::Changed;
+    object.fields = std::move(changes);
+  }
+  context.plan.result.objects.push_back(std::move(object));
+}
+
 void plan_user(PlanContext& context, const BundleDocument& document) {
   std::vector<Finding> findings;
   const UserDocument wanted = read_user(document, findings);
@@ -295,12 +295,16 @@ void plan_user_group(PlanContext& context, const BundleDocument& document) {
 
 namespace {
 
-domain::PrivilegeSet read_privileges(const std::vector<std::string>& names, std::vector<Finding>& findings) {
+// `inside`: of a role of an application.
+domain::PrivilegeSet read_privileges(const std::vector<std::string>& names, bool inside, std::vector<Finding>& findings) {
   std::vector<std::string_view> known;
   for (const domain::PrivilegeInfo& info : domain::privilege_table()) known.push_back(info.name);
   domain::PrivilegeSet set;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (const auto privilege = domain::parse_privilege(names[i])) {
+      const domain::PrivilegeInfo& info = domain::privilege_info(*privilege);
+      if (inside && !info.scopable)
+        findings.push_back({fmt::format("privileges[{}]", i), "value", not_inside_an_application(info)});
       set.add(*privilege);
       continue;
     }
@@ -311,6 +315,17 @@ domain::PrivilegeSet read_privileges(const std::vector<std::string>& names, std:
                                                       base::printable(names[i], 100), nearest)});
   }
   return set;
+}
+
+// The id of the application that a role is to be in; "" of none. Without a server nobody knows whether it exists.
+std::string application_of(IdentityDraft& draft, const BundleDocument& document, std::vector<Finding>& findings) {
+  const std::string& name = document.application;
+  if (name.empty()) return {};
+  if (const IdentityDraft::DraftedApplication* application = draft.application(name)) return application->after.id;
+  if (draft.offline()) return name;
+  findings.push_back(
+      {"metadata.application", "missing", fmt::format("there is no application \"{}\"", base::printable(name, 100))});
+  return {};
 }
 
 }  // namespace
@@ -325,12 +340,11 @@ void plan_role(PlanContext& context, const BundleDocument& document) {
   reader.text_list("userGroups", group_names, 10'000, 100);
   reader.finish();
   check_name(name, "metadata.name", findings);
-  const domain::PrivilegeSet privileges = read_privileges(names, findings);
-  if (!document.application.empty())
-    findings.push_back({"metadata.application", "missing", fmt::format("there is no application \"{}\"", document.application)});
-  if (!context.report(document, findings)) return;
+  const domain::PrivilegeSet privileges = read_privileges(names, !document.application.empty(), findings);
   IdentityDraft& draft = *context.identity;
-  IdentityDraft::DraftedRole* role = draft.role(name);
+  const std::string application = application_of(draft, document, findings);
+  if (!context.report(document, findings)) return;
+  IdentityDraft::DraftedRole* role = draft.role(name, application);
   if (role != nullptr && role->after.built_in) {
     context.problem(document,
                     {"metadata.name", "value", "this role is built in and cannot be changed; groups name it in their roles"});
@@ -345,12 +359,16 @@ void plan_role(PlanContext& context, const BundleDocument& document) {
                       {fmt::format("userGroups[{}]", i), "missing", fmt::format("no such user group \"{}\"", group_names[i])});
     }
   }
-  if (role == nullptr) role = &draft.make_role(name);
+  if (role == nullptr) role = &draft.make_role(name, application);
   role->after.description = description;
   role->after.privileges = privileges;
-  const auto fields = [](const domain::Role& of) {
-    return json::object{{"description", of.description}, {"privileges", texts(domain::privilege_names(of.privileges))}};
+  const std::string inside = draft.application_name(application);
+  const auto fields = [&](const domain::Role& of) {
+    json::object out{{"description", of.description}, {"privileges", texts(domain::privilege_names(of.privileges))}};
+    if (!inside.empty()) out["application"] = inside;
+    return out;
   };
+  const std::string title = role_title(inside, name);
   std::vector<FieldChange> changes;
   if (!role->is_new) changes = member_changes(fields(role->before), fields(role->after));
   role->own_changed = !changes.empty();
@@ -362,7 +380,7 @@ void plan_role(PlanContext& context, const BundleDocument& document) {
   // A role's place in a group belongs to the group: membership events tell of it, and the group's version grows.
   const IdentityDraft::Difference difference = draft.set_groups(*role, groups);
   if (!role->is_new) add_link_change(changes, "userGroups", difference);
-  report_object(context, ResourceKind::Role, name, role->is_new, role->after.meta.version, std::move(changes));
+  report_object(context, ResourceKind::Role, title, role->is_new, role->after.meta.version, std::move(changes));
 }
 
 void plan_password_policy(PlanContext& context, const BundleDocument& document) {

@@ -14,8 +14,9 @@ class Resources:
         self.documents: list[dict] = []
         self.files: dict[str, bytes] = {}
 
-    def document(self, kind: str, name: str, spec: dict) -> "Resources":
-        self.documents.append({"apiVersion": "funcgate/v1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+    def document(self, kind: str, name: str, spec: dict, application: str | None = None) -> "Resources":
+        metadata = {"name": name} if application is None else {"name": name, "application": application}
+        self.documents.append({"apiVersion": "funcgate/v1", "kind": kind, "metadata": metadata, "spec": spec})
         return self
 
     def secret(self, value: str | bytes) -> dict:

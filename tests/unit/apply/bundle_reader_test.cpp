@@ -183,8 +183,8 @@ spec: {funcId: sales__prices.quote, apiAuthIds: [shop]}
       ElementsAre(
           "all.yaml:6: fields[0].name: this header cannot carry a credential",
           "all.yaml:9: id: must match ^[A-Za-z0-9][A-Za-z0-9_-]{0,59}$", "all.yaml:13: timeout: must be between 1 and 3600",
-          "all.yaml:15: kind: this release knows the kinds ApiAuthentication, EnvVariable, FuncApi, PasswordPolicy, PrivilegeAudit, "
-                                   "Role, ScriptSet, SecretKey, User, UserGroup, not \"Table\"",
+          "all.yaml:15: kind: this release knows the kinds ApiAuthentication, Application, EnvVariable, FuncApi, PasswordPolicy, "
+                                   "PrivilegeAudit, Role, ScriptSet, SecretKey, User, UserGroup, not \"Table\"",
           "all.yaml:24: id: FuncApi quote is written twice, first at all.yaml:20"));
 }
 

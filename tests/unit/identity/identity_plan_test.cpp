@@ -119,6 +119,9 @@ class IdentityPlanTest : public test::IdentityWorld {
     }
   }
   std::int64_t stored_version(domain::ResourceKind kind, const std::string& name) {
+    if (kind == domain::ResourceKind::Application) return directory()->application_by_name(name)->meta.version;
+    if (kind == domain::ResourceKind::Role && name.starts_with("Shop/"))
+      return directory()->role_by_name(name.substr(5), directory()->application_by_name("Shop")->id)->meta.version;
     if (kind == domain::ResourceKind::Role) return directory()->role_by_name(name, "")->meta.version;
     if (kind == domain::ResourceKind::UserGroup) return directory()->group_by_name(name)->meta.version;
     return version_of_user(id_of(name));
@@ -374,6 +377,52 @@ TEST_F(IdentityPlanTest, TheLastAdministratorMayBeOneThroughAnotherGroup) {
   apply({document("UserGroup", "Administrators", "{}"),
          document("UserGroup", "Chiefs", R"({"users": ["root"], "roles": ["Administrator"]})")});
   EXPECT_TRUE(directory()->has_administrator());
+}
+
+BundleDocument inside(BundleDocument document, const std::string& application) {
+  document.application = application;
+  return document;
+}
+
+TEST_F(IdentityPlanTest, ApplicationsAndTheirRolesAreMadeInTheOrderOfTheirReferences) {
+  const auto documents = [](const char* access, const char* privileges) {
+    return std::vector<BundleDocument>{
+        inside(document("Role", "Watchers", fmt::format(R"({{"privileges": {}, "userGroups": ["Crew"]}})", privileges)), "Shop"),
+        document("Role", "Watchers", "{}"), document("Application", "Shop", fmt::format(R"({{"access": {}}})", access)),
+        crew("{}")};
+  };
+  const char* closed = R"({"allUsers": false, "groups": ["Crew"]})";
+  const ApplyResult first = apply(documents(closed, R"(["View Applications"])"));
+  EXPECT_THAT(report(first), UnorderedElementsAre("UserGroup Crew: created", "Application Shop: created",
+                                                  "Role Shop/Watchers: created", "Role Watchers: created"));
+  expect_true_versions(first);
+  const domain::Application* shop = directory()->application_by_name("Shop");
+  ASSERT_NE(shop, nullptr);
+  EXPECT_THAT(shop->access.groups, ElementsAre(directory()->group_by_name("Crew")->id));
+  EXPECT_TRUE(directory()->role_by_name("Watchers", shop->id)->privileges.has(domain::Privilege::ViewApplications));
+  EXPECT_TRUE(directory()->role_by_name("Watchers", "")->privileges.empty()) << "another one of the same name";
+
+  const ApplyResult again = apply(documents(closed, R"(["View Applications"])"));
+  EXPECT_FALSE(again.would_change());
+  EXPECT_THAT(events(again), IsEmpty());
+  const ApplyResult changed = apply(documents("{}", R"(["Modify Applications"])"));
+  EXPECT_THAT(events(changed), UnorderedElementsAre("application.changed", "role.changed"));
+  expect_true_versions(changed);
+}
+
+TEST_F(IdentityPlanTest, WhatCannotBeInsideAnApplicationIsTold) {
+  const auto role = [](const char* privileges, const char* application) {
+    return inside(document("Role", "Watchers", fmt::format(R"({{"privileges": {}}})", privileges)), application);
+  };
+  EXPECT_THAT(problems(plan({role("[]", "Nowhere")})), ElementsAre(HasSubstr("there is no application \"Nowhere\"")));
+  EXPECT_THAT(problems(plan({role(R"(["View Audit Trail"])", "Shop"), document("Application", "Shop", "{}")})),
+              ElementsAre(HasSubstr("Privilege \"View Audit Trail\" cannot be given inside an application")));
+  EXPECT_THAT(problems(plan({document("Application", "Shop", R"({"access": {"groups": ["Nobody"]}})")})),
+              ElementsAre(HasSubstr("no such user group \"Nobody\"")));
+  EXPECT_THAT(
+      problems(offline({role("[]", "Elsewhere"), document("Application", "Shop", R"({"access": {"groups": ["There"]}})")})),
+      IsEmpty())
+      << "without a server nobody knows what it has";
 }
 
 }  // namespace
