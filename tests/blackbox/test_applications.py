@@ -305,6 +305,21 @@ def test_a_disabled_user_is_admitted_by_no_list(admin, person, name):
     connection.close()
 
 
+def test_uses_are_recorded_where_they_are_watched(admin, person, name):
+    """Of a privilege inside an application as of any other; what the list refuses is no use of it."""
+    application = admin.create("/applications", name=name)
+    person.give(name, VIEW)
+    watched = f"/privileges/{quoted(VIEW)}"
+    admin.patch(watched, {"auditAction": True}).expect(200)
+    for path in ("/applications", f"/applications/{application}", "/secret-keys"):
+        person.read(path).expect(200)
+    admin.patch(f"/applications/{application}", {"access": closed()}).expect(200)
+    assert person.read(f"/applications/{application}").error == "403.16"
+    admin.patch(watched, {"auditAction": False}).expect(200)
+    used = events(admin, f"event=privilege.used&actor={person.login}")
+    assert sorted(one["object"]["id"] for one in used) == ["/applications", "/applications/{id}", "/secret-keys"]
+
+
 # --- keys
 
 def admin_server(admin: Management):

@@ -318,6 +318,32 @@ def test_roles_change_their_privileges(funcgate, request):
     funcgate("role", "delete", role)
 
 
+def test_applications_and_their_roles(funcgate, request):
+    name = f"Shop {request.node.callspec.params['funcgate']}"
+    made = funcgate.data("app", "create", name, "--description", "sells", "--all-users", "no", "--group", "Users", "--group", "Auditors")
+    assert made["access"] == {"allUsers": False, "groups": ["Auditors", "Users"]}
+    assert [row["name"] for row in funcgate.data("app", "list", "--name", name)] == [name]
+    assert "Auditors, Users" in funcgate("app", "list", "-q", "sells").stdout
+    assert funcgate.data("app", "update", name, "--group", "Users", "--name", f"{name} b")["access"] == {"allUsers": False, "groups": ["Users"]}
+    name = f"{name} b"
+    assert funcgate.data("app", "update", name, "--all-users", "yes", "--if-version", "2")["access"]["allUsers"] is True
+    assert funcgate.data("app", "get", name.upper())["id"] == made["id"]
+    # A role of the same name elsewhere is another one.
+    role = funcgate.data("role", "create", f"Watchers {name}", "--application", name, "--privilege", "View Applications")
+    other = funcgate.data("role", "create", f"Watchers {name}")
+    assert (role["application"], other["application"]) == (name, None)
+    assert [row["id"] for row in funcgate.data("role", "list", "--application", name)] == [role["id"]]
+    assert role["id"] in funcgate("role", "get", f"Watchers {name}", code=5).stderr
+    assert funcgate.data("role", "get", f"{name}/Watchers {name}")["id"] == role["id"]
+    funcgate("role", "grant", f"{name}/Watchers {name}", "View Audit Trail", code=7)
+    funcgate("role", "grant", f"{name}/Watchers {name}", "Modify Applications")
+    assert "Watchers" in funcgate("app", "delete", name, code=5).stderr
+    funcgate("role", "delete", f"{name}/Watchers {name}")
+    funcgate("role", "delete", f"Watchers {name}")
+    assert f'"{name}" was deleted' in funcgate("app", "delete", name).stdout
+    funcgate("app", "get", name, code=3)
+
+
 def test_secrets_are_written_and_never_read(funcgate, request, tmp_path):
     name = "Partner" + request.node.callspec.params["funcgate"].capitalize()
     made = funcgate.data("secret", "create", "--flow", "Advanced/Call API", "--action", "callApi", "--name", name)

@@ -180,6 +180,7 @@ def world(server, admin) -> dict[str, str]:
     made["/users/{id}"] = post("/users", {"login": "described", "firstName": "All", "surname": "Fields", "password": PASSWORD})["id"]
     made["/user-groups/{id}"] = post("/user-groups", {"name": "Described"})["id"]
     made["/roles/{id}"] = post("/roles", {"name": "Described", "privileges": ["Use API Key"]})["id"]
+    made["/applications/{id}"] = post("/applications", {"name": "Described", "access": {"allUsers": False, "groups": ["Described"]}})["id"]
     admin.link(f"/roles/{made['/roles/{id}']}/user-groups/{made['/user-groups/{id}']}")
     admin.link(f"/user-groups/{made['/user-groups/{id}']}/users/{made['/users/{id}']}")
     key = post(f"/users/{made['/users/{id}']}/api-keys", {"name": "Described", "addresses": ["127.0.0.0/8"]}, "/users/{id}/api-keys")

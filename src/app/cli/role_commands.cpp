@@ -7,7 +7,7 @@
 namespace funcgate::app::cli {
 namespace {
 
-const Positional kRole{"ROLE", "Name or id", Lookup::Role};
+const Positional kRole{"ROLE", "Name or id; APP/NAME of a role of an application", Lookup::Role};
 const Option kLimit{"--limit", "", Form::Local, "N", "Show at most N"};
 const Option kSearch{"-q,--search", "q", Form::Text, "TEXT", "Only what has this text in a name or description"};
 const Option kVersion{"--if-version", "", Form::Local, "N", "Only if this is still version N of the object"};

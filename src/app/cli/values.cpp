@@ -119,10 +119,18 @@ Result<std::string> look_up(ApiClient& client, Lookup lookup, const std::string&
     append_query(path, "user", text.substr(0, slash));
     name = text.substr(slash + 1);
   }
+  std::string inside = path;
   append_query(path, kind.name_member, name);
   bool more = false;
   TRY(const json::array rows, read_list(client, path, 200, more));
-  const std::vector<std::string> ids = ids_named(rows, kind.name_member, name);
+  std::vector<std::string> ids = ids_named(rows, kind.name_member, name);
+  // Names of roles are unique within each application only: APP/NAME says in which.
+  if (const std::size_t slash = text.find('/'); ids.empty() && lookup == Lookup::Role && slash != std::string::npos) {
+    append_query(inside, "application", text.substr(0, slash));
+    append_query(inside, kind.name_member, text.substr(slash + 1));
+    TRY(const json::array found, read_list(client, inside, 200, more));
+    ids = ids_named(found, kind.name_member, text.substr(slash + 1));
+  }
   if (ids.empty()) return Error{Code::NotFound, fmt::format("there is no {} \"{}\"", kind.called, text), {}};
   if (ids.size() == 1) return ids.front();
   return Error{Code::Conflict,
