@@ -177,6 +177,7 @@ std::vector<Route> product_routes() {
   add_audit_routes(routes);
   add_secret_routes(routes);
   add_throttle_routes(routes);
+  add_trial_routes(routes);
   return routes;
 }
 
@@ -309,6 +310,7 @@ std::span<const std::string_view> long_writes() {
                                               "/func-apis/{id}",
                                               "/api-authentications",
                                               "/api-authentications/{id}",
+                                              "/api-authentications/{id}/test",
                                               "/env-variables",
                                               "/env-variables/{id}",
                                               "/script-sets",
@@ -357,8 +359,8 @@ Answer Router::answer_known(Context& context, const Match& match) {
     }
   }
   // Set-up and sign-in are not repeatable: their answers belong to whoever knew the secret in the body.
-  const bool idempotent =
-      route.method == Method::Post && !context.request.idempotency_key.empty() && context.caller.kind != Caller::Kind::Nobody;
+  const bool idempotent = route.method == Method::Post && !route.rules.only_asks && !context.request.idempotency_key.empty() &&
+                          context.caller.kind != Caller::Kind::Nobody;
   // Who reads the stream finds what was refused before he asked.
   if (route.pattern.starts_with(kAuditPath)) await_records();
   if (!idempotent) return run(context, route);

@@ -54,6 +54,8 @@ struct Rules {
   // Not JSON (YAML, CSV): the handler judges media type and text itself. Otherwise a body is JSON and stands in Context::body.
   bool raw_body = false;
   Query query = {};
+  // A POST that only asks and whose answer is not to be kept: its Idempotency-Key has nothing to guard and is let pass.
+  bool only_asks = false;
 };
 
 struct Route {
@@ -139,5 +141,6 @@ void add_operation_routes(std::vector<Route>& routes);                    // /ta
 void add_audit_routes(std::vector<Route>& routes);                        // /audit* /call-records
 void add_secret_routes(std::vector<Route>& routes);                       // /keystore* /secret-keys*
 void add_throttle_routes(std::vector<Route>& routes);                     // /throttle
+void add_trial_routes(std::vector<Route>& routes);                        // /api-authentications/{id}/test
 
 }  // namespace funcgate::admin

@@ -23,6 +23,7 @@
 #include "service/admin/scripts.h"
 #include "service/admin/secret_keys.h"
 #include "service/admin/sessions.h"
+#include "service/authentication_trial.h"
 #include "service/catalog.h"
 #include "service/settings.h"
 
@@ -62,6 +63,8 @@ struct Services {
   std::function<base::Status(const std::string& id)> cancel_task;
   // Forgets wrong credentials, of the network of one address or of all; how many counters went.
   std::function<std::size_t(const std::optional<domain::Address>& address)> clear_throttle;
+  // What a configuration says of a sample. Blocks, at most a little longer than service::kTrialMs.
+  std::function<base::Result<service::TrialVerdict>(service::Trial)> try_authentication;
   base::json::object settings_document;  // the configuration in force, without secrets
   std::string instance_id, node_name;
   base::WallMs started_ms = 0;

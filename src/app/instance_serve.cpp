@@ -8,6 +8,7 @@
 #include <future>
 #include <thread>
 
+#include "app/authentication_trials.h"
 #include "app/draft_runner.h"
 #include "app/freed_memory.h"
 #include "app/instance.h"
@@ -70,6 +71,10 @@ base::Status Instance::open_management_api() {
            [this](const domain::GenerationPtr& candidate, const std::string& function, const std::string& kwargs) {
              return run_candidate(worlds_[0]->io, host_->runner(0), candidate, catalog_.current(), function, kwargs,
                                   random_.uuid_upper());
+           },
+       .try_authentication =
+           [this](service::Trial trial) {
+             return run_trial(worlds_[0]->io, worlds_[0]->auth_thread, config_.server, std::move(trial));
            }});
 }
 

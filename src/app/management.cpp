@@ -54,6 +54,12 @@ SecretString derived(const keystore::Keystore& keystore, base::Random& random, s
   return secret.ok() ? crypto::derive_key(*secret, purpose, 32) : SecretString(random.bytes(32));
 }
 
+auto throttle_cleaner(auth::Throttle& throttle) {
+  return [&throttle](const std::optional<domain::Address>& address) {
+    return address ? throttle.clear(*address) : throttle.clear();
+  };
+}
+
 service::SessionSettings session_settings(const Config& config) {
   service::SessionSettings settings;
   settings.idle_ms = config.session_idle_minutes * 60'000;
@@ -238,10 +244,8 @@ Status Management::open_api(ApiParts parts) {
                                       .verify_key = verify_key,
                                       .verify_token = verify_token,
                                       .cancel_task = std::move(parts.cancel_task),
-                                      .clear_throttle =
-                                          [&throttle = parts_.throttle](const std::optional<domain::Address>& address) {
-                                            return address ? throttle.clear(*address) : throttle.clear();
-                                          },
+                                      .clear_throttle = throttle_cleaner(parts_.throttle),
+                                      .try_authentication = std::move(parts.try_authentication),
                                       .settings_document = settings_document(parts_.config),
                                       .instance_id = parts_.instance_id,
                                       .node_name = std::string(kNodeName),

@@ -83,6 +83,7 @@ class Management {
     domain::FunctionHost& function_host;
     domain::ScriptHistory& script_history;
     service::RunCandidate run_candidate;
+    std::function<base::Result<service::TrialVerdict>(service::Trial)> try_authentication;
   };
   base::Status open_api(ApiParts parts);
   http::AdminEdge& edge() { return *edge_; }

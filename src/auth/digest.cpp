@@ -303,7 +303,7 @@ Outcome DigestScheme::judge_use(const DigestRequest& request, const AuthCall& ca
     return outcome;
   };
   if (age_ms > nonce_ttl_ms_ || age_ms < -kClockToleranceMs) return outdated();
-  switch (thread.nonces.use(subject.nonce, request.count)) {
+  switch (thread.is_trial ? thread.nonces.judge(subject.nonce, request.count) : thread.nonces.use(subject.nonce, request.count)) {
     case NonceUse::Accepted: remember(request, call, subject, target, thread); return accepted(request, subject, hash, target);
     case NonceUse::Replayed: return stale(Reason::DigestNcReplayed);
     case NonceUse::Jump: return stale(Reason::DigestNcJump);

@@ -96,6 +96,19 @@ NonceUse NonceCounters::use(const Nonce& nonce, std::uint32_t count) {
   return NonceUse::Accepted;
 }
 
+NonceUse NonceCounters::judge(const Nonce& nonce, std::uint32_t count) {
+  Shard& shard = shards_[nonce.tag[15] % kShards];
+  const std::lock_guard lock(shard.mutex);
+  if (nonce.issued_ms <= shard.floor_ms) return NonceUse::Stale;
+  const auto found = shard.windows.find(nonce.tag);
+  Window window = found != shard.windows.end() ? found->second : Window{.issued_ms = nonce.issued_ms};  // a copy
+  const NonceUse answer = use_in(window, count);
+  const bool is_new = found == shard.windows.end(), is_full = shard.windows.size() >= nonces_per_shard_;
+  // As in use(): the newcomer would be the one to be forgotten.
+  const bool has_no_room = is_new && is_full && nonce.issued_ms <= shard.by_age.begin()->first;
+  return answer == NonceUse::Accepted && has_no_room ? NonceUse::Stale : answer;
+}
+
 bool NonceCounters::is_below_floor(const Nonce& nonce) {
   Shard& shard = shards_[nonce.tag[15] % kShards];
   const std::lock_guard lock(shard.mutex);

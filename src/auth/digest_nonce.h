@@ -65,6 +65,8 @@ class NonceCounters {
   NonceCounters(std::size_t nonces_max, base::WallMs life_start);
   // To be called only after the response was right. Accepted: counted.
   NonceUse use(const Nonce& nonce, std::uint32_t count);
+  // What use() would answer; counts nothing.
+  NonceUse judge(const Nonce& nonce, std::uint32_t count);
   // Whether use() would answer Stale whatever the count.
   bool is_below_floor(const Nonce& nonce);
   std::size_t size() const;

@@ -50,6 +50,7 @@ struct AuthThread {
   KeyUsageTable* key_usage = nullptr;          // null: nobody wants to know
   ToldSuccesses* successes = nullptr;          // null: the throttle is told of each
   DigestMemory digests{};
+  bool is_trial = false;  // a sample is judged: no use of a nonce is counted
 };
 
 // One call as authentication sees it.

@@ -63,6 +63,7 @@ struct Catalog {
   domain::GenerationPtr generation;
   domain::TextMap<std::shared_ptr<const Endpoint>> endpoints;
   domain::TextMap<auth::SchemePtr> schemes;
+  domain::TextMap<domain::Reason> unusable;  // configurations without a scheme, and why
   domain::TextMap<domain::EnvVariable> env_variables;
   std::vector<base::SecretString> passwords;  // clear values of password variables: masked in whatever is stored
   std::shared_ptr<OpenApiPage> openapi = std::make_shared<OpenApiPage>();  // the one thing in it that time changes

@@ -107,6 +107,7 @@ CatalogPtr CatalogBuilder::build(const domain::Configuration& configuration, dom
     catalog->endpoints.emplace(id, compile(api, stored.meta.created_at_ms, *catalog, previous));
   }
   catalog->openapi->make(*catalog, settings_, base::SystemClock().wall_ms());
+  catalog->unusable.insert(broken_.begin(), broken_.end());
   // Last: were it remembered and then something thrown, the schemes of the catalog before would pass for these.
   made_from_ = std::move(made_from);
   return catalog;

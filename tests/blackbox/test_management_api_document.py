@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from support.credentials import basic
 from support.management import PASSWORD, Management, quoted
 from support.resources import PROBE, Resources
 from support.server import ROOT, command
@@ -258,3 +259,11 @@ def test_changes_are_as_described(admin, world):
         assert answer.header("ETag")
     check("POST", "/audit/verify", admin.post("/audit/verify").expect(200))
     check("POST", "/audit/checkpoints", admin.post("/audit/checkpoints").expect(201))
+
+
+def test_verdicts_on_samples_are_as_described(admin, world):
+    key = admin.post(f"/users/{world['/users/{id}']}/api-keys", {"name": "Sampled"}).expect(201).json["data"]["token"]
+    for configuration, sample in (("people", {}), ("people", {"headers": basic("mia", "Correct-horse-1")}), ("people", {"headers": basic("mia", "wrong")}),
+                                  ("token", {"body": {"a": ["b"]}}), ("api-key", {"headers": {"Authorization": key}})):
+        check("POST", "/api-authentications/{id}/test", admin.post(f"/api-authentications/{configuration}/test", sample).expect(200))
+    check("POST", "/api-authentications/{id}/test", admin.post("/api-authentications/people/test", {"colour": "red"}).refused("400.43"))

@@ -49,14 +49,18 @@ std::optional<Explanation> Explanations::find(std::string_view trace_id) const {
   return found;
 }
 
-json::object to_json(const Explanation& explanation) {
+json::array to_json(const std::vector<ExplainedStep>& told) {
   json::array steps;
-  for (const ExplainedStep& step : explanation.steps) {
+  for (const ExplainedStep& step : told) {
     json::object out{{"configuration", step.config_id}, {"type", step.type}, {"verdict", step.verdict}};
     out["reason"] = domain::reason_token(step.reason);
     if (!step.fact.empty()) out["fact"] = step.fact;
     steps.push_back(std::move(out));
   }
+  return steps;
+}
+
+json::object to_json(const Explanation& explanation) {
   return {{"traceId", explanation.trace_id},
           {"time", base::format_rfc3339(explanation.time_ms)},
           {"api", explanation.api_id},
@@ -66,7 +70,7 @@ json::object to_json(const Explanation& explanation) {
           {"status", explanation.status},
           {"error", explanation.error},
           {"reason", domain::reason_token(explanation.reason)},
-          {"steps", std::move(steps)}};
+          {"steps", to_json(explanation.steps)}};
 }
 
 }  // namespace funcgate::service

@@ -54,6 +54,7 @@ class Explanations {
   std::uint64_t first_ = 0;                                    // guarded by mutex_
 };
 
+base::json::array to_json(const std::vector<ExplainedStep>& told);
 base::json::object to_json(const Explanation& explanation);
 
 }  // namespace funcgate::service

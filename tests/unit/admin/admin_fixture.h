@@ -97,6 +97,9 @@ class AdminWorld : public ::testing::Test {
               cleared_throttles.push_back(address ? address->text() : "all");
               return std::size_t{1};
             },
+        .try_authentication = [](const service::Trial&) -> base::Result<service::TrialVerdict> {
+          return base::Error{base::Code::Unavailable, "no workers here", {}};
+        },
         .settings_document = {},
         .instance_id = "instance-1",
         .node_name = "main",

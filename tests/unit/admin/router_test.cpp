@@ -573,7 +573,8 @@ TEST_F(ProductRoutes, EachWriteNamesTheEventOfItsRefusal) {
                                          "envvariable.deleted",
                                          "privilege.audit_changed",
                                          "auth.throttle_cleared"};
-  const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/api-keys/inspect"};
+  const std::set<std::string_view> reading{"/resources/diff", "/audit/verify", "/api-keys/inspect",
+                                           "/api-authentications/{id}/test"};
   std::map<std::pair<std::string_view, std::string_view>, std::string_view> events;
   for (const Route& route : router->routes()) {
     SCOPED_TRACE(std::string(domain::method_name(route.method)) + " " + std::string(route.pattern));

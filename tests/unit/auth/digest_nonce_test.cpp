@@ -4,6 +4,7 @@
 
 #include <random>
 #include <set>
+#include <utility>
 
 #include "base/encoding.h"
 #include "support/fake_clock.h"
@@ -52,6 +53,32 @@ TEST_F(DigestNonce, OfAnotherConfigurationRealmOrKeyIsNone) {
 TEST_F(DigestNonce, OfOneNodeIsGoodOnEveryOther) {
   const auth::NonceSigner other_node{base::SecretString("nonce-key")};
   EXPECT_TRUE(other_node.verify(signer.issue("stock", "r", kStartMs, random), "stock", "r"));
+}
+
+TEST_F(DigestNonce, JudgingTakesNoCount) {
+  const auto nonce = fresh();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(counters.judge(nonce, 1), NonceUse::Accepted);
+  EXPECT_EQ(counters.size(), 0u);
+  EXPECT_EQ(counters.judge(nonce, auth::kNonceJumpMax + 1), NonceUse::Jump);
+  EXPECT_EQ(counters.use(nonce, 7), NonceUse::Accepted);
+  for (const auto& [count, answer] : {std::pair{7u, NonceUse::Replayed}, {6u, NonceUse::Accepted}, {8u, NonceUse::Accepted}}) {
+    EXPECT_EQ(counters.judge(nonce, count), answer) << count;
+    EXPECT_EQ(counters.judge(nonce, count), answer) << count;
+  }
+  EXPECT_EQ(counters.use(nonce, 6), NonceUse::Accepted);
+  EXPECT_EQ(counters.judge(fresh(kStartMs - 1), 1), NonceUse::Stale);
+}
+
+TEST_F(DigestNonce, JudgingKnowsWhoWouldFindNoRoom) {
+  auth::NonceCounters small(1, kStartMs);  // one of each shard
+  const auto held = fresh(kStartMs + 10);
+  ASSERT_EQ(small.use(held, 1), NonceUse::Accepted);
+  for (int i = 0; i < 500; ++i) {
+    const auto older = fresh(kStartMs + 5), newer = fresh(kStartMs + 20);
+    const NonceUse expected = small.judge(older, 1);
+    EXPECT_EQ(small.judge(newer, 1), NonceUse::Accepted);
+    EXPECT_EQ(small.use(older, 1), expected);
+  }
 }
 
 // authentication must-hold 43
