@@ -1,7 +1,7 @@
 // /api-keys, /users/{id}/api-keys, /me/api-keys.
 //
-// A token stands in the answer that made its key and nowhere else. POST /api-keys/revoke {"token"} is open to anybody who is
-// signed in and always answers 204: it tells nothing about the token.
+// A token stands in the answer that made its key and nowhere else. POST /api-keys/revoke {"token"} ends the key of a token that
+// was found and always answers 204; whoever holds a token and no privilege ends it with POST /api/v1/keys/revoke.
 #include <algorithm>
 #include <set>
 #include <utility>
@@ -97,7 +97,7 @@ Answer made_answer(Context& context, const service::MadeKey& made, std::string_v
 }
 
 Answer list_keys_of(Context& context, const std::string& user_id) {
-  ListFields fields{.filters = {"name", "createdAt", "expiresAt", "lastUsedAt", "kid", "replaces", "revoked"},
+  ListFields fields{.filters = {"name", "createdAt", "expiresAt", "lastUsedAt", "kid", "replaces", "revoked", "unusedSince"},
                     .sorts = {"name", "createdAt", "expiresAt", "lastUsedAt", "kid"},
                     .default_sort = "name"};
   if (user_id.empty()) fields.filters.insert("user");
@@ -106,6 +106,10 @@ Answer list_keys_of(Context& context, const std::string& user_id) {
   if (!asked) return problem;
   domain::ListQuery query = *asked;  // `asked` is what the cursor belongs to
   for (auto& [name, value] : query.filters) {
+    if (name == "unusedSince") {
+      if (!base::parse_rfc3339(value).ok()) return invalid("unusedSince", "value", "must be a date-time with time zone");
+      value.insert(0, "<");
+    }
     const domain::UserEntry* user = name == "user" ? context.directory->user_by_login(value) : nullptr;
     if (user != nullptr) value = std::string(user->id());  // a login does as well
   }
@@ -359,7 +363,7 @@ void add_api_key_routes(std::vector<Route>& routes) {
   const Access view = Access::needs({Privilege::ViewUsers}), write = Access::needs({Privilege::AdministerUsers});
   routes.push_back({Method::Get, "/api-keys", view, list_keys, {.query = Query::of_list()}});
   routes.push_back({Method::Post, "/api-keys/inspect", view, inspect});
-  routes.push_back({Method::Post, "/api-keys/revoke", Access::signed_in(), revoke_by_possession, {.event = "key.revoked"}});
+  routes.push_back({Method::Post, "/api-keys/revoke", write, revoke_by_possession, {.event = "key.revoked"}});
   routes.push_back({Method::Get, "/api-keys/{id}", view, get_key});
   routes.push_back({Method::Patch, "/api-keys/{id}", write, patch_key, {.event = "key.changed", .if_match = true}});
   routes.push_back({Method::Post, "/api-keys/{id}/revoke", write, revoke_key, {.event = "key.revoked"}});

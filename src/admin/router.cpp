@@ -414,7 +414,7 @@ void Router::record_block(const auth::BlockBegun& block) {
   const bool is_published = !block.tried.api_id.empty();
   event.actor.origin = is_published ? "API" : "MANAGEMENT";
   event.object_kind = is_published ? "ApiAuthentication" : "Throttle";
-  event.object_id = event.object_name = block.config_id;
+  event.object_id = event.object_name = is_published ? block.config_id : "management";
   const std::string where = is_published ? fmt::format("API \"{}\"", base::printable(block.tried.api_id)) : "the management API";
   event.summary = fmt::format("Wrong credentials at {}: {} refused for {} s", where,
                               block.of_account ? "this account is, from this address," : "this address is", block.seconds);

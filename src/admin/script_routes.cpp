@@ -410,14 +410,14 @@ void add_script_routes(std::vector<Route>& routes) {
                     {.event = "script.changed", .if_match = true, .query = change_flags()}});
   routes.push_back({Method::Delete,
                     "/script-sets/{id}",
-                    publishing,
+                    modify,
                     delete_set,
                     {.event = "script.deleted", .if_match = true, .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts", view, list_scripts, {.query = Query::of_list()}});
   routes.push_back({Method::Get, "/scripts/{id}", view, get_script});
   routes.push_back({Method::Delete,
                     "/scripts/{id}",
-                    publishing,
+                    modify,
                     delete_script,
                     {.event = "script.deleted", .if_match = true, .query = change_flags()}});
   routes.push_back({Method::Get, "/scripts/{id}/draft", view, get_draft});

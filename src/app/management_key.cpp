@@ -11,8 +11,8 @@ namespace {
 using domain::Fault;
 using domain::Reason;
 
-// Failures are counted apart from those of any published API.
-constexpr std::string_view kThrottleName = "management";
+// Failures are counted apart from those of any published API: no id of a configuration has a slash.
+constexpr std::string_view kThrottleName = "/admin/api/v1";
 // What `lastUsedApi` of a key says.
 constexpr std::string_view kUsedFor = "management";
 constexpr std::int64_t kRetryAfterS = 5;

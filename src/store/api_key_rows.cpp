@@ -19,10 +19,16 @@ constexpr std::string_view kColumns =
 
 using Type = ListColumn::Type;
 constexpr ListColumn kListColumns[] = {
-    {"name", "lower(name)", Type::Text},           {"user", "user_id", Type::Exact},
-    {"createdAt", "created_at_ms", Type::Time},    {"expiresAt", "expires_at_ms", Type::Time},
-    {"lastUsedAt", "last_used_at_ms", Type::Time}, {"kid", "kid", Type::Exact},
-    {"replaces", "replaces", Type::Exact},         {"revoked", "revoked_at_ms", Type::Given},
+    {"name", "lower(name)", Type::Text},
+    {"user", "user_id", Type::Exact},
+    {"createdAt", "created_at_ms", Type::Time},
+    {"expiresAt", "expires_at_ms", Type::Time},
+    {"lastUsedAt", "last_used_at_ms", Type::Time},
+    {"kid", "kid", Type::Exact},
+    {"replaces", "replaces", Type::Exact},
+    {"revoked", "revoked_at_ms", Type::Given},
+    // A key that was never used counts from its birth.
+    {"unusedSince", "CASE WHEN last_used_at_ms = 0 THEN created_at_ms ELSE last_used_at_ms END", Type::Time},
 };
 
 struct ApiKeyRow {

@@ -339,10 +339,14 @@ def test_reissuing_and_revoking(server, admin):
     admin.post(f"/api-keys/{again['key']['id']}/reissue").refused("409.25")
 
 
-def test_whoever_holds_a_token_may_end_it(server, admin):
+def test_an_administrator_ends_the_key_of_a_token(server, admin):
+    """identity 2.1: by this call it takes the privilege for keys of anybody; possession alone is enough at /api/v1/keys/revoke."""
     owner = admin.key_owner("finder")
     key_id, token = admin.key(owner["user"], "Lost")
     Management(server).post("/api-keys/revoke", {"token": token}).refused("401.14")
+    finder = Management(server).sign_in("finder")
+    assert "Administer Users" in finder.post("/api-keys/revoke", {"token": token}).refused("403.15").json["message"]
+    assert admin.data(f"/api-keys/{key_id}")["status"] == "ACTIVE"
     admin.post("/api-keys/revoke", {"token": "not.a.token"}).expect(204)
     admin.post("/api-keys/revoke", {"token": token}).expect(204)
     assert admin.data(f"/api-keys/{key_id}")["revokedReason"] == "by possession"

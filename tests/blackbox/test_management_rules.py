@@ -238,6 +238,26 @@ def test_orders_and_cursors_of_other_lists_are_refused(admin, crowd):
         assert findings(admin.get(f"/users?sort={sort}").refused("400.43")) == [("sort", "value")], sort
 
 
+def test_keys_that_nobody_used_are_found_page_by_page(admin):
+    owner = admin.key_owner("hoarder")["user"]
+    made = [admin.key(owner, f"Key {number}")[0] for number in range(7)]
+    own, born = f"/api-keys?user={owner}&limit=3&unusedSince=", admin.data(f"/api-keys/{made[0]}")["createdAt"]
+    assert admin.data(own + "2020-01-01T00:00:00Z") == []
+    assert admin.data(f"{own}{quoted(born)}&name={quoted('Key 0')}") == [], "before that moment, and not at it"
+    seen, cursor = [], ""
+    while cursor is not None:
+        answer = admin.get(own + "2100-01-01T00:00:00%2B02:00" + (f"&cursor={cursor}" if cursor else "")).expect(200).json
+        assert answer["pageInfo"]["total"] == 7
+        seen += [row["id"] for row in answer["data"]]
+        cursor = answer["pageInfo"]["nextCursor"]
+    assert sorted(seen) == sorted(made)
+    page = admin.get(own + "2100-01-01T00:00:00Z").expect(200).json["pageInfo"]["nextCursor"]
+    assert findings(admin.get(f"{own}2101-01-01T00:00:00Z&cursor={page}").refused("400.43")) == [("cursor", "value")]
+    for wrong in ("", "90d", "2026-01-01", "2026-01-01T00:00:00", "<2026-01-01T00:00:00Z", "0"):
+        assert findings(admin.get(own + quoted(wrong)).refused("400.43")) == [("unusedSince", "value")], wrong
+    assert len(admin.data(f"/users/{owner}/api-keys?unusedSince=2100-01-01T00:00:00Z")) == 7
+
+
 def test_all_sessions_are_listed_page_by_page(server, admin):
     admin.create("/users", login="sitter", password=PASSWORD)
     for _ in range(7):

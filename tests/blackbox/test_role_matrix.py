@@ -28,7 +28,7 @@ SIGNED_IN, OPEN = "signed in", "open"
 # What a call needs: method and path → all of a list, one of a set, or no privilege. The first that fits counts.
 NEEDS = [
     (r"POST /(setup|session)", OPEN),
-    (r"\w+ /(session|me|me/password)|GET /me/api-keys.*|POST /api-keys/revoke", SIGNED_IN),
+    (r"\w+ /(session|me|me/password)|GET /me/api-keys.*", SIGNED_IN),
     (r"POST /me/api-keys", ["Generate Own API Key", "Use API Key"]),
     (r"DELETE /me/api-keys/{id}", ["Generate Own API Key"]),
     (r"GET /(users|user-groups|roles|privileges|api-keys|sessions|password-policy|access)(/.*)?", [VIEW_USERS]),
@@ -48,7 +48,7 @@ NEEDS = [
     (r"\w+ /api-authentications(/.*)?", ["Manage API Authentication"]),
     (r"\w+ /env-variables(/.*)?", ["Manage Environment Variables"]),
     (r"POST /scripts/{id}/draft/run", ["Run Functions"]),
-    (r"POST /scripts/{id}/(publish|versions/{version}/restore)|DELETE /(scripts|script-sets)/{id}", ["Publish Scripts"]),
+    (r"POST /scripts/{id}/(publish|versions/{version}/restore)", ["Publish Scripts"]),
     (r"\w+ /(scripts|script-sets)(/.*)?", ["Modify Scripts"]),
     (r"GET /tasks(/.*)?", ["View System Console"]),
     (r"POST /tasks/{id}/cancel", ["Cancel Tasks"]),

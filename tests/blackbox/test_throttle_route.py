@@ -3,7 +3,7 @@
 import pytest
 
 from support.credentials import basic
-from support.management import Management
+from support.management import Management, api
 from support.resources import PROBE, Resources
 from support.wire import fresh_address
 
@@ -11,7 +11,8 @@ PASSWORD = "a password of mia"
 
 
 def resources() -> Resources:
-    return Resources().scripts("probe", main=PROBE).basic("staff", {"mia": PASSWORD}).api("basic", "probe__main.hello", "staff")
+    return Resources().scripts("probe", main=PROBE).basic("staff", {"mia": PASSWORD}).api("basic", "probe__main.hello", "staff").basic(
+        "management", {"mia": PASSWORD}).api("managed", "probe__main.hello", "management")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,17 @@ def test_it_is_recorded(server, admin):
     admin.call("DELETE", f"/throttle?address={client.address}").expect(200)
     event = admin.data("/audit?event=auth.throttle_cleared")[0]
     assert (event["outcome"], event["actor"]["login"], event["object"]["id"]) == ("OK", "root", client.address)
+
+
+def test_management_keys_have_a_counter_that_no_configuration_can_have(server, admin):
+    """A configuration may be called as the management API is called elsewhere; neither blocks the other."""
+    guesser, other = server.client.pinned(fresh_address()), server.client.pinned(fresh_address())
+    for number in range(12):
+        api(guesser, "GET", "/me", [("Authorization", "Bearer made.up.key")]).refused("401.99" if number < 10 else "429.47")
+        other.get("/api/v1/al/managed/s", basic(f"name-{number}", "wrong password")).refused("401.99" if number < 10 else "429.47")
+    guesser.get("/api/v1/al/managed/s", basic("mia", PASSWORD)).expect(200)
+    api(other, "GET", "/me", [("Authorization", "Bearer made.up.key")]).refused("401.99")
+    assert [event["object"]["id"] for event in admin.data(f"/audit?event=auth.throttled&address={guesser.address}")] == ["management"]
 
 
 def test_what_is_no_address_changes_nothing(server, admin):

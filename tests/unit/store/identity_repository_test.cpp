@@ -246,6 +246,20 @@ TEST_F(IdentityRepositoryTest, ListsKeysAndSecrets) {
   EXPECT_EQ(store_.secret_keys({.filters = {{"application", "shop"}, {"owner", "Shop/Two/call"}}})->rows.size(), 1u);
 }
 
+TEST_F(IdentityRepositoryTest, ListsKeysThatWereNotUsedSince) {
+  domain::ApiKey used = a_key("used", "usr-mia"), older = a_key("older", "usr-mia"), never = a_key("never", "usr-mia");
+  commit({put(a_user("mia")), put(used), put(older), put(never)});
+  const std::int64_t born = store_.api_key("key-never")->meta.created_at_ms;
+  ASSERT_TRUE(store_.touch_key("key-used", born + 200, "10.0.0.1", "quote").ok());
+  ASSERT_TRUE(store_.touch_key("key-older", born + 100, "10.0.0.1", "quote").ok());
+  const auto since = [&](std::int64_t time) { return keys({.filters = {{"unusedSince", "<" + std::to_string(time)}}}); };
+  EXPECT_THAT(since(born), ElementsAre());
+  EXPECT_THAT(since(born + 1), ElementsAre("never"));
+  EXPECT_THAT(since(born + 100), ElementsAre("never"));
+  EXPECT_THAT(since(born + 101), ElementsAre("never", "older"));
+  EXPECT_THAT(since(born + 201), ElementsAre("never", "older", "used"));
+}
+
 TEST_F(IdentityRepositoryTest, FindsSecretsToSealAnew) {
   domain::SecretKey fresh = a_secret("Fresh", "One"), empty = a_secret("Empty", "One"), strange = a_secret("Strange", "One");
   fresh.sealed = "v1.ffffffffffffffff.nonce.box";
