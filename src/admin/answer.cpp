@@ -117,7 +117,8 @@ Answer privilege_missing(std::string_view privilege) {
 Answer from_error(const base::Error& error) {
   const Fault fault = fault_of(error.code);
   if (fault == Fault::System) return refused(fault, Reason::Internal, "The request could not be completed; see the server's log");
-  return refused(fault, Reason::ArgumentsInvalid, error.message);
+  const bool is_late = error.code == base::Code::DeadlineExceeded;
+  return refused(fault, is_late ? Reason::FunctionTimeout : Reason::ArgumentsInvalid, error.message);
 }
 
 }  // namespace funcgate::admin

@@ -55,7 +55,8 @@ Answer stale(std::int64_t current_version);                                   //
 Answer if_match_missing();                                                    // 428.52
 Answer privilege_missing(std::string_view privilege);                         // 403.15 `Privilege "X" is required`
 // An Error of store or services: InvalidArgument 400.43, NotFound 404.41, Conflict 409.25, FailedPrecondition 409.25,
-// PermissionDenied 403.15, ResourceExhausted 503.1, Unavailable 503.1, everything else 500.5 without internals.
+// PermissionDenied 403.15, ResourceExhausted 503.1, Unavailable 503.1, DeadlineExceeded 503.1 with the reason FunctionTimeout (it
+// may be done all the same), everything else 500.5 without internals.
 Answer from_error(const base::Error& error);
 
 }  // namespace funcgate::admin

@@ -16,6 +16,7 @@ using domain::Fault;
 using domain::Reason;
 
 constexpr std::size_t kKeyBytesMax = 64;
+constexpr int kFailedStatus = 500, kUnfinishedStatus = 503;  // of the refusals that are kept
 
 std::string principal_of(const Caller& caller) {
   switch (caller.kind) {
@@ -43,8 +44,20 @@ std::string fingerprint(const Context& context) {
   return base::hex_encode(crypto::as_view(crypto::KeyedHash(context.services.request_key).digest(parts)));
 }
 
+// What failed in the middle or was not waited for to its end may have been done: it must not be done again. 0: it was not.
+int status_if_perhaps_done(const Answer& answer) {
+  if (!answer.refusal) return 0;
+  if (answer.refusal->fault == Fault::System) return kFailedStatus;
+  return answer.refusal->reason == Reason::FunctionTimeout ? kUnfinishedStatus : 0;
+}
+
 std::string keep(const Answer& answer) {
   json::object kept;
+  if (answer.refusal) {
+    kept["message"] = answer.refusal->message;
+    kept["detail"] = answer.refusal->detail;
+    return base::to_json(kept);
+  }
   if (answer.data) kept["data"] = *answer.data;
   if (!answer.etag.empty()) kept["etag"] = answer.etag;
   if (!answer.location.empty()) kept["location"] = answer.location;
@@ -92,6 +105,10 @@ Answer Idempotency::replay(const domain::IdempotencyRecord& first) const {
   const auto kept = base::parse_json(first.body);
   if (!kept.ok() || !kept->is_object()) return refused(Fault::System, Reason::Internal, "The first answer cannot be read");
   const json::object& object = kept->get_object();
+  if (first.status == kFailedStatus || first.status == kUnfinishedStatus) {
+    answer = refused(first.status == kFailedStatus ? Fault::System : Fault::LimitReached, Reason::Internal,
+                     text_of(object, "message"), text_of(object, "detail"));
+  }
   if (const json::value* data = object.if_contains("data")) answer.data = *data;
   answer.etag = text_of(object, "etag");
   answer.location = text_of(object, "location");
@@ -106,13 +123,14 @@ Answer Idempotency::replay(const domain::IdempotencyRecord& first) const {
 
 void Idempotency::finish(const Answer& answer) {
   domain::IdentityStore& store = context_.services.identity_store;
-  const bool keeps = !answer.refusal && answer.raw_body.empty() && answer.status < 300;
+  const int failed_status = status_if_perhaps_done(answer);
+  const bool keeps = failed_status != 0 || (!answer.refusal && answer.raw_body.empty() && answer.status < 300);
   if (!keeps) {
     if (auto status = store.forget_idempotent(record_.principal, record_.key); !status.ok())
       base::log::warning("idempotency.not_forgotten", {{"problem", status.error().message}});
     return;
   }
-  record_.status = answer.status;
+  record_.status = failed_status != 0 ? failed_status : answer.status;
   record_.had_token = answer.shows_secret;
   record_.object_id = answer.object_id;
   if (!answer.shows_secret) record_.body = keep(answer);

@@ -1,8 +1,9 @@
 // Idempotency-Key: a POST that is repeated with the same key gets the first answer again and does nothing twice.
 //
-// Kept per principal for 24 hours in the database. Successes are kept; what was refused changed nothing and may be tried again
-// under the same key. Answers that showed a token are not kept: their repetition is 409.56 with the id of what was made.
-// Thread-safety: any thread; blocks.
+// Kept per principal for 24 hours in the database. Successes are kept, and what failed in the middle (500.5) or did not end in
+// time, of which nobody knows how far it came; what was refused changed nothing and may be tried again under the same key.
+// Answers that showed a token are not kept: their repetition is 409.56 with the id of what was made. Thread-safety: any thread;
+// blocks.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,7 @@
 #include "admin/idempotency.h"
 
+#include <stdexcept>
+
 #include "admin_fixture.h"
 
 namespace funcgate::test {
@@ -25,6 +27,9 @@ class IdempotencyTest : public AdminWorld {
                      [this](Context&) {
                        ++made;
                        if (refuse) return admin::conflict("not now");
+                       if (fail) return admin::from_error({base::Code::DeadlineExceeded, "it did not end in time", {}});
+                       if (busy) return admin::from_error({base::Code::Unavailable, "too much waits", {}});
+                       if (do_throw) throw std::runtime_error("out of luck");
                        Answer answer = admin::created(base::json::object{{"number", made}}, 1);
                        answer.location = "/admin/api/v1/things/1";
                        answer.warnings = {"mind the gap"};
@@ -50,7 +55,7 @@ class IdempotencyTest : public AdminWorld {
   }
 
   int made = 0;
-  bool refuse = false;
+  bool refuse = false, busy = false, fail = false, do_throw = false;
   Browser mine;
 };
 
@@ -113,7 +118,31 @@ TEST_F(IdempotencyTest, WhatWasRefusedMayBeTriedAgain) {
   refuse = true;
   EXPECT_THAT(post("/things", "k1", "{}", mine), IsRefused(Fault::Conflict));
   refuse = false;
+  busy = true;
+  EXPECT_THAT(post("/things", "k1", "{}", mine), IsRefused(Fault::LimitReached));
+  busy = false;
   EXPECT_THAT(post("/things", "k1", "{}", mine), Answers(201));
+}
+
+TEST_F(IdempotencyTest, WhatFailedInTheMiddleIsNotDoneAgain) {
+  for (bool* const how : {&fail, &do_throw}) {
+    const std::string key = how == &fail ? "k1" : "k2";
+    const Fault fault = how == &fail ? Fault::LimitReached : Fault::System;
+    *how = true;
+    const Answer first = post("/things", key, "{}", mine);
+    ASSERT_THAT(first, IsRefused(fault));
+    const int done = made;
+    *how = false;
+    const Answer second = post("/things", key, "{}", mine);
+    ASSERT_THAT(second, IsRefused(fault));
+    EXPECT_EQ(made, done);
+    EXPECT_EQ(second.refusal->message, first.refusal->message);
+    EXPECT_EQ(second.refusal->detail, first.refusal->detail);
+    EXPECT_THAT(second.headers, ::testing::Contains(std::make_pair(std::string("Idempotency-Replayed"), std::string("true"))));
+    EXPECT_TRUE(first.headers.empty());
+    EXPECT_THAT(post("/things", key, "{\"a\":1}", mine), IsRefused(Fault::BadRequest));
+    EXPECT_THAT(post("/things", key + "b", "{}", mine), Answers(201));
+  }
 }
 
 TEST_F(IdempotencyTest, WhileTheFirstRunsTheSecondIsToldSo) {
