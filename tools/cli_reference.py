@@ -78,8 +78,9 @@ def page(tree: dict) -> str:
     lines = [INTRODUCTION]
     groups = [command for command in tree["commands"] if command["commands"]]
     single = [command for command in tree["commands"] if not command["commands"]]
-    connection = next(option_rows for option_rows in ([option_row(option) for option in leaf["options"] if option["group"] in CONNECTION]
-                                                      for group in groups for leaf in group["commands"]) if option_rows)
+    # Commands that can do without a server have a --data of their own: the others have all of them.
+    connection = max(([option_row(option) for option in leaf["options"] if option["group"] in CONNECTION]
+                      for group in groups for leaf in group["commands"]), key=len)
     lines += ["## Options of the connection", "", "Of every command that speaks to the management API:", ""]
     lines += ["| option | meaning |", "| --- | --- |", *connection, ""]
     lines += ["## Single commands", ""]

@@ -174,9 +174,14 @@ int write_files(const std::string& folder, const json::array& files) {
 
 }  // namespace
 
+void print_document(const CommonOptions& common, const json::value& document) {
+  if (common.output == "yaml") return cli::print(cli::Format::Yaml, document);
+  fmt::print("{}\n", base::to_json(document));
+}
+
 int print_report(const CommonOptions& common, const json::object& result, bool difference_counts) {
-  if (common.output == "json") {
-    fmt::print("{}\n", base::to_json(result));
+  if (!is_for_people(common)) {
+    print_document(common, result);
   } else {
     print_lines(stderr, result, "warnings", "text", "warning: ");
     print_lines(stderr, result, "problems", "text", "");
@@ -245,7 +250,7 @@ int diff(const CommonOptions& common, const ResourceOptions& options) { return c
 int validate(const CommonOptions& common, const ResourceOptions& options) {
   const auto result = service::validate_folder(options.folder, service::process_environment, base::SystemClock().wall_ms());
   const int code = print_report(common, service::to_json(result), false);
-  if (code == kDone && common.output != "json") fmt::print("{} documents are valid\n", result.objects.size());
+  if (code == kDone && is_for_people(common)) fmt::print("{} documents are valid\n", result.objects.size());
   return code;
 }
 

@@ -17,9 +17,9 @@ struct CommonOptions {
   std::string program;  // argv[0]: funcgate-worker stands beside it
   std::string data_dir = "data";
   std::string config_path;
-  std::string output = "table";  // or json
+  std::string output = "table";  // or json, yaml
   keystore::PasswordSources password_sources;
-  cli::Connection connection;  // of apply, diff and export to another machine
+  cli::Connection connection;  // of apply, diff, export and audit verify to another machine
 };
 
 struct ServeOptions {
@@ -46,6 +46,10 @@ int init(const CommonOptions& common, const std::string& login, const std::strin
 int setup_token(const CommonOptions& common);
 int recover_administrator(const CommonOptions& common, const std::string& login);
 
+// What is printed is for people, and not for a program that asked for JSON or YAML.
+inline bool is_for_people(const CommonOptions& common) { return common.output == "table"; }
+// Prints `document` to a program: JSON in one line, or YAML.
+void print_document(const CommonOptions& common, const base::json::value& document);
 // The report of apply and diff as the server (or this process) made it; the exit code.
 int print_report(const CommonOptions& common, const base::json::object& result, bool difference_counts);
 

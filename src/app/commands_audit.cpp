@@ -1,5 +1,5 @@
 // `funcgate audit verify`: are the audit records what was written? Reads the data directory, beside a running server too, and
-// writes nothing.
+// writes nothing; or asks a server.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "app/audit_verification.h"
+#include "app/cli/api_client.h"
 #include "app/commands.h"
 #include "audit/checkpoint.h"
 #include "audit/trail.h"
@@ -117,9 +118,8 @@ void print_verdict(const service::AuditVerdict& verdict) {
 int verify_file(const CommonOptions& common, const AuditVerifyOptions& options, audit::VerifyOptions verify) {
   const auto found = verify_export(options.file, verify);
   if (!found.ok()) return unreadable(found.error());
-  if (common.output == "json") {
-    fmt::print("{}\n", base::to_json(base::json::object{
-                           {"intact", found->intact()}, {"records", found->records}, {"text", found->text()}}));
+  if (!is_for_people(common)) {
+    print_document(common, base::json::object{{"intact", found->intact()}, {"records", found->records}, {"text", found->text()}});
   } else {
     fmt::print("{}\n", found->text());
   }
@@ -139,21 +139,69 @@ int report(const CommonOptions& common, const std::vector<service::AuditVerdict>
       row["damage"] = verdict.damage;
     }
     streams.push_back(std::move(row));
-    if (common.output != "json" && (verdicts.size() > 1 || !verdict.intact)) print_verdict(verdict);
+    if (is_for_people(common) && (verdicts.size() > 1 || !verdict.intact)) print_verdict(verdict);
   }
-  if (common.output == "json") {
-    fmt::print("{}\n",
-               base::to_json(base::json::object{{"intact", intact}, {"records", records}, {"streams", std::move(streams)}}));
+  if (!is_for_people(common)) {
+    print_document(common, base::json::object{{"intact", intact}, {"records", records}, {"streams", std::move(streams)}});
   } else if (intact) {
     fmt::print("{} records, chain intact\n", records);
   }
   return intact ? kIntact : kDamaged;
 }
 
+// The one checkpoint that the server's call takes, as it stands in the file.
+Result<base::json::value> one_checkpoint(const std::string& path) {
+  constexpr std::size_t kCheckpointBytesMax = 1 << 20;
+  TRY(const std::string text, base::read_file(path, kCheckpointBytesMax));
+  auto document = base::parse_json(text);
+  if (document.ok() && document->is_object()) return std::move(*document);
+  return Error{Code::InvalidArgument,
+               path + " must hold one checkpoint; several are held against the records on the machine of the server alone",
+               {}};
+}
+
+// The verdicts of a running server, POST /audit/verify.
+Result<std::vector<service::AuditVerdict>> ask_server(const CommonOptions& common, const AuditVerifyOptions& options) {
+  base::json::object body{{"from", options.from}};
+  if (!options.stream.empty()) body["stream"] = options.stream;
+  if (!options.checkpoint.empty()) {
+    TRY(body["checkpoint"], one_checkpoint(options.checkpoint));
+  }
+  TRY(cli::ApiClient client, cli::ApiClient::open(common.connection));
+  cli::ApiCall call;
+  call.method = "POST";
+  call.path = "/audit/verify";
+  call.body = base::to_json(body);
+  TRY(const cli::ApiReply reply, client.call(call));
+  const Error unclear{Code::Unavailable, "the server's answer cannot be read", {}};
+  const base::json::value* const streams = cli::member(reply.data, "streams");
+  if (streams == nullptr || !streams->is_array() || streams->get_array().empty()) return unclear;
+  std::vector<service::AuditVerdict> verdicts;
+  for (const base::json::value& row : streams->get_array()) {
+    const auto* const intact = cli::member(row, "intact");
+    const auto* const records = cli::member(row, "records");
+    const auto* const sequence = cli::member(row, "seq");
+    if (intact == nullptr || !intact->is_bool() || records == nullptr || !records->is_int64()) return unclear;
+    service::AuditVerdict verdict;
+    verdict.stream = cli::text_member(row, "stream");
+    verdict.intact = intact->get_bool();
+    verdict.records = records->get_int64();
+    verdict.text = cli::text_member(row, "text");
+    verdict.damage = cli::text_member(row, "damage");
+    if (sequence != nullptr && sequence->is_int64()) verdict.sequence = sequence->get_int64();
+    verdicts.push_back(std::move(verdict));
+  }
+  return verdicts;
+}
+
 }  // namespace
 
 int audit_verify(const CommonOptions& common, const AuditVerifyOptions& options) {
   base::log::configure(base::log::Level::Error, "-");
+  if (common.connection.remote() && options.file.empty()) {
+    const auto verdicts = ask_server(common, options);
+    return verdicts.ok() ? report(common, *verdicts) : unreadable(verdicts.error());
+  }
   audit::VerifyOptions verify;
   verify.from_sequence = options.from;
   std::vector<audit::Checkpoint> checkpoints;

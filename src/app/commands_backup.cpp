@@ -303,10 +303,7 @@ PlaceProblem check_place(const std::string& data, const BackupOptions& options) 
 }
 
 void print_result(const CommonOptions& common, const BackupOptions& options, const backup::Manifest& manifest) {
-  if (common.output == "json") {
-    fmt::print("{}\n", base::to_json(backup_document(manifest, options.file)));
-    return;
-  }
+  if (!is_for_people(common)) return print_document(common, backup_document(manifest, options.file));
   for (const std::string& sentence : manifest.left_out) fmt::print(stderr, "warning: {}\n", sentence);
   fmt::print("{}: {}, {}\n", options.file, content_text(manifest), byte_text(static_cast<std::uint64_t>(manifest.bytes())));
   if (manifest.unfinished_tasks > 0)

@@ -156,10 +156,7 @@ int keystore_list(const CommonOptions& common) {
   if (!answer.ok()) return fail(answer.error());
   const json::value* entries = answer->if_contains("entries");
   if (entries == nullptr || !entries->is_array()) return fail({Code::Unavailable, "the server's answer cannot be read", {}});
-  if (common.output == "json") {
-    fmt::print("{}\n", base::to_json(*entries));
-    return 0;
-  }
+  if (!is_for_people(common)) return print_document(common, *entries), 0;
   fmt::print("{:<44} {:>6}  {:<16}  {:<24}  {}\n", "ALIAS", "BYTES", "KID", "CREATED", "STATUS");
   for (const json::value& entry : entries->get_array()) {
     const json::object& row = entry.get_object();
@@ -178,8 +175,8 @@ int keystore_check(const CommonOptions& common) {
   const json::value* well = answer->if_contains("ok");
   if (lines == nullptr || !lines->is_array() || well == nullptr)
     return fail({Code::Unavailable, "the server's answer cannot be read", {}});
-  if (common.output == "json") {
-    fmt::print("{}\n", base::to_json(*answer));
+  if (!is_for_people(common)) {
+    print_document(common, *answer);
   } else {
     for (const json::value& line : lines->get_array()) fmt::print("{}\n", std::string_view(line.get_string()));
   }

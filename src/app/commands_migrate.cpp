@@ -52,11 +52,10 @@ json::object document_of(const Step& step) {
 }
 
 void print_steps(const CommonOptions& common, const std::vector<Step>& steps, bool dry_run) {
-  if (common.output == "json") {
+  if (!is_for_people(common)) {
     json::array databases;
     for (const Step& step : steps) databases.push_back(document_of(step));
-    fmt::print("{}\n", base::to_json(json::object{{"dryRun", dry_run}, {"databases", std::move(databases)}}));
-    return;
+    return print_document(common, json::object{{"dryRun", dry_run}, {"databases", std::move(databases)}});
   }
   bool missing = false;
   for (const Step& step : steps) {

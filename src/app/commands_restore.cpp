@@ -250,14 +250,13 @@ void print_restored(const CommonOptions& common, const RestoreOptions& options, 
                "warning: a {} cannot be read: of signing secrets that were retired, those that the other one does not name are "
                "good no more\n",
                backup::kOverlapsName);
-  if (common.output == "json") {
+  if (!is_for_people(common)) {
     json::object document = backup_document(manifest, options.file);
     document["data"] = restored.path;
     document["movedAside"] = restored.aside.empty() ? json::value() : json::value(restored.aside);
     document["keystoreKept"] = restored.keystore_kept;
     document["keystoreNeeded"] = !restored.has_keystore;
-    fmt::print("{}\n", base::to_json(document));
-    return;
+    return print_document(common, document);
   }
   fmt::print("{} holds the backup of {}, made by funcgate {}: {}\n", restored.path, base::format_rfc3339(manifest.created_ms),
              manifest.product_version, content_text(manifest));

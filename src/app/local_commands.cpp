@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "app/cli/remote_commands.h"
+
 namespace funcgate::app {
 
 CLI::App& LocalCommands::add(CLI::App& parent, std::string word, std::string help, std::function<int()> work) {
@@ -14,8 +16,8 @@ CLI::App& LocalCommands::add(CLI::App& parent, std::string word, std::string hel
 }
 
 void LocalCommands::add_output(CLI::App& command) {
-  command.add_option("-o,--output", common_.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
+  command.add_option("-o,--output", common_.output, "What is printed")
+      ->check(CLI::IsMember({"table", "json", "yaml"}))
       ->capture_default_str();
 }
 
@@ -56,8 +58,14 @@ void LocalCommands::add_keystore(CLI::App& app) {
 void LocalCommands::add_audit(CLI::App& app) {
   CLI::App& group = *app.add_subcommand("audit", "The record of who did what");
   group.require_subcommand(1);
-  CLI::App& verify = add(group, "verify", "Whether the records are what was written: exit 0 intact, 1 damaged, 2 cannot read",
-                         [this] { return audit_verify(common_, verify_); });
+  CLI::App& verify =
+      add(group, "verify",
+          "Whether the records are what was written, by the files or by --url: exit 0 intact, 1 damaged, 2 cannot read", {});
+  commands_.back().second = [this, &verify] {
+    cli::take_url_from_environment(verify, common_.connection);
+    return audit_verify(common_, verify_);
+  };
+  cli::add_connection_options(verify, common_.connection);
   verify.add_option("--from", verify_.from, "First sequence number to look at")
       ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()));
   verify.add_option("--checkpoint", verify_.checkpoint, "File with signed checkpoints, a line each; all must be in the chain")

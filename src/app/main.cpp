@@ -40,8 +40,8 @@ void add_data(CLI::App& command, funcgate::app::CommonOptions& common) {
 void add_resources(CLI::App& command, funcgate::app::CommonOptions& common, funcgate::app::ResourceOptions& options,
                    bool changes) {
   command.add_option("-f,--file", options.folder, "Folder (or one file) of resource documents")->required();
-  command.add_option("-o,--output", common.output, "table or json")
-      ->check(CLI::IsMember({"table", "json"}))
+  command.add_option("-o,--output", common.output, "What is printed")
+      ->check(CLI::IsMember({"table", "json", "yaml"}))
       ->capture_default_str();
   if (!changes) return;
   add_data(command, common);

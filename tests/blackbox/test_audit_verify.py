@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from support.backups import old_instance, tree
 from support.management import Management
@@ -300,3 +301,55 @@ def test_before_reply_every_answered_call_is_on_disk_when_the_plug_is_pulled(mak
     with closing(sqlite3.connect(server.data / "journal.db")) as database:
         assert database.execute("SELECT sum(record_count) FROM blocks").fetchone()[0] >= answered
     assert "chain intact" in verify(server.data, expect=0)
+
+
+# --- over the management API
+
+@pytest.fixture
+def far(make_server, tmp_path):
+    """A server, and `verify` of it by address and key; the checkpoint that it made."""
+    server = make_server(Resources().scripts("demo", probe=PROBE).api("greet", "demo__probe.hello"))
+    admin = Management.set_up(server)
+    owner = admin.key_owner("auditor", "View Audit Trail")
+    key = tmp_path / "auditor.key"
+    key.write_text(admin.key(owner["user"], "All", scopes=["management"])[1], encoding="utf-8")
+    checkpoint = tmp_path / "one.json"
+    checkpoint.write_text(json.dumps(admin.post("/audit/checkpoints").expect(201).json["data"]), encoding="utf-8")
+
+    def run(*options, expect: int = 0, token: Path = key) -> subprocess.CompletedProcess:
+        done = command("audit", "verify", "--url", server.url(""), "--token-file", token, *options)
+        assert done.returncode == expect, f"ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return server, run, checkpoint
+
+
+def test_a_server_verifies_for_whoever_may(far, tmp_path):
+    server, run, checkpoint = far
+    assert run("--stream", "admin").stdout == verify(server.data, "--stream", "admin", expect=0) + "\n"
+    both = run().stdout.splitlines()
+    assert both[0].startswith("stream admin: ") and both[1].startswith("stream calls: ") and both[2].endswith(" records, chain intact")
+    as_json, as_yaml = json.loads(run("-o", "json").stdout), yaml.safe_load(run("-o", "yaml").stdout)
+    assert as_json == as_yaml and as_json["intact"] is True and [one["stream"] for one in as_json["streams"]] == ["admin", "calls"]
+    assert int(run("--stream", "admin", "--from", "3").stdout.split()[0]) == as_json["streams"][0]["records"] - 2
+    run("--checkpoint", checkpoint)
+    two = tmp_path / "two.json"
+    two.write_text(checkpoint.read_text(encoding="utf-8") + "\n" + checkpoint.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "one checkpoint" in run("--checkpoint", two, expect=2).stderr
+
+
+def test_a_server_tells_the_damage(far):
+    server, run, _ = far
+    tamper(server.data, "UPDATE audit_entries SET event = 'x' WHERE sequence = 3")
+    assert run(expect=1).stdout.splitlines()[0] == "stream admin, record 3: hash mismatch"
+    told = json.loads(run("--stream", "admin", "-o", "json", expect=1).stdout)
+    assert (told["intact"], told["streams"][0]["seq"], told["streams"][0]["damage"]) == (False, 3, "hash mismatch")
+
+
+def test_who_may_not_and_what_does_not_answer_is_no_verdict(far, tmp_path):
+    server, run, _ = far
+    wrong = tmp_path / "wrong.key"
+    wrong.write_text("made.up.key", encoding="utf-8")
+    assert "API Key Auth failed" in run(expect=2, token=wrong).stderr
+    assert server.stop() == 0
+    run(expect=2)

@@ -259,6 +259,7 @@ def test_a_key_is_written_once_and_over_nothing(local, remote, tmp_path):
     successor = remote.data("key", "reissue", "operator/shown", "--overlap", "1h")
     assert successor["key"]["replaces"] == listed[0]["id"]
     assert remote.data("key", "list", "--user", "operator", "--unused", "1d") == []
+    assert "shown" in {row["name"] for row in remote.data("key", "list", "--user", "operator", "--unused", "0s")}
     assert remote.data("key", "update", listed[0]["id"], "--name", "old")["name"] == "old"
 
 
@@ -515,3 +516,15 @@ def test_the_reference_page_is_current():
     done = subprocess.run(["/usr/bin/python3", ROOT / "tools/cli_reference.py", BINARY], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert (ROOT / "docs/cli.md").read_text(encoding="utf-8") == done.stdout, "run tools/cli_reference.py BINARY > docs/cli.md"
+
+
+def test_local_commands_write_yaml_where_they_write_json(server, local, tmp_path):
+    """identity 12: `-o table|json|yaml`."""
+    folder = Resources().scripts("yamlset", main=PROBE).api("in-yaml", "yamlset__main.hello", title="Of YAML").write(tmp_path / "yaml")
+    for words in (["diff", "-f", folder], ["apply", "--dry-run", "-f", folder], ["validate", "-f", folder], ["keystore", "list"], ["keystore", "check"], ["audit", "verify"],
+                  ["migrate", "--dry-run"]):
+        place = [] if words[0] == "validate" else ["--data", server.data]
+        told = [subprocess.run([BINARY, *words, *place, "-o", form], capture_output=True, text=True, timeout=120, env=environment(), check=False) for form in ("json", "yaml")]
+        assert told[0].returncode == told[1].returncode, (words, told)
+        assert json.loads(told[0].stdout) == yaml.safe_load(told[1].stdout), words
+        assert told[1].stdout[0] not in "{[", words
