@@ -2,6 +2,7 @@
 
 #include "app/management.h"
 #include "audit/checkpoint.h"
+#include "audit/retention.h"
 #include "audit/trail_verify.h"
 
 namespace funcgate::app {
@@ -13,6 +14,7 @@ base::Result<service::AuditVerdict> verify_stream(domain::IdentityStore& store, 
   if (stream == audit::kCallsStream) {
     TRY(const auto anchored, audit::anchored_head(store, kNodeName));
     if (anchored) options.checkpoints.push_back(*anchored);
+    TRY(options.removed, audit::anchored_removal(store, kNodeName));
     TRY(const audit::Verification found, audit::verify(journal, options));
     verdict.intact = found.intact();
     verdict.records = found.records;

@@ -14,7 +14,7 @@
 namespace funcgate::app {
 
 // `stream`: "admin" or "calls". The calls stream is held against the head that the newest checkpoint anchored in the admin
-// stream as well. An error is the store's: nothing is known then.
+// stream as well, and its beginning against the newest removal that stands there. An error is the store's: nothing is known then.
 base::Result<service::AuditVerdict> verify_stream(domain::IdentityStore& store, domain::JournalStore& journal,
                                                   const std::string& stream, audit::VerifyOptions options);
 

@@ -14,6 +14,7 @@
 #include "app/audit_verification.h"
 #include "app/secret_codec.h"
 #include "audit/call_trail.h"
+#include "audit/retention.h"
 #include "audit/trail_retention.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -197,12 +198,17 @@ service::AuditTools Management::audit_tools(ApiParts& parts) {
   return tools;
 }
 
-Status Management::open_api(ApiParts parts) {
+Status Management::open_audit_key() {
   if (!parts_.keystore.get(audit::kAuditKeyAlias)) TRY_DONE(parts_.keystore.generate(audit::kAuditKeyAlias));
-  if (const auto secret = parts_.keystore.get(audit::kAuditKeyAlias); secret && secret->size() >= kAuditKeyBytesMin) {
-    TRY(crypto::SigningKey key, audit::checkpoint_key(*secret));
-    audit_key_ = std::make_unique<crypto::SigningKey>(std::move(key));
-  }
+  const auto secret = parts_.keystore.get(audit::kAuditKeyAlias);
+  if (!secret || secret->size() < kAuditKeyBytesMin) return base::kDone;
+  TRY(crypto::SigningKey key, audit::checkpoint_key(*secret));
+  audit_key_ = std::make_unique<crypto::SigningKey>(std::move(key));
+  return base::kDone;
+}
+
+Status Management::open_api(ApiParts parts) {
+  TRY_DONE(open_audit_key());
   const auto issue = [this](const domain::ApiKey& key) -> Result<service::IssuedToken> {
     const auth::SigningKeysPtr keys = parts_.signing_keys.current();
     TRY(SecretString token, keys->issue(key));
@@ -214,6 +220,7 @@ Status Management::open_api(ApiParts parts) {
   key_usage_ = &parts.key_usage;
   auth::KeyUsageTable& key_uses = parts.key_usage.management();
   journal_ = &parts.journal;
+  journal_store_ = &parts.journal_store;
   const auto verify_key = [this, &key_uses](const SecretString& authorization, const domain::Address& address) {
     return keys_.verify(authorization, address, key_uses);
   };
@@ -401,9 +408,18 @@ void Management::keep_checkpoints(base::WallMs now_ms) {
   note("checkpoint", Status(Error{Code::Unavailable, "the checkpoint file does not answer, and too many wait for it", {}}));
 }
 
+void Management::keep_blocks(base::WallMs now_ms) {
+  if (now_ms - blocks_anchored_ms_ < kHourMs) return;
+  blocks_anchored_ms_ = now_ms;
+  const auto allowed = audit::announce_removal({*journal_store_, identity_store_, changes_, kNodeName}, now_ms);
+  note("retention of call records", allowed);
+  if (allowed.ok()) journal_->allow_removal(*allowed);
+}
+
 void Management::keep_audit(base::WallMs now_ms) {
   if (journal_ == nullptr) return;
   keep_checkpoints(now_ms);
+  keep_blocks(now_ms);
   if (now_ms - pruned_ms_ < 24 * kHourMs) return;
   auto removed = audit::prune_trail(identity_store_, changes_, now_ms);
   note("retention of the audit trail", removed);

@@ -109,6 +109,7 @@ class Management {
   KeystoreAccess::Effects keystore_effects();
   void wait_aside(const std::function<void()>& wait);
   service::AuditTools audit_tools(ApiParts& parts);
+  base::Status open_audit_key();
   base::Result<service::SealedCounts> sealed_counts();
   void record_server(std::string event, std::string summary);
   base::Result<bool> last_run_ended();
@@ -121,8 +122,9 @@ class Management {
   base::Result<std::string> write_checkpoint(audit::Journal& journal, const domain::Actor& actor);
   void keep_checkpoints(base::WallMs now_ms);
   void write_key_uses();
-  // Every hour a checkpoint, every day the retention of the management stream.
+  // Every hour a checkpoint and what retention may remove of the calls, every day the retention of the management stream.
   void keep_audit(base::WallMs now_ms);
+  void keep_blocks(base::WallMs now_ms);
   std::string setup_file() const { return parts_.data_dir + "/setup-token"; }
 
   const Parts parts_;
@@ -147,12 +149,13 @@ class Management {
   std::unique_ptr<admin::Router> router_;
   auth::KeyUsage* key_usage_ = nullptr;
   audit::Journal* journal_ = nullptr;
+  domain::JournalStore* journal_store_ = nullptr;
   std::atomic<bool> checkpoint_runs_{false};  // the hourly one
   // One thread: the lines of the file are in the order of the heads. Those of the pools below wait for it.
   std::unique_ptr<base::BlockingPool> checkpoint_pool_;
   std::unique_ptr<base::BlockingPool> pool_, long_work_pool_, keystore_pool_, sign_in_pool_, strangers_pool_;
   std::unique_ptr<http::AdminEdge> edge_;
-  base::WallMs kept_house_ms_ = 0, checkpoint_ms_ = 0, pruned_ms_ = 0;
+  base::WallMs kept_house_ms_ = 0, checkpoint_ms_ = 0, pruned_ms_ = 0, blocks_anchored_ms_ = 0;
   bool checkpoint_hangs_ = false;  // the operator was told
 };
 

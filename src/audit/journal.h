@@ -5,7 +5,8 @@
 // failing store is retried from 20 ms up to every 2 s; meanwhile the rings fill and reserve() says no: calls are refused rather
 // than unrecorded. What was reserved but not recorded before flush_and_stop() is a call that never ended: it has no record.
 //
-// Thread-safety: recorder(i) belongs to one thread at a time; head() on any; start() and flush_and_stop() on the owner's.
+// Thread-safety: recorder(i) belongs to one thread at a time; head() and allow_removal() on any; start() and flush_and_stop() on
+// the owner's.
 #pragma once
 
 #include <atomic>
@@ -32,6 +33,8 @@ class Journal {
   // Writes everything and ends the thread; waits at most settings.stop_ms for a failing store (plus one answer of it). DataLoss:
   // records were lost, the detail says how many. Called again it says the same.
   base::Status flush_and_stop();
+  // Blocks up to `sequence` are anchored as removed (audit/retention.h); from now on they may go.
+  void allow_removal(std::int64_t sequence) { writer_.allow_removal(sequence); }
   // The newest durable block, for anchors and checkpoints.
   ChainHead head() const { return writer_.head(); }
 

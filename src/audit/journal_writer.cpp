@@ -39,8 +39,6 @@ base::Status JournalWriter::open() {
     // The chain goes on from it all the same: its hash is all that can be continued, and verification names the damaged block.
     base::log::error("journal.newest_block_damaged",
                      {{"sequence", newest.sequence}, {"do", "run the verification of the journal"}});
-  } else if (const auto content = decode_block_head(blocks.front().records); content.ok()) {
-    retention_.announced(content->removable_before_ms);
   }
   const std::lock_guard lock(head_mutex_);
   head_ = {newest.sequence, newest.last_ms, newest.hash};
@@ -138,7 +136,8 @@ base::Status JournalWriter::append(const domain::JournalBlock& block) {
     return status;  // the store as a whole is away
   }
   base::log::error("journal.call_records_dropped", {{"count", static_cast<std::int64_t>(documents_.size())},
-                                                    {"error", status.error().message}, {"detail", status.error().detail}});
+                                                    {"error", status.error().message},
+                                                    {"detail", status.error().detail}});
   documents_dropped_.add(documents_.size());
   documents_.clear();
   appended(block);
@@ -173,7 +172,6 @@ void JournalWriter::appended(const domain::JournalBlock& block) {
   blocks_total_.add();
   records_total_.add(static_cast<std::uint64_t>(block.count));
   for (RingRecorder* recorder : recorders_) recorder->mark_durable();
-  if (const auto content = decode_block_head(block.records); content.ok()) retention_.announced(content->removable_before_ms);
   const std::lock_guard lock(head_mutex_);
   head_ = {block.sequence, block.last_ms, block.hash};
 }

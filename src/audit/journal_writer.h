@@ -4,7 +4,7 @@
 // of one projection wait here. While the store fails nothing more is packed, so the rings fill and calls are refused: what cannot
 // be recorded is not run. An append that failed may have happened all the same (a lost answer): before the next attempt the store
 // is asked for its newest block, so that no block is written twice and none is skipped.
-// Thread-safety: one thread (the journal's), except head().
+// Thread-safety: one thread (the journal's), except head() and allow_removal().
 #pragma once
 
 #include <functional>
@@ -42,6 +42,8 @@ class JournalWriter {
   base::Status open();
   // Writes until the rings are empty. An error is the store's; everything packed is kept for the next pass.
   base::Status pass(Extent extent);
+  // Blocks up to `sequence` are anchored as removed (audit/retention.h). Any thread.
+  void allow_removal(std::int64_t sequence) { retention_.allow(sequence); }
   // One small step of retention. True: there is more to remove at once.
   base::Result<bool> remove_old();
 

@@ -2,27 +2,97 @@
 
 #include <algorithm>
 
+#include "audit/block.h"
+#include "audit/trail_events.h"
+
 namespace funcgate::audit {
+namespace {
+
+using base::Result;
+using domain::JournalBlock;
+
+constexpr std::size_t kAnchorsLookedAt = 50;  // of the last hour there is one, unless the clock was changed
+
+// The last block whose last_ms is below `before_ms`; last_ms never goes back along the chain.
+Result<ChainAnchor> last_before(domain::JournalStore& store, const JournalBlock& oldest, const JournalBlock& newest,
+                                std::int64_t before_ms) {
+  ChainAnchor found;
+  std::int64_t from = oldest.sequence, to = newest.sequence;  // [from, to)
+  while (from < to) {
+    const std::int64_t middle = from + (to - from) / 2;
+    TRY(const auto blocks, store.read(middle, 1));
+    if (blocks.empty()) return found;
+    const JournalBlock& block = blocks.front();
+    if (block.sequence >= to || block.last_ms >= before_ms) {
+      to = middle;  // also where the last blocks before it are missing
+    } else {
+      found = {block.sequence, block.hash};
+      from = block.sequence + 1;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+Result<ChainAnchor> removable_blocks(domain::JournalStore& store) {
+  TRY(const JournalBlock newest, store.newest());
+  if (newest.sequence == 0) return ChainAnchor();
+  TRY(const auto last, store.read(newest.sequence, 1));
+  TRY(const auto first, store.read(1, 1));
+  if (last.empty() || first.empty()) return ChainAnchor();
+  // Who damaged it must not make it say that everything may go.
+  if (block_hash(last.front()) != last.front().hash) return ChainAnchor();
+  TRY(const BlockHead head, decode_block_head(last.front().records));
+  return last_before(store, first.front(), newest, head.removable_before_ms);
+}
+
+Result<std::optional<ChainAnchor>> anchored_removal(domain::IdentityStore& store, std::string_view node, base::WallMs before_ms) {
+  domain::AuditQuery query;
+  query.event = "audit.pruned";
+  query.object = std::string(kCallsStream);
+  query.limit = kAnchorsLookedAt;
+  TRY(const auto entries, store.audit(query));
+  for (const domain::AuditEntry& entry : entries) {
+    const auto removed = entry.time_ms <= before_ms ? read_pruned_blocks(entry) : std::nullopt;
+    if (removed && removed->node == node) return std::optional<ChainAnchor>({removed->sequence, removed->hash});
+  }
+  return std::optional<ChainAnchor>();
+}
+
+Result<std::int64_t> announce_removal(const RemovalParts& parts, base::WallMs now_ms) {
+  TRY(const auto newest, anchored_removal(parts.store, parts.node));
+  TRY(const auto of_yesterday, anchored_removal(parts.store, parts.node, now_ms - kAnchoredEveryMs));
+  // The newest is not of today.
+  if (newest == of_yesterday) {
+    TRY(const ChainAnchor last, removable_blocks(parts.blocks));
+    if (last.sequence > (newest ? newest->sequence : 0)) {
+      domain::ChangeSet change;
+      change.author = domain::kSystemLogin;
+      change.events.push_back(
+          pruned_blocks_event({std::string(kCallsStream), std::string(parts.node), last.sequence, last.hash}, now_ms));
+      TRY_DONE(parts.changes.commit(change));
+    }
+  }
+  TRY(const auto allowed, anchored_removal(parts.store, parts.node, now_ms - kRemovedAfterMs));
+  return allowed ? allowed->sequence : 0;
+}
 
 std::int64_t Retention::removable_before_ms(base::WallMs now_ms) const {
   return std::max<std::int64_t>(now_ms - blocks_kept_ms_, 0);
 }
 
-base::Result<bool> Retention::step(domain::JournalStore& store, base::WallMs now_ms) const {
+Result<bool> Retention::step(domain::JournalStore& store, base::WallMs now_ms) const {
   const std::int64_t records_before_ms = std::max<std::int64_t>(now_ms - records_kept_ms_, 0);
-  std::int64_t blocks_before_ms = announced_ms_;
-  bool more = false;
-  TRY(const auto oldest, store.read(1, 1));
-  if (!oldest.empty() && oldest.front().last_ms < announced_ms_) {
-    TRY(const auto later, store.read(oldest.front().sequence + kBlocksAtOnce, 1));
-    if (!later.empty() && later.front().last_ms < announced_ms_) {
-      // last_ms stands still while a clock that was set back catches up: at least that time goes as a whole.
-      blocks_before_ms = std::max(later.front().last_ms, oldest.front().last_ms + 1);
-      more = true;
-    }
+  const std::int64_t allowed_to = allowed_to_.load(std::memory_order_relaxed);
+  std::int64_t blocks_to = 0;
+  if (allowed_to > 0) {
+    TRY(const auto oldest, store.read(1, 1));
+    if (!oldest.empty() && oldest.front().sequence <= allowed_to)
+      blocks_to = std::min(allowed_to, oldest.front().sequence + kBlocksAtOnce - 1);
   }
-  TRY_DONE(store.prune(blocks_before_ms, records_before_ms));
-  return more;
+  TRY_DONE(store.prune(blocks_to, records_before_ms));
+  return blocks_to > 0 && blocks_to < allowed_to;
 }
 
 }  // namespace funcgate::audit

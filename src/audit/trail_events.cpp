@@ -45,6 +45,25 @@ domain::AuditFieldChange set_to(std::string_view field, const StreamHead& head) 
   return {std::string(field), {}, base::canonical_json(head_to_json(head))};
 }
 
+AuditEvent removal_event(const StreamHead& last, std::string summary, std::int64_t time_ms) {
+  AuditEvent event;
+  event.time_ms = time_ms;
+  event.event = kPruned;
+  event.object_kind = kStreamKind;
+  event.object_id = event.object_name = last.stream;
+  event.summary = std::move(summary);
+  event.changes = {set_to(kRemovedTo, last)};
+  return event;
+}
+
+std::optional<StreamHead> read_removal(const AuditEntry& entry, std::string_view stream) {
+  if (entry.event != kPruned) return std::nullopt;
+  for (const json::value& value : new_values(entry, kRemovedTo)) {
+    if (auto head = head_from_json(value); head && head->stream == stream) return head;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 json::object head_to_json(const StreamHead& head) {
@@ -69,24 +88,22 @@ std::optional<StreamHead> head_from_json(const json::value& value) {
 }
 
 AuditEvent pruned_event(const AuditEntry& last, std::int64_t time_ms) {
-  AuditEvent event;
-  event.time_ms = time_ms;
-  event.event = kPruned;
-  event.object_kind = kStreamKind;
-  event.object_id = event.object_name = stream_text(kAdminStream);
-  event.summary = fmt::format("Removed the records up to {}, which have been kept long enough", last.sequence);
-  event.changes = {set_to(kRemovedTo, {stream_text(kAdminStream), {}, last.sequence, last.hash})};
-  return event;
+  return removal_event({stream_text(kAdminStream), {}, last.sequence, last.hash},
+                       fmt::format("Removed the records up to {}, which have been kept long enough", last.sequence), time_ms);
 }
 
 std::optional<ChainAnchor> read_pruned(const AuditEntry& entry) {
-  if (entry.event != kPruned) return std::nullopt;
-  for (const json::value& value : new_values(entry, kRemovedTo)) {
-    if (const auto head = head_from_json(value); head && head->stream == kAdminStream)
-      return ChainAnchor{head->sequence, head->hash};
-  }
-  return std::nullopt;
+  const auto head = read_removal(entry, kAdminStream);
+  return head ? std::optional<ChainAnchor>({head->sequence, head->hash}) : std::nullopt;
 }
+
+AuditEvent pruned_blocks_event(const StreamHead& last, std::int64_t time_ms) {
+  return removal_event(
+      last, fmt::format("The blocks of call records up to {} have been kept long enough: they are removed", last.sequence),
+      time_ms);
+}
+
+std::optional<StreamHead> read_pruned_blocks(const AuditEntry& entry) { return read_removal(entry, kCallsStream); }
 
 AuditEvent checkpoint_event(const std::vector<StreamHead>& heads, const domain::Actor& actor, std::int64_t time_ms) {
   AuditEvent event;

@@ -27,6 +27,10 @@ domain::AuditEvent pruned_event(const domain::AuditEntry& last, std::int64_t tim
 // What an entry announces as removed; nullopt: it is another event, or does not say it.
 std::optional<ChainAnchor> read_pruned(const domain::AuditEntry& entry);
 
+// The same of blocks of call records: `last` is the newest that retention will have removed from its chain.
+domain::AuditEvent pruned_blocks_event(const StreamHead& last, std::int64_t time_ms);
+std::optional<StreamHead> read_pruned_blocks(const domain::AuditEntry& entry);
+
 // audit.checkpoint: the heads of all other chains, anchored in this one.
 domain::AuditEvent checkpoint_event(const std::vector<StreamHead>& heads, const domain::Actor& actor, std::int64_t time_ms);
 // The heads that an entry anchors; nullopt: it is another event.

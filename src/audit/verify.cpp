@@ -11,10 +11,18 @@ namespace {
 
 constexpr std::size_t kBlocksAtOnce = 32;  // some 10 MB of full blocks
 
+constexpr int kAttemptsMax = 3;
+
+std::vector<ChainAnchor> anchors_of(const VerifyOptions& options) {
+  std::vector<ChainAnchor> anchors = options.checkpoints;
+  if (options.removed) anchors.push_back(*options.removed);
+  return anchors;
+}
+
 // Takes blocks in the order of the store.
 class ChainCheck {
  public:
-  explicit ChainCheck(const VerifyOptions& options) : options_(options), anchors_(options.checkpoints) {}
+  explicit ChainCheck(const VerifyOptions& options) : options_(options), anchors_(anchors_of(options)) {}
 
   // False: the chain is bad here, result() says how.
   bool take(const domain::JournalBlock& block) {
@@ -35,10 +43,14 @@ class ChainCheck {
   }
 
   Verification finish() {
-    // Retention removes only what a later block announced. Whoever cut off more was not retention.
-    if (result_.blocks > 0 && first_sequence_ > options_.from_sequence && first_sequence_ > 1 &&
-        before_first_ms_ >= removable_before_ms_) {
+    const bool has_gone = result_.blocks > 0 && first_sequence_ > options_.from_sequence && first_sequence_ > 1;
+    // Retention removes only what was announced. Whoever cut off more was not retention.
+    if (has_gone && options_.removed && first_sequence_ - 1 > options_.removed->sequence) {
+      found(Damage::RecordMissing, std::max(options_.removed->sequence + 1, options_.from_sequence));
+    } else if (has_gone && !options_.removed && before_first_ms_ >= removable_before_ms_) {
       found(Damage::RecordMissing, first_sequence_ - 1);
+    } else if (has_gone && anchors_.contradicts(first_sequence_ - 1, before_first_hash_)) {
+      found(Damage::HashMismatch, first_sequence_);
     } else if (anchors_.newest() > newest_.sequence) {
       found(Damage::HeadBehindCheckpoint, newest_.sequence);
     }
@@ -68,6 +80,7 @@ class ChainCheck {
   }
   void begin(const domain::JournalBlock& block) {
     first_sequence_ = block.sequence;
+    before_first_hash_ = block.previous_hash;
     const auto head = decode_block_head(block.records);
     // A head of a later version says nothing to us; a missing beginning then counts as missing.
     before_first_ms_ = head.ok() ? head->previous_last_ms : INT64_MAX;
@@ -83,6 +96,7 @@ class ChainCheck {
   Verification result_;
   ChainHead newest_;
   std::int64_t first_sequence_ = 0, before_first_ms_ = 0, removable_before_ms_ = 0;
+  std::string before_first_hash_;  // of the block before the first, as that one says
 };
 
 }  // namespace
@@ -116,16 +130,32 @@ std::string Verification::text() const {
   return fmt::format("block {}: {}", sequence, damage_text(damage));
 }
 
-base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptions& options) {
+namespace {
+
+base::Result<Verification> verify_once(domain::JournalStore& store, std::int64_t begin, const VerifyOptions& options) {
   ChainCheck check(options);
-  std::int64_t next = std::max<std::int64_t>(options.from_sequence, 1);
   while (true) {
-    TRY(const auto blocks, store.read(next, kBlocksAtOnce));
+    TRY(const auto blocks, store.read(begin, kBlocksAtOnce));
     if (blocks.empty()) return check.finish();
     for (const domain::JournalBlock& block : blocks) {
       if (!check.take(block)) return check.result();
     }
-    next = blocks.back().sequence + 1;
+    begin = blocks.back().sequence + 1;
+  }
+}
+
+}  // namespace
+
+base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptions& options) {
+  const std::int64_t begin = std::max<std::int64_t>(options.from_sequence, 1);
+  for (int attempt = 1;; ++attempt) {
+    TRY(const auto first, store.read(begin, 1));
+    TRY(const Verification result, verify_once(store, begin, options));
+    if (result.damage != Damage::RecordMissing || attempt == kAttemptsMax) return result;
+    // Retention may have removed what had not been read yet; whether it was retention, the next attempt tells.
+    TRY(const auto first_now, store.read(begin, 1));
+    const bool was_pruned = !first.empty() && !first_now.empty() && first_now.front().sequence > first.front().sequence;
+    if (!was_pruned) return result;
   }
 }
 

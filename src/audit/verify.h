@@ -1,12 +1,14 @@
 // Verification of the journal: is every block what was written, in its place, and none missing?
 //
 // Checked: each block's own hash, over all its columns and bytes; its link to the block before; gaps; and that what is missing at
-// the beginning is no more than retention announced. Blocks cut off at the end leave no trace in the chain itself: that takes an
-// anchor, a sequence and hash that were noted elsewhere (Journal::head()).
-// Thread-safety: any thread; blocks; may run beside the journal.
+// the beginning is no more than retention announced: by an audit.pruned record, or, where there is none, by the blocks
+// themselves, as releases did that wrote no such record. Blocks cut off at the end leave no trace in the chain itself: that takes
+// an anchor, a sequence and hash that were noted elsewhere (Journal::head()). Thread-safety: any thread; blocks; may run beside
+// the journal.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,7 @@ std::string_view damage_text(Damage damage);
 struct ChainAnchor {
   std::int64_t sequence = 0;
   std::string hash;
+  bool operator==(const ChainAnchor&) const = default;
 };
 
 struct Verification {
@@ -39,6 +42,8 @@ struct VerifyOptions {
   std::int64_t from_sequence = 1;  // blocks before are not looked at
   // Each of these must be there with this hash, unless it is older than the first one kept. In any order.
   std::vector<ChainAnchor> checkpoints;
+  // What the newest audit.pruned says of the blocks: up to here they may be gone, and nothing else explains that they are.
+  std::optional<ChainAnchor> removed = {};
 };
 
 // The anchors of VerifyOptions, to be asked for each record of a chain.

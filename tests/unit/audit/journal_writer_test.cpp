@@ -91,8 +91,10 @@ void run_with_failure(int n, MemoryJournalStore::Failure failure) {
   std::multiset<std::string> found;
   std::uint32_t refusals = 0;
   for (const auto& record : journaled(f.store)) {
-    if (record.reason.empty()) found.insert(record.trace_id);
-    else refusals += record.count;
+    if (record.reason.empty())
+      found.insert(record.trace_id);
+    else
+      refusals += record.count;
   }
   EXPECT_EQ(found, expected);
   EXPECT_EQ(refusals, refused);
@@ -323,10 +325,14 @@ TEST(JournalWriter, RemovesOldBlocksInPortionsAndVerificationStillPasses) {
     f.clock.advance_ms(10);
   }
   f.clock.advance_ms(31 * kDayMs);
-  EXPECT_FALSE(*f.writer->remove_old());
-  EXPECT_EQ(f.store.blocks().size(), 2500U) << "nothing has announced it yet";
+  EXPECT_EQ(removable_blocks(f.store)->sequence, 0) << "no block says yet that they may go";
   ASSERT_TRUE(f.call(5000));
   ASSERT_TRUE(f.writer->pass(Extent::Everything).ok());
+  EXPECT_FALSE(*f.writer->remove_old());
+  EXPECT_EQ(f.store.blocks().size(), 2501U) << "nothing is anchored yet";
+  const ChainAnchor removable = *removable_blocks(f.store);
+  EXPECT_EQ(removable, (ChainAnchor{2500, f.store.blocks().at(2500).hash}));
+  f.writer->allow_removal(removable.sequence);
   std::vector<std::size_t> left;
   for (bool more = true; more;) {
     const auto step = f.writer->remove_old();

@@ -126,6 +126,30 @@ TEST(AuditVerify, TellsRetentionFromCuttingOff) {
   }
 }
 
+TEST(AuditVerify, WhereRemovalsAreAnchoredNothingElseExplainsWhatIsMissing) {
+  const Blocks whole = a_chain(kBlocks, 10 * kStepMs);
+  VerifyOptions options;
+  options.removed = ChainAnchor{12, whole.at(12).hash};
+  for (std::int64_t removed = 0; removed < kBlocks; ++removed) {
+    Blocks blocks = whole;
+    blocks.erase(blocks.begin(), blocks.upper_bound(removed));
+    const Verification result = verified(blocks, options);
+    EXPECT_EQ(result.intact(), removed <= 12) << removed;
+    if (removed > 12) {
+      EXPECT_EQ(result.damage, Damage::RecordMissing);
+      EXPECT_EQ(result.sequence, 13);
+    }
+  }
+  // The chain that is left follows another block than the one that was removed, or the block is there and another one.
+  options.removed->hash[3] ^= 1;
+  Blocks blocks = whole;
+  EXPECT_EQ(verified(blocks, options).damage, Damage::HashMismatch);
+  EXPECT_EQ(verified(blocks, options).sequence, 12);
+  blocks.erase(blocks.begin(), blocks.upper_bound(12));
+  EXPECT_EQ(verified(blocks, options).damage, Damage::HashMismatch);
+  EXPECT_EQ(verified(blocks, options).sequence, 13);
+}
+
 TEST(AuditVerify, FindsACutEndByItsCheckpoint) {
   Blocks blocks = a_chain();
   const VerifyOptions options{1, {ChainAnchor{kBlocks, blocks[kBlocks].hash}}};

@@ -1,3 +1,5 @@
+#include <soci/soci.h>
+
 #include "database_fixture.h"
 #include "domain/limits.h"
 #include "store/journal_repository.h"
@@ -10,6 +12,7 @@ using base::Code;
 using domain::JournalBlock;
 using domain::StoredCallRecord;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class KeyValueRepositoryTest : public DatabaseTest {
@@ -179,13 +182,52 @@ TEST_F(JournalRepositoryTest, KeepsTheNewestRecordsOfEachApi) {
   EXPECT_THAT(ids("none"), IsEmpty());
 }
 
-TEST_F(JournalRepositoryTest, PrunesByTimeButNeverTheEndOfTheChain) {
+TEST_F(JournalRepositoryTest, PrunesTheBeginningButNeverTheEndOfTheChain) {
   ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
   ASSERT_TRUE(repository_->append(block(2), {record("b", "quote", 2)}).ok());
+  ASSERT_TRUE(repository_->prune(0, 0).ok());
+  EXPECT_EQ(repository_->read(1, 10)->size(), 2u);
   ASSERT_TRUE(repository_->prune(1000, 2).ok());
   EXPECT_EQ(repository_->read(1, 10)->size(), 1u);
   EXPECT_EQ(repository_->newest()->sequence, 2);
   EXPECT_THAT(ids("quote"), ElementsAre("b"));
+}
+
+TEST_F(JournalRepositoryTest, NeitherMistakeNorMaliceChangesABlock) {
+  const auto run_sql = [&](const std::string& sql) {
+    const auto done = journal_->write("tamper", [&](soci::session& session) -> base::Status {
+      session << sql;
+      return base::kDone;
+    });
+    return done.ok() ? std::string() : done.error().detail;
+  };
+  for (std::int64_t sequence = 1; sequence <= 5; ++sequence) ASSERT_TRUE(repository_->append(block(sequence), {}).ok());
+  const std::string copy = ", first_ms, last_ms, record_count, previous_hash, hash, records FROM blocks WHERE sequence = 2";
+  struct Case {
+    std::string sql;
+    const char* refusal;
+  };
+  const Case cases[] = {
+      {"UPDATE blocks SET records = x'00' WHERE sequence = 3", "never change"},
+      {"UPDATE blocks SET sequence = sequence + 1", "never change"},
+      {"DELETE FROM blocks WHERE sequence = 5", "removed by retention only"},
+      {"DELETE FROM blocks WHERE sequence = 1", "removed by retention only"},
+      {"DELETE FROM blocks", "removed by retention only"},
+      {"INSERT INTO blocks SELECT 0" + copy, "appended only"},
+      {"INSERT OR REPLACE INTO blocks SELECT 3" + copy, "appended only"},
+      {"REPLACE INTO blocks SELECT 5" + copy, "appended only"},
+  };
+  for (const Case& each : cases) EXPECT_THAT(run_sql(each.sql), HasSubstr(each.refusal)) << each.sql;
+  // Even within the limits of retention only the beginning goes.
+  EXPECT_EQ(run_sql("UPDATE block_removal SET removed_to = 4"), "");
+  EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence = 3"), HasSubstr("removed by retention only"));
+  EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence <= 5"), HasSubstr("removed by retention only"));
+  EXPECT_EQ(repository_->read(1, 10)->size(), 5u);
+  ASSERT_TRUE(repository_->prune(3, 0).ok());
+  EXPECT_EQ(repository_->read(1, 10)->front().sequence, 4);
+  EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence = 4"), HasSubstr("retention only")) << "the door is shut again";
+  // What follows a gap is written: the gap is what verification names.
+  EXPECT_TRUE(repository_->append(block(9), {}).ok());
 }
 
 TEST_F(JournalRepositoryTest, QueriesByEachCriterion) {
