@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "audit/checkpoint_syslog.h"
 #include "base/field_limit.h"
 #include "base/files.h"
 #include "base/text.h"
@@ -44,6 +45,18 @@ Key text(std::string section, std::string name, std::string& target, std::string
             }
             target = value->get();
             return {};
+          }};
+}
+
+// `problem_of` says what is wrong with a value; empty: nothing.
+Key checked_text(std::string section, std::string name, std::string& target, std::string meaning,
+                 std::string (*problem_of)(std::string_view)) {
+  return {std::move(section), std::move(name), std::move(meaning), "\"" + target + "\"",
+          [&target, problem_of](const toml::node& node) -> std::string {
+            const auto* value = node.as_string();
+            if (value == nullptr) return "must be a text";
+            target = value->get();
+            return problem_of(target);
           }};
 }
 
@@ -203,6 +216,9 @@ std::vector<Key> keys_of(Config& config) {
                       {"batched", "before_reply"}));
   keys.push_back(text("audit", "checkpoint_file", config.audit_checkpoint_file,
                       "every signed checkpoint is appended to this file, best on another machine; empty = none"));
+  keys.push_back(checked_text("audit", "checkpoint_syslog", config.audit_checkpoint_syslog,
+                              "every signed checkpoint is sent to this socket of syslog, such as \"/dev/log\"; empty = none",
+                              audit::syslog_path_problem));
   auth::ThrottleSettings& throttle = config.throttle;
   auto guard = [&](const char* name, std::int64_t& target, const char* meaning) {
     keys.push_back(integer("auth.throttle", name, target, 1, 1'000'000, meaning));

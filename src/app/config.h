@@ -46,6 +46,7 @@ struct Config {
   std::int64_t key_overlap_hours = 720;          // keys signed with a retired secret stay good so long
   std::string audit_calls = "batched";           // or before_reply: server.record_before_reply
   std::string audit_checkpoint_file;             // each checkpoint becomes a line of it; empty: of none
+  std::string audit_checkpoint_syslog;           // each checkpoint is sent to this socket; empty: to none
   auth::ThrottleSettings throttle;
   service::ServerSettings server;
 };

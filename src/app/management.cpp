@@ -14,6 +14,7 @@
 #include "app/audit_verification.h"
 #include "app/secret_codec.h"
 #include "audit/call_trail.h"
+#include "audit/checkpoint_syslog.h"
 #include "audit/retention.h"
 #include "audit/trail_retention.h"
 #include "base/files.h"
@@ -151,12 +152,14 @@ Result<std::string> Management::write_checkpoint(audit::Journal& journal, const 
   if (head.sequence > 0) calls.push_back({std::string(audit::kCallsStream), std::string(kNodeName), head.sequence, head.hash});
   TRY(std::string line,
       audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor));
-  // Who relies on the file must hear that the line is not in it.
-  const std::string& file = parts_.config.audit_checkpoint_file;
-  if (file.empty()) return line;
-  if (const Status written = audit::append_checkpoint(file, line); !written.ok())
-    return Error{Code::Unavailable, written.error().message, {}};
-  return line;
+  // Who relies on a place must hear that the checkpoint is not there; the other one gets it all the same.
+  const std::string &file = parts_.config.audit_checkpoint_file, &socket = parts_.config.audit_checkpoint_syslog;
+  const Status written = file.empty() ? Status(base::kDone) : audit::append_checkpoint(file, line);
+  const Status sent = socket.empty() ? Status(base::kDone) : audit::send_checkpoint(socket, line, parts_.clock.wall_ms());
+  if (written.ok() && sent.ok()) return line;
+  std::string problem = written.ok() ? sent.error().message : written.error().message;
+  if (!written.ok() && !sent.ok()) problem += "; " + sent.error().message;
+  return Error{Code::Unavailable, std::move(problem), {}};
 }
 
 bool Management::begin_checkpoint(audit::Journal& journal, const domain::Actor& actor, CheckpointTold told) {
@@ -174,7 +177,10 @@ Result<std::string> Management::checkpoint(audit::Journal& journal, const domain
   auto line = made->get_future();
   const bool begun = begin_checkpoint(journal, actor, [made](const Result<std::string>& result) { made->set_value(result); });
   if (begun && line.wait_for(kCheckpointWait) == std::future_status::ready) return line.get();
-  return Error{Code::Unavailable, "The checkpoint file does not answer. Look at what audit.checkpoint_file lies on", {}};
+  return Error{Code::Unavailable,
+               "The checkpoint file or the syslog socket does not answer. Look at what audit.checkpoint_file lies on, and at "
+               "audit.checkpoint_syslog",
+               {}};
 }
 
 service::AuditTools Management::audit_tools(ApiParts& parts) {
@@ -390,7 +396,8 @@ void Management::keep_checkpoints(base::WallMs now_ms) {
   if (checkpoint_runs_) {
     if (!checkpoint_hangs_ && now_ms - checkpoint_ms_ >= kHousekeepingMs) {
       checkpoint_hangs_ = true;
-      constexpr std::string_view kProblem = "the checkpoint file does not answer; no other is begun until it does";
+      constexpr std::string_view kProblem =
+          "the checkpoint file or the syslog socket does not answer; no other is begun until it does";
       note("checkpoint", Status(Error{Code::Unavailable, std::string(kProblem), {}}));
     }
     return;
@@ -405,7 +412,9 @@ void Management::keep_checkpoints(base::WallMs now_ms) {
   });
   if (begun) return;
   checkpoint_runs_ = false;
-  note("checkpoint", Status(Error{Code::Unavailable, "the checkpoint file does not answer, and too many wait for it", {}}));
+  note(
+      "checkpoint",
+      Status(Error{Code::Unavailable, "the checkpoint file or the syslog socket does not answer, and too many wait for it", {}}));
 }
 
 void Management::keep_blocks(base::WallMs now_ms) {

@@ -114,8 +114,8 @@ class Management {
   void record_server(std::string event, std::string summary);
   base::Result<bool> last_run_ended();
   using CheckpointTold = std::function<void(const base::Result<std::string>&)>;
-  // A checkpoint, in the file if one is configured; the line. Its file may lie on another machine and not answer: Unavailable
-  // after a while, though the line may still be written later.
+  // A checkpoint, in the file and at the syslog socket that are configured; the line. The file may lie on another machine and not
+  // answer: Unavailable after a while, though the line may still be written later.
   base::Result<std::string> checkpoint(audit::Journal& journal, const domain::Actor& actor);
   // The same without waiting; `told` is called on the thread of checkpoints. False: too many wait already.
   bool begin_checkpoint(audit::Journal& journal, const domain::Actor& actor, CheckpointTold told);
