@@ -121,11 +121,13 @@ base::Status Instance::open_keystore() {
   return base::kDone;
 }
 
-// After the database, which knows whether the file must be there.
-base::Status Instance::open_overlaps() {
+// After the database, which knows whether the file must be there. That is noted when every retired secret stands in it.
+base::Status Instance::open_signing_keys() {
   const std::string fact = "key-overlaps";
   TRY(const bool kept_before, configuration_->is_noted(fact));
   TRY(overlaps_, KeyOverlaps::open(options_.data_dir + "/key-overlaps.json", kept_before));
+  publish_signing_keys();
+  overlaps_->all_seen();
   return kept_before ? base::Status(base::kDone) : configuration_->note(fact);
 }
 
@@ -141,8 +143,7 @@ base::Status Instance::open_store() {
 
 base::Status Instance::make_management() {
   TRY(instance_id_, configuration_->instance_id());
-  TRY_DONE(open_overlaps());
-  publish_signing_keys();
+  TRY_DONE(open_signing_keys());
   plane_ =
       std::make_unique<Management>(Management::Parts{.config = config_,
                                                      .data_dir = options_.data_dir,
@@ -202,7 +203,7 @@ void Instance::reseal_some() {
     base::log::warning("keystore.retired_secret_kept", {{"problem", dropped.error().message}});
 }
 
-// Retired secrets verify until their overlap ends; one that does not tell when it was retired, from the first sight of it on.
+// Retired secrets verify until their overlap ends; one that was not retired here, for the default from the first sight of it on.
 auth::SigningKeysPtr Instance::make_signing_keys() {
   const auto content = keystore_->content();
   const auto current = content->usable(keystore::Purpose::ApiKeySigning);

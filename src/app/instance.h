@@ -94,7 +94,7 @@ class Instance {
   base::Status lock_folder();
   base::Status open_keystore();
   base::Status open_store();
-  base::Status open_overlaps();
+  base::Status open_signing_keys();
   base::Status make_management();
   base::Status open_management_api();
   void keystore_changed();

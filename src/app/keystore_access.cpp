@@ -45,6 +45,7 @@ bool catalog_differs(const keystore::KeystoreContent& before, const keystore::Ke
 
 Result<std::unique_ptr<KeyOverlaps>> KeyOverlaps::open(std::string path, bool kept_before) {
   std::unique_ptr<KeyOverlaps> overlaps(new KeyOverlaps(std::move(path)));
+  overlaps->first_ = !kept_before;
   const Status read = overlaps->read();
   if (read.ok() && !overlaps->lost_) return overlaps;
   if (!read.ok() && read.error().code == base::Code::NotFound && !kept_before) {
@@ -75,15 +76,20 @@ base::WallMs KeyOverlaps::verifies_until(const std::string& kid, base::WallMs re
   if (const auto chosen = until_ms_.find(kid); chosen != until_ms_.end()) return chosen->second;
   // Nobody knows what was chosen. It stays over in the file that the next rotation writes.
   if (lost_) return until_ms_[kid] = 0;
-  if (retired_ms != 0) return retired_ms + default_ms;
-  until_ms_[kid] = now_ms + default_ms;
+  const base::WallMs from_ms = first_ && retired_ms != 0 ? std::min(retired_ms, now_ms) : now_ms;
+  const base::WallMs until_ms = until_ms_[kid] = from_ms + default_ms;
   if (const Status saved = save(); !saved.ok()) {
     // Not remembered, it would begin anew at each start.
     base::log::error("keystore.overlap_not_kept", {{"problem", saved.error().message}});
     until_ms_.erase(kid);
     return 0;
   }
-  return now_ms + default_ms;
+  return until_ms;
+}
+
+void KeyOverlaps::all_seen() {
+  const std::lock_guard lock(mutex_);
+  first_ = false;
 }
 
 Status KeyOverlaps::choose(const std::string& kid, base::WallMs until_ms) {

@@ -17,8 +17,8 @@
 
 namespace funcgate::app {
 
-// The ends of overlaps, in DATA/key-overlaps.json (app/overlap_ends.h). Saved before a secret is retired; for one
-// that came from elsewhere and does not say when it was retired, at its first sight.
+// The ends of overlaps, in DATA/key-overlaps.json (app/overlap_ends.h). Saved before a secret is retired; for one that came from
+// elsewhere, as from keytool, at its first sight: what date such an entry bears is up to whoever wrote it.
 //
 // Fails closed: if the file cannot be read, is damaged, or is gone although this instance had it, secrets that were retired
 // before verify no more; if it says that others are over, those that it does not name. Any thread; blocks when it writes.
@@ -27,8 +27,12 @@ class KeyOverlaps {
   // `kept_before`: this instance has had the file. Otherwise a missing one is made.
   static base::Result<std::unique_ptr<KeyOverlaps>> open(std::string path, bool kept_before);
 
-  // The end chosen for this secret; otherwise `default_ms` after its retirement, or after now if that is unknown. 0: it is over.
+  // The end chosen for this secret; otherwise `default_ms` after now, which is remembered. Until all_seen() an instance that
+  // never had the file counts from the date of the entry: what an earlier release retired is not good again because it is seen
+  // anew. 0: it is over.
   base::WallMs verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms, base::WallMs now_ms);
+  // The secrets that the keystore had when the file was made have been asked for.
+  void all_seen();
   // An error: the end is what it was. Only if the folder of the file could not be synced, a restart may find the new one.
   base::Status choose(const std::string& kid, base::WallMs until_ms);
 
@@ -40,6 +44,7 @@ class KeyOverlaps {
   const std::string path_;
   bool lost_ = false;  // what stood in the file is unknown; constant after open()
   std::mutex mutex_;
+  bool first_ = false;                            // guarded by mutex_: this instance has not had the file
   std::map<std::string, base::WallMs> until_ms_;  // guarded by mutex_
 };
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from support.database import execute
 from support.gate import PASS, Gate
+from support.keytool import Keytool
 from support.management import Management, sign_in
 from support.resources import Resources
 from support.server import Server, command, wait_until
@@ -109,7 +111,32 @@ def test_an_instance_that_never_had_the_file_keeps_its_retired_secrets(world):
 
     world.restart(forget)
     world.call(200)
-    assert world.file.read_text() == "{}" and not world.lost()
+    assert len(json.loads(world.file.read_text())) == 1 and not world.lost()
+
+
+def test_a_secret_that_keytool_placed_counts_from_its_first_sight_and_that_is_remembered(world, tmp_path):
+    value, path = "kE5-4mVq8ZtXw2Rb7Nc1Jd6Pf3Gh9Ls0Ty-uQaBvCyD", tmp_path / "secret"
+    path.write_text(value)
+    set_secret = lambda *how: command("keystore", "set", SIGNING, "--data", world.server.data, *how)
+    assert set_secret("--from-file", path).returncode == 0
+    admin = sign_in(world.server)
+    token = admin.key(admin.key_owner("later")["user"], "Placed", scopes=["management"])[1]
+    kid = next(row["kid"] for row in admin.data("/keystore") if row["alias"] == SIGNING)
+    assert set_secret("--generate").returncode == 0
+    world.token = token
+    world.call(401)
+    # The server does not run meanwhile: what date keytool writes is not what counts.
+    before = time.time()
+    world.restart(lambda: Keytool(world.server.data).put(f"{SIGNING}.prev.{kid}", value))
+    world.call(200)
+    ends = json.loads(world.file.read_text())
+    assert 0 <= ends[kid] / 1000 - before - 30 * 86400 < 600
+    world.restart()
+    world.call(200)
+    assert json.loads(world.file.read_text()) == ends, "not anew at each start"
+    ends[kid] = int(before * 1000)
+    world.restart(lambda: world.file.write_text(json.dumps(ends)))
+    world.call(401)
 
 
 def test_a_rotation_that_cannot_be_remembered_does_not_happen_and_every_other_is_recorded(world):

@@ -43,11 +43,29 @@ TEST_F(OverlapsTest, AnEndThatWasChosenHoldsAfterARestart) {
   EXPECT_EQ(open(true)->verifies_until(kKid, now, kDefaultMs, now), now + kHourMs);
 }
 
-TEST_F(OverlapsTest, WithoutAChoiceTheDefaultCountsFromTheRetirementOrTheFirstSight) {
+// Whatever date an entry bears: whoever wrote it may have chosen that, and it may have lain there while no server ran.
+TEST_F(OverlapsTest, WithoutAChoiceTheDefaultCountsFromTheFirstSightAndIsRemembered) {
+  ASSERT_TRUE(open(false));
+  for (const base::WallMs date : {base::WallMs{0}, now - 2 * kDefaultMs, now, now + 2 * kDefaultMs}) {
+    const std::string kid = "kid of " + std::to_string(date);
+    EXPECT_EQ(open(true)->verifies_until(kid, date, kDefaultMs, now), now + kDefaultMs) << date;
+    EXPECT_EQ(open(true)->verifies_until(kid, date, kDefaultMs, now + kHourMs), now + kDefaultMs) << "not anew at each start";
+    EXPECT_EQ(open(true)->verifies_until(kid, now + kHourMs, kDefaultMs, now + kHourMs), now + kDefaultMs)
+        << "nor when it is put there again";
+  }
+}
+
+TEST_F(OverlapsTest, WhereThereNeverWasAFileWhatWasRetiredBeforeCountsFromItsDate) {
+  const base::WallMs long_ago = now - 2 * kDefaultMs;
   const auto overlaps = open(false);
-  EXPECT_EQ(overlaps->verifies_until("told", now - kHourMs, kDefaultMs, now), now - kHourMs + kDefaultMs);
+  EXPECT_EQ(overlaps->verifies_until("old", long_ago, kDefaultMs, now), long_ago + kDefaultMs) << "it is over, and stays so";
+  EXPECT_EQ(overlaps->verifies_until("future", now + kDefaultMs, kDefaultMs, now), now + kDefaultMs);
   EXPECT_EQ(overlaps->verifies_until("untold", 0, kDefaultMs, now), now + kDefaultMs);
-  EXPECT_EQ(open(true)->verifies_until("untold", 0, kDefaultMs, now + kHourMs), now + kDefaultMs) << "not anew at each start";
+  EXPECT_EQ(open(false)->verifies_until("more", long_ago, kDefaultMs, now), long_ago + kDefaultMs)
+      << "killed before it was noted";
+  overlaps->all_seen();
+  EXPECT_EQ(overlaps->verifies_until("later", long_ago, kDefaultMs, now), now + kDefaultMs);
+  EXPECT_EQ(open(true)->verifies_until("old", long_ago, kDefaultMs, now), long_ago + kDefaultMs);
 }
 
 // An instance of an older release may have retired secrets and no file.
