@@ -13,6 +13,7 @@ from support.digest import DigestClient
 from support.management import PASSWORD, Management
 from support.resources import Resources
 from support.server import Server, command, wait_until
+from support.wire import Answer
 
 SIGNING, SEALING, PEPPER = "phixflow-api-key", "funcgate-sealing-key", "pepperKey"
 TOKEN = "w9-Kq3vT-w9-Kq3vT"
@@ -50,11 +51,17 @@ def wait_until_resealed(server: Server) -> None:
     wait_until(lambda: not any(alias.startswith(f"{SEALING}.prev.") for alias in aliases(server)), "nothing is sealed with a retired key")
 
 
-class Load:
-    """Callers of every kind, each calling again and again until told to stop."""
+ADMINISTER = ("View Users, User Groups and Roles", "Administer Users, User Groups and Roles")
 
-    def __init__(self, server: Server, token: str):
-        client = server.client
+
+class Load:
+    """Callers and administrators of every kind, each calling again and again until told to stop."""
+
+    def __init__(self, server: Server, token: str, manager: str, owner: str):
+        """`token`: a key for APIs. `manager`: one for the management API that may make keys for the user `owner`."""
+        client, self.server = server.client, server
+        self.manager, self.owner = Management(server, manager), owner
+        self.numbers = iter(range(1, 1_000_000))
         self.failures: list[str] = []
         self.calls: dict[str, int] = {}
         self.over = threading.Event()
@@ -66,10 +73,29 @@ class Load:
             "fixed": lambda: client.get("/api/v1/func-api/fixed", {"X-Shop-Token": TOKEN}),
             "key": lambda: client.get("/api/v1/func-api/key", {"Authorization": token}),
             "variable": lambda: client.get("/api/v1/func-api/variable"),
+            "management": lambda: self.manager.get(f"/users/{owner}"),
+            "sign-in": self._sign_in,
+            "new key": self._new_key,
         }
+        self.names = list(callers)
         self.threads = [threading.Thread(target=self._call, args=entry) for entry in callers.items()]
         for thread in self.threads:
             thread.start()
+
+    def _sign_in(self) -> Answer:
+        """A session that changes something and ends."""
+        session = Management(self.server).sign_in()
+        session.get("/session").expect(200)
+        session.patch(f"/users/{self.owner}", {"description": "seen"}).expect(200)
+        session.delete("/session").expect(204)
+        return session.client.get("/healthz")
+
+    def _new_key(self) -> Answer:
+        """A key is good as soon as it is made, whatever secret signed it."""
+        key, token = self.manager.key(self.owner, f"Key {next(self.numbers)}")
+        answer = self.server.client.get("/api/v1/func-api/key", {"Authorization": token})
+        self.manager.post(f"/api-keys/{key}/revoke", {"reason": "seen"}).expect(200)
+        return answer
 
     def _call(self, name: str, call) -> None:
         while not self.over.is_set():
@@ -84,8 +110,7 @@ class Load:
     def more(self, count: int = 10) -> None:
         """Every caller has called again that often."""
         before = dict(self.calls)
-        wait_until(lambda: all(self.calls.get(name, 0) >= before.get(name, 0) + count for name in ("basic", "digest", "fixed", "key", "variable")),
-                   "every caller calls on")
+        wait_until(lambda: all(self.calls.get(name, 0) >= before.get(name, 0) + count for name in self.names), "every caller calls on")
 
     def stop(self) -> None:
         self.over.set()
@@ -97,7 +122,9 @@ class Load:
 def test_no_call_fails_while_all_three_secrets_are_rotated(make_server):
     server = make_server(resources(20))
     admin = Management.set_up(server)
-    load = Load(server, admin.key(admin.key_owner("apiagent")["user"], "Call API")[1])
+    owner = admin.key_owner("apiagent")["user"]
+    manager = admin.key(admin.key_owner("manager", *ADMINISTER)["user"], "Make keys", scopes=["management"])[1]
+    load = Load(server, admin.key(owner, "Call API")[1], manager, owner)
     try:
         load.more()
         for _ in range(2):
@@ -111,6 +138,12 @@ def test_no_call_fails_while_all_three_secrets_are_rotated(make_server):
     done = command("keystore", "check", "--data", server.data)
     assert done.returncode == 0, done.stdout
     assert f'sealed with "{SEALING}"' in done.stdout
+    # Behind the overlap of its secret a key is good no more, and the others are.
+    kept = admin.key(owner, "Signed with the newest secret but one")[1]
+    rotate(server, SIGNING, "--overlap", "0")
+    server.client.get("/api/v1/func-api/key", {"Authorization": kept}).refused("401.99")
+    fresh = Management(server).sign_in().key(owner, "Signed with the newest secret")[1]
+    server.client.get("/api/v1/func-api/key", {"Authorization": fresh}).expect(200)
 
 
 def test_after_a_rotation_of_the_pepper_passwords_are_right_and_wrong_as_before_and_move_at_their_next_success(make_server):
