@@ -114,8 +114,8 @@ int recover_administrator(const CommonOptions& common, const std::string& login)
   const auto password = (*instance)->management().sessions().recover_administrator(*name, local_actor());
   if (!password.ok()) return fail(password.error());
   // The one place where the operator can read it: it lets in once, to set another.
-  fmt::print("\"{}\" is an administrator now. Sign in with this one-time password and set another:\n{}\n", *name,
-             password->reveal());
+  fmt::print("\"{}\" is an administrator now. This one-time password lets in once within 60 minutes, to set another:\n{}\n",
+             *name, password->reveal());
   return 0;
 }
 

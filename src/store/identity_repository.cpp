@@ -147,6 +147,24 @@ Status IdentityRepository::remove_setup_token() {
   });
 }
 
+Status IdentityRepository::put_one_time_password(const domain::OneTimePassword& password) {
+  return database_.write("write a one-time password", [&](soci::session& session) -> Status {
+    write_one_time_password(session, password);
+    return base::kDone;
+  });
+}
+
+Result<bool> IdentityRepository::use_password(const std::string& user_id, std::int64_t password_changed_at_ms,
+                                              std::int64_t now_ms) {
+  TRY(const bool is_one_time, database_.read("read a one-time password", [&](soci::session& session) -> Result<bool> {
+    return is_one_time_password(session, user_id, password_changed_at_ms);
+  }));
+  if (!is_one_time) return true;
+  return database_.write("use a one-time password", [&](soci::session& session) -> Result<bool> {
+    return use_one_time_password(session, user_id, password_changed_at_ms, now_ms);
+  });
+}
+
 Result<std::optional<IdempotencyRecord>> IdentityRepository::begin_idempotent(const IdempotencyRecord& record,
                                                                               std::int64_t expired_ms) {
   return database_.write("begin a request", [&](soci::session& session) -> Result<std::optional<IdempotencyRecord>> {

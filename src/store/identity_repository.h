@@ -43,6 +43,8 @@ class IdentityRepository final : public domain::IdentityStore {
   base::Result<std::optional<domain::StoredSetupToken>> setup_token() override;
   base::Status put_setup_token(const domain::StoredSetupToken& token) override;
   base::Status remove_setup_token() override;
+  base::Status put_one_time_password(const domain::OneTimePassword& password) override;
+  base::Result<bool> use_password(const std::string& user_id, std::int64_t password_changed_at_ms, std::int64_t now_ms) override;
 
   base::Result<std::optional<domain::IdempotencyRecord>> begin_idempotent(const domain::IdempotencyRecord& record,
                                                                           std::int64_t expired_ms) override;

@@ -148,6 +148,28 @@ bool remove_setup_token(soci::session& session) {
   return affected(statement) > 0;
 }
 
+void write_one_time_password(soci::session& session, const domain::OneTimePassword& password) {
+  session << "INSERT INTO one_time_passwords (user_id, password_changed_at_ms, expires_at_ms, used_at_ms) "
+             "VALUES (:id, :changed, :expires, 0) ON CONFLICT (user_id) DO UPDATE SET "
+             "password_changed_at_ms = excluded.password_changed_at_ms, expires_at_ms = excluded.expires_at_ms, used_at_ms = 0",
+      soci::use(password.user_id), soci::use(password.password_changed_at_ms), soci::use(password.expires_at_ms);
+}
+
+bool is_one_time_password(soci::session& session, const std::string& user_id, std::int64_t password_changed_at_ms) {
+  int found = 0;
+  session << "SELECT 1 FROM one_time_passwords WHERE user_id = :id AND password_changed_at_ms = :changed", soci::use(user_id),
+      soci::use(password_changed_at_ms), soci::into(found);
+  return found != 0;
+}
+
+bool use_one_time_password(soci::session& session, const std::string& user_id, std::int64_t password_changed_at_ms,
+                           std::int64_t now_ms) {
+  soci::statement statement = (session.prepare << "UPDATE one_time_passwords SET used_at_ms = :used WHERE user_id = :id AND "
+                                                  "password_changed_at_ms = :changed AND used_at_ms = 0 AND expires_at_ms > :now",
+                               soci::use(now_ms), soci::use(user_id), soci::use(password_changed_at_ms), soci::use(now_ms));
+  return affected(statement) > 0;
+}
+
 std::optional<IdempotencyRecord> begin_idempotent(soci::session& session, const IdempotencyRecord& record,
                                                   std::int64_t expired_ms) {
   session << "DELETE FROM idempotent_requests WHERE principal = :principal AND key = :key AND created_at_ms <= :expired",

@@ -41,6 +41,12 @@ void write_setup_token(soci::session& session, const domain::StoredSetupToken& t
 // False: there was none.
 bool remove_setup_token(soci::session& session);
 
+void write_one_time_password(soci::session& session, const domain::OneTimePassword& password);
+bool is_one_time_password(soci::session& session, const std::string& user_id, std::int64_t password_changed_at_ms);
+// False: it has expired, or was used before.
+bool use_one_time_password(soci::session& session, const std::string& user_id, std::int64_t password_changed_at_ms,
+                           std::int64_t now_ms);
+
 // `expired_ms`: as domain::IdentityStore.
 std::optional<domain::IdempotencyRecord> begin_idempotent(soci::session& session, const domain::IdempotencyRecord& record,
                                                           std::int64_t expired_ms);

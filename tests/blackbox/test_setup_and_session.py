@@ -8,12 +8,13 @@ import os
 import select
 import stat
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from support.database import execute
-from support.management import API, LOGIN, PASSWORD, api, body_without_times, cookie_of, set_up, setup_token, sign_in
+from support.management import API, LOGIN, PASSWORD, Management, api, body_without_times, cookie_of, set_up, setup_token, sign_in
 from support.resources import Resources
 from support.server import Server, command
 from support.wire import Connection, request_bytes
@@ -175,7 +176,13 @@ def test_recover_admin_gives_a_password_that_is_good_for_one_thing(make_server):
     assert done.returncode == 0, done.stderr
     one_time = done.stdout.strip().splitlines()[-1]
     server.start()
-    browser = sign_in(server, "rescue", one_time)
+    # Of those who have it at the same time one enters.
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: api(server.client, "POST", "/session", json={"login": "rescue", "password": one_time}), range(8)))
+    assert sorted(answer.status for answer in answers)[:2] == [200, 401]
+    browser = Management(server)
+    (entered,) = (answer for answer in answers if answer.status == 200)
+    browser.cookie, browser.csrf = cookie_of(entered), entered.json["data"]["csrfToken"]
     browser.call("GET", "/users").refused("403.17")
     changed = browser.call("PUT", "/me/password", json={"old": one_time, "new": "Fresh-Horse-33!"}).expect(204)
     assert cookie_of(changed) != browser.cookie

@@ -39,6 +39,12 @@ struct StoredSetupToken {
   int failures = 0;
 };
 
+struct OneTimePassword {
+  std::string user_id;
+  std::int64_t password_changed_at_ms = 0;  // User::password_changed_at_ms: which password of the user it is
+  std::int64_t expires_at_ms = 0;
+};
+
 struct IdempotencyRecord {
   std::string principal, key;  // of whom; the header's value
   std::string request_sha256;  // hex, of method, path and body
@@ -95,6 +101,13 @@ class IdentityStore {
   virtual base::Result<std::optional<StoredSetupToken>> setup_token() = 0;
   virtual base::Status put_setup_token(const StoredSetupToken& token) = 0;
   virtual base::Status remove_setup_token() = 0;
+
+  // Before the password itself is stored: there is no moment at which it lets in more than once.
+  virtual base::Status put_one_time_password(const OneTimePassword& password) = 0;
+  // Whether the password that the user has since `password_changed_at_ms` lets in now: false if it is a one-time password that
+  // has expired or was used. Of two at once one gets true.
+  virtual base::Result<bool> use_password(const std::string& user_id, std::int64_t password_changed_at_ms,
+                                          std::int64_t now_ms) = 0;
 
   // nullopt: `record` was stored as running and the request may run. Otherwise what is there. What was made at `expired_ms` or
   // before is not there any more: it makes room for `record` in the same transaction, so that of two requests one runs.

@@ -49,7 +49,9 @@ Result<PasswordHashing::Hashed> Sessions::State::hash_checked(std::string_view l
 
 void Sessions::State::put_password(User& user, PasswordHashing::Hashed hashed, bool must_change_next,
                                    const domain::Actor& actor) const {
-  const std::int64_t now = clock.wall_ms();
+  std::int64_t now = clock.wall_ms();
+  // It tells one password of a user from the next, also of the same millisecond.
+  if (now == user.password_changed_at_ms) ++now;
   domain::remember_past_password(identity.directory()->password_policy(), user, now);
   user.password_hash = std::move(hashed.phc);
   user.pepper_kid = std::move(hashed.pepper_kid);

@@ -176,6 +176,8 @@ Result<SignedIn> Sessions::accept(User user, const SecretString& password, const
   signed_in_actor.kind = "USER";
   signed_in_actor.user_id = user.id;
   signed_in_actor.login = user.login;
+  TRY(const bool lets_in, state.store.use_password(user.id, user.password_changed_at_ms, state.clock.wall_ms()));
+  if (!lets_in) return Error{Code::Unauthenticated, "Sign-in failed", {}};
   SignedIn signed_in;
   const auto plan = [&](const domain::Directory& current, ChangeSet& changes) -> Status {
     const domain::UserEntry* entry = current.user(user.id);

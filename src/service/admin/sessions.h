@@ -103,7 +103,7 @@ class Sessions {
   base::Result<domain::User> make_administrator(domain::User first, const base::SecretString& password,
                                                 const domain::Actor& actor, std::vector<std::string>& failed_rules);
   // For the command line on the data directory: `login` becomes an enabled administrator, new if need be. The password returned
-  // is good for one thing: to set another.
+  // lets in once, as long as a set-up token would, and is good for one thing: to set another.
   base::Result<base::SecretString> recover_administrator(const std::string& login, const domain::Actor& actor);
 
  private:

@@ -184,6 +184,8 @@ Result<SecretString> Sessions::recover_administrator(const std::string& login, c
   user.enabled = true;
   join_administrators(user);
   state.put_password(user, std::move(hashed), true, actor);
+  const std::int64_t expires_at_ms = state.clock.wall_ms() + state.settings.setup_token_ms;
+  TRY_DONE(state.store.put_one_time_password({user.id, user.password_changed_at_ms, expires_at_ms}));
   const auto plan = [&](const domain::Directory& current, ChangeSet& changes) -> Status {
     restore_administrators(current, actor, state.clock.wall_ms(), changes);
     changes.identity.push_back(

@@ -411,6 +411,27 @@ TEST_F(SetupTest, ALostAdministratorIsFoundAgain) {
   EXPECT_EQ(sessions.recover_administrator("system", {}).error().code, Code::FailedPrecondition);
 }
 
+TEST_F(SetupTest, ThePasswordOfALostAdministratorLetsInOnceAndNotForLong) {
+  SignInFailure failure;
+  const auto enters = [&](const SecretString& password) { return sessions.sign_in("lost", password, {}, {}, failure).ok(); };
+  const auto first = sessions.recover_administrator("lost", {});
+  ASSERT_TRUE(enters(*first));
+  EXPECT_FALSE(enters(*first)) << "it was used";
+  const auto second = sessions.recover_administrator("lost", {});
+  clock.advance_ms(60 * 60'000);
+  EXPECT_FALSE(enters(*second)) << "it has expired";
+  // What is set with it is a password like others.
+  const auto third = sessions.recover_administrator("lost", {});
+  const auto signed_in = sessions.sign_in("lost", *third, {}, {}, failure);
+  ASSERT_TRUE(signed_in.ok());
+  std::vector<std::string> failed_rules;
+  const SecretString chosen("Fresh-Horse-33!");
+  ASSERT_TRUE(sessions.change_password(*sessions.find(signed_in->token), *third, chosen, {}, failed_rules).ok());
+  clock.advance_ms(60 * 60'000);
+  EXPECT_TRUE(enters(chosen));
+  EXPECT_TRUE(enters(chosen));
+}
+
 // Documents can say so before there is an administrator.
 TEST_F(SetupTest, AnAdministratorIsOneAlsoWhereTheGroupHadLostItsRole) {
   take_role_from_administrators();
