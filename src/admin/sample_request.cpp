@@ -57,6 +57,17 @@ void append_pair(std::string& out, std::string_view name, std::string_view value
   out.append(base::percent_encode(name)).append("=").append(base::percent_encode(value));
 }
 
+// name=value&other=value, decoded or not.
+void note_pairs(std::string_view pairs, char separator, std::vector<std::string>& out) {
+  for (const std::string_view field : base::split(pairs, separator)) {
+    const std::size_t equals = field.find('=');
+    if (equals == std::string_view::npos) continue;
+    const std::string_view value = base::trim(field.substr(equals + 1));
+    out.emplace_back(value);
+    if (auto decoded = base::percent_decode(value)) out.push_back(std::move(*decoded));
+  }
+}
+
 // A path, or a whole URL with host and scheme; what stands there is sent as it is.
 void read_url(base::ObjectReader& reader, Sample& sample) {
   std::string url = "/";
@@ -81,12 +92,22 @@ void read_url(base::ObjectReader& reader, Sample& sample) {
   // Credentials may stand in it.
   const std::size_t mark = sample.request.target.find('?');
   if (mark == std::string::npos) return;
-  for (const std::string_view field : base::split(std::string_view(sample.request.target).substr(mark + 1), '&')) {
-    const std::size_t equals = field.find('=');
-    if (equals == std::string_view::npos) continue;
-    sample.values.emplace_back(field.substr(equals + 1));
-    if (auto decoded = base::percent_decode(field.substr(equals + 1))) sample.values.push_back(std::move(*decoded));
-  }
+  note_pairs(std::string_view(sample.request.target).substr(mark + 1), '&', sample.values);
+}
+
+// The whole value, and what a function may take out of it: what follows a scheme, a password of Basic, a cookie.
+void note_header(std::string_view lower, std::string_view value, std::vector<std::string>& out) {
+  out.emplace_back(value);
+  if (lower == "cookie") note_pairs(value, ';', out);
+  const std::size_t blank = value.find(' ');
+  if (blank == std::string_view::npos) return;
+  const std::string_view rest = base::trim(value.substr(blank));
+  out.emplace_back(rest);
+  if (!base::equals_ignore_case(value.substr(0, blank), "basic")) return;
+  const auto pair = base::base64_decode(rest);
+  if (!pair) return;
+  out.push_back(*pair);
+  if (const std::size_t colon = pair->find(':'); colon != std::string::npos) out.push_back(pair->substr(colon + 1));
 }
 
 void read_headers(base::ObjectReader& reader, Sample& sample, Findings& findings) {
@@ -102,9 +123,7 @@ void read_headers(base::ObjectReader& reader, Sample& sample, Findings& findings
       findings.push_back({path, "value", "must have no control characters"});
     } else {
       sample.request.headers.emplace_back(lower, base::trim(value));
-      sample.values.emplace_back(base::trim(value));
-      const std::size_t blank = value.find(' ');
-      if (blank != std::string_view::npos) sample.values.emplace_back(base::trim(value.substr(blank)));
+      note_header(lower, base::trim(value), sample.values);
     }
   });
 }
@@ -134,6 +153,8 @@ void read_body_of(base::ObjectReader& reader, Sample& sample, Findings& findings
     if (form != nullptr) return reader.finding("body", "value", "give either body or form");
     if (body->is_string()) {
       sample.request.body = view(body->get_string());
+      note_pairs(sample.request.body, '&', sample.values);
+      if (const auto inside = base::parse_json(sample.request.body); inside.ok()) note_texts(*inside, sample.values);
     } else if (body->is_object() || body->is_array()) {
       sample.request.body = base::to_json(*body);
       media_type = kJson;

@@ -64,7 +64,8 @@ struct Services {
   // Forgets wrong credentials, of the network of one address or of all; how many counters went.
   std::function<std::size_t(const std::optional<domain::Address>& address)> clear_throttle;
   // What a configuration says of a sample. Blocks, at most a little longer than service::kTrialMs.
-  std::function<base::Result<service::TrialVerdict>(service::Trial)> try_authentication;
+  using TryAuthentication = std::function<base::Result<service::TrialVerdict>(service::Trial)>;
+  TryAuthentication try_authentication;
   base::json::object settings_document;  // the configuration in force, without secrets
   std::string instance_id, node_name;
   base::WallMs started_ms = 0;

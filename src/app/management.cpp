@@ -122,6 +122,15 @@ void Management::wait_aside(const std::function<void()>& wait) {
   }
 }
 
+// A trial waits for a hash or a function: meanwhile an export does not wait for this thread.
+admin::Services::TryAuthentication Management::waiting_aside(admin::Services::TryAuthentication run) {
+  return [this, run = std::move(run)](service::Trial trial) {
+    Result<service::TrialVerdict> verdict = Error{base::Code::Internal, "Internal error", "it did not run"};
+    long_work_pool_->while_waiting([&] { verdict = run(std::move(trial)); });
+    return verdict;
+  };
+}
+
 Status Management::start() { return identity_.start(); }
 
 // From the rows themselves: also while no server runs.
@@ -258,7 +267,7 @@ Status Management::open_api(ApiParts parts) {
                                       .verify_token = verify_token,
                                       .cancel_task = std::move(parts.cancel_task),
                                       .clear_throttle = throttle_cleaner(parts_.throttle),
-                                      .try_authentication = std::move(parts.try_authentication),
+                                      .try_authentication = waiting_aside(std::move(parts.try_authentication)),
                                       .settings_document = settings_document(parts_.config),
                                       .instance_id = parts_.instance_id,
                                       .node_name = std::string(kNodeName),

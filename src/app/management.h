@@ -83,7 +83,7 @@ class Management {
     domain::FunctionHost& function_host;
     domain::ScriptHistory& script_history;
     service::RunCandidate run_candidate;
-    std::function<base::Result<service::TrialVerdict>(service::Trial)> try_authentication;
+    admin::Services::TryAuthentication try_authentication;
   };
   base::Status open_api(ApiParts parts);
   http::AdminEdge& edge() { return *edge_; }
@@ -108,6 +108,7 @@ class Management {
  private:
   KeystoreAccess::Effects keystore_effects();
   void wait_aside(const std::function<void()>& wait);
+  admin::Services::TryAuthentication waiting_aside(admin::Services::TryAuthentication run);
   service::AuditTools audit_tools(ApiParts& parts);
   base::Status open_audit_key();
   base::Result<service::SealedCounts> sealed_counts();

@@ -41,7 +41,7 @@ void serve_arenas() {
   PyObject_SetArenaAllocator(&allocator);
 }
 
-void keep_memory(std::uint64_t memory_bytes) { kept_max = std::min<std::size_t>(kArenasMax, memory_bytes / 8 / kArenaBytes); }
+void keep_memory(std::uint64_t memory_bytes) { kept_max = std::min<std::size_t>(kArenasMax, memory_bytes / 16 / kArenaBytes); }
 
 void note_large_call() { has_kept = true; }
 

@@ -14,7 +14,7 @@ inline constexpr int kRestS = 1;
 
 // Before Python starts: its arenas come from here. Nothing is kept until keep_memory() says so.
 void serve_arenas();
-// In a worker of at most `memory_bytes`: an eighth of it may be kept as arenas, 16 MiB at most.
+// In a worker of at most `memory_bytes`: a sixteenth of it may be kept as arenas, 16 MiB at most.
 void keep_memory(std::uint64_t memory_bytes);
 // A call took or made many bytes: what malloc holds of them is worth giving back.
 void note_large_call();

@@ -262,19 +262,27 @@ void WorkerLoop::finish_call(Call& call) {
   PyErr_Clear();
 }
 
+// 0: unknown.
+std::uint64_t WorkerLoop::resident_bytes() const {
+  char text[128];
+  const ssize_t got = ::pread(memory_file_.get(), text, sizeof text, 0);
+  if (got <= 0) return 0;
+  // Pages: total, resident, …
+  const auto fields = base::split(std::string_view(text, static_cast<std::size_t>(got)), ' ');
+  const auto pages = fields.size() > 1 ? base::parse_digits(fields[1]) : std::nullopt;
+  return pages ? static_cast<std::uint64_t>(*pages) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
 bool WorkerLoop::should_retire() {
   ++calls_;
   if (retired_ || calls_ >= limits_.calls_max || builder_.out_of_memory()) return true;
   if (!memory_file_ || calls_ % kCallsPerMemoryCheck != 0) return false;
-  char text[128];
-  const ssize_t got = ::pread(memory_file_.get(), text, sizeof text, 0);
-  if (got <= 0) return false;
-  // Pages: total, resident, …
-  const auto fields = base::split(std::string_view(text, static_cast<std::size_t>(got)), ' ');
-  const auto resident = fields.size() > 1 ? base::parse_digits(fields[1]) : std::nullopt;
-  const auto page_bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   // Some way below the hard limit, where the next call would fail.
-  return resident && static_cast<std::uint64_t>(*resident) * page_bytes > limits_.memory_bytes / 10 * 8;
+  const std::uint64_t most = limits_.memory_bytes / 10 * 8;
+  if (resident_bytes() <= most) return false;
+  // What is kept for the next call is no reason.
+  release_kept_memory();
+  return resident_bytes() > most;
 }
 
 }  // namespace funcgate::worker

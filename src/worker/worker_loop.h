@@ -36,6 +36,7 @@ class WorkerLoop {
   void finish_call(Call& call);
   // False: the server has gone.
   bool send_reply();
+  std::uint64_t resident_bytes() const;
   bool should_retire();
 
   Channel channel_;
