@@ -1,4 +1,5 @@
 // /resources: many documents at once, as YAML or as the bundle that the command line makes of a folder.
+#include <optional>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -180,26 +181,33 @@ Answer apply(Context& context, bool dry_run) {
 }
 
 // The parameter as it was given: an empty one is not none.
-base::Result<std::set<domain::ResourceKind>> kinds_of(const Context& context) {
+std::optional<std::string> given(const Context& context, std::string_view parameter) {
   for (const auto& [name, value] : context.request.query) {
-    if (name == "kind") return service::parse_document_kinds(value);
+    if (name == parameter) return value;
   }
-  return std::set<domain::ResourceKind>();
+  return std::nullopt;
 }
 
-// All documents, or those of some kinds, in one YAML stream that can be applied as it is; with Accept: application/json as
-// {"files": [{path, content}]}, scripts in files of their own.
+// All documents, or those of some kinds or of one application, in one YAML stream that can be applied as it is; with
+// Accept: application/json as {"files": [{path, content}]}, scripts in files of their own.
 Answer export_documents(Context& context) {
   const bool as_files = context.request.accept.find("application/json") != std::string::npos;
   const auto form = as_files ? service::ExportForm::Folder : service::ExportForm::Stream;
-  const auto kinds = kinds_of(context);
+  using Kinds = std::set<domain::ResourceKind>;
+  const auto named = given(context, "kind");
+  const auto kinds = named ? service::parse_document_kinds(*named) : base::Result<Kinds>(Kinds());
   if (!kinds.ok()) return invalid("kind", "value", kinds.error().message);
   std::set<std::string> hidden;
   for (const domain::Application* application : context.directory->applications()) {
     if (!is_admitted(context, *application)) hidden.insert(application->id);
   }
-  const auto files = context.services.resources.export_documents(*kinds, form, hidden);
+  const auto wanted = given(context, "application");
+  const domain::Application* inside = wanted ? context.directory->application_by_name(*wanted) : nullptr;
+  if (wanted && inside == nullptr) return invalid("application", "value", "there is no application of this name");
+  if (inside != nullptr && !is_admitted(context, *inside)) return not_admitted(*inside);
+  auto files = context.services.resources.export_documents(*kinds, form, hidden);
   if (!files.ok()) return from_error(files.error());
+  if (inside != nullptr) service::keep_application(*files, inside->name);
   const auto event = service::export_event(*files, context.actor());
   if (const auto status = context.services.identity.record({event}); !status.ok()) return from_error(status.error());
   if (as_files) {
@@ -233,7 +241,7 @@ void add_apply_routes(std::vector<Route>& routes) {
                     "/resources/export",
                     Access::needs({Privilege::ExportResources}),
                     export_documents,
-                    {.event = "resources.exported", .query = {.texts = {"kind"}}}});
+                    {.event = "resources.exported", .query = {.texts = {"kind", "application"}}}});
 }
 
 }  // namespace funcgate::admin

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "app/cli/apply_remote.h"
+#include "app/cli/command.h"
 #include "app/cli/output.h"
 #include "app/control_client.h"
 #include "app/instance.h"
@@ -258,15 +259,19 @@ int export_resources(const CommonOptions& common, const ExportOptions& options) 
   const std::string kinds = base::join(options.kinds, ",");
   json::array files;
   if (common.connection.remote()) {
-    auto exported = cli::export_remotely(common, kinds);
+    auto exported = cli::export_remotely(common, kinds, options.application);
     if (!exported.ok()) return fail(exported.error());
     return write_files(options.folder, *exported);
   }
-  const auto reply =
-      control_request(common.data_dir, "GET", kinds.empty() ? "/control/export" : "/control/export?kind=" + kinds, "");
+  std::string path = "/control/export";
+  if (!kinds.empty()) cli::append_query(path, "kind", kinds);
+  if (!options.application.empty()) cli::append_query(path, "application", options.application);
+  const auto reply = control_request(common.data_dir, "GET", path, "");
   if (reply.ok()) {
     const auto document = base::parse_json(reply->body);
     const auto* list = document.ok() && document->is_object() ? document->get_object().if_contains("files") : nullptr;
+    if (reply->status == 404 && document.ok() && document->is_object())
+      return fail({base::Code::NotFound, std::string(text_of(document->get_object(), "error")), {}});
     if (reply->status != 200 || list == nullptr || !list->is_array())
       return fail({base::Code::Unavailable, "the server could not export", {}});
     files = list->get_array();
@@ -286,7 +291,7 @@ int export_resources(const CommonOptions& common, const ExportOptions& options) 
     base::log::configure(base::log::Level::Warning, "-");
     auto instance = Instance::open_identity({common.data_dir, common.password_sources, false}, std::move(*config));
     if (!instance.ok()) return fail(instance.error());
-    const auto exported = (*instance)->export_documents(wanted);
+    const auto exported = (*instance)->export_documents(wanted, options.application);
     if (!exported.ok()) return fail(exported.error());
     for (const auto& file : *exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
   }

@@ -38,6 +38,7 @@ int validate(const CommonOptions& common, const ResourceOptions& options);
 struct ExportOptions {
   std::string folder;
   std::vector<std::string> kinds;  // as in documents; empty: all
+  std::string application;         // only this one and what is inside of it; empty: all
 };
 int export_resources(const CommonOptions& common, const ExportOptions& options);
 int check_config(const CommonOptions& common, bool print);

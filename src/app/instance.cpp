@@ -77,12 +77,15 @@ base::Result<std::unique_ptr<Instance>> Instance::open_identity(InstanceOptions 
   return instance;
 }
 
-base::Result<std::vector<service::ExportedFile>> Instance::export_documents(const std::set<domain::ResourceKind>& kinds) {
+base::Result<std::vector<service::ExportedFile>> Instance::export_documents(const std::set<domain::ResourceKind>& kinds,
+                                                                           const std::string& application) {
+  TRY_DONE(plane_->check_application(application));
   TRY(const domain::Configuration configuration, configuration_->load());
   std::vector<service::ExportedFile> files = service::export_configuration(configuration, kinds);
   TRY(std::vector<service::ExportedFile> identities,
       service::export_identities(*directory_.current(), plane_->identity_store(), kinds));
   files.insert(files.end(), std::make_move_iterator(identities.begin()), std::make_move_iterator(identities.end()));
+  if (!application.empty()) service::keep_application(files, application);
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   TRY_DONE(plane_->identity().record({service::export_event(files, domain::local_actor())}));
   return files;

@@ -82,7 +82,8 @@ class Instance {
 
   service::ResourceService& resources() { return *resources_; }
   // As resources().export_documents(), also without resources(), and with its record.
-  base::Result<std::vector<service::ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds);
+  base::Result<std::vector<service::ExportedFile>> export_documents(const std::set<domain::ResourceKind>& kinds,
+                                                                   const std::string& application);
   Management& management() { return *plane_; }
   // Opens the sockets and prints where; then answers until stop_requested() of the signals. Returns when everything is written.
   base::Status serve(const std::string& listen);

@@ -132,6 +132,7 @@ void add_documents(CLI::App& app, Program& program) {
                                  [&program] { return export_resources(program.common, program.exporting); });
   add_data(exporting, common);
   exporting.add_option("-o,--output", program.exporting.folder, "Folder to write to")->required();
+  exporting.add_option("--application", program.exporting.application, "Only this application and what is inside of it");
   exporting.add_option("-k,--kind", program.exporting.kinds, "Only documents of this kind; may be repeated")
       ->allow_extra_args(false)
       ->check(CLI::Validator(wrong_kind, fmt::format("{{{}}}", fmt::join(funcgate::service::document_kind_names(), ","))));

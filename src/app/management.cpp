@@ -122,6 +122,11 @@ void Management::wait_aside(const std::function<void()>& wait) {
   }
 }
 
+Status Management::check_application(const std::string& name) const {
+  if (name.empty() || parts_.directory.current()->application_by_name(name) != nullptr) return base::kDone;
+  return Error{Code::NotFound, fmt::format("There is no application \"{}\"", base::printable(name)), {}};
+}
+
 // A trial waits for a hash or a function: meanwhile an export does not wait for this thread.
 admin::Services::TryAuthentication Management::waiting_aside(admin::Services::TryAuthentication run) {
   return [this, run = std::move(run)](service::Trial trial) {

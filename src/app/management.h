@@ -102,6 +102,9 @@ class Management {
   base::Result<std::string> renew_setup_token();
   void remove_setup_file();
 
+  // NotFound: there is no application of this name. Empty is none that is looked for.
+  base::Status check_application(const std::string& name) const;
+
   // What happens now and then: last uses of keys, the end of sessions and of remembered answers. Cheap if called too often.
   void housekeep(base::WallMs now_ms);
 

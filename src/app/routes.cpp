@@ -29,6 +29,7 @@ Answer json_answer(int status, const json::value& value) {
 Answer error_answer(const base::Error& error) {
   const bool conflict = error.code == base::Code::Conflict || error.code == base::Code::FailedPrecondition;
   return json_answer(error.code == base::Code::InvalidArgument ? 400
+                     : error.code == base::Code::NotFound      ? 404
                      : conflict                                ? 409
                                                                : 503,
                      json::object{{"error", error.message}, {"code", base::code_name(error.code)}});
@@ -155,20 +156,40 @@ base::Async<Answer> ServerRoutes::keystore(const domain::Call& call) {
   co_return text_answer(200, "application/json", std::move(*result));
 }
 
-// `?kind=Role,UserGroup`: of these kinds; without a query all.
-base::Async<Answer> ServerRoutes::export_files(const domain::Call& call) {
+namespace {
+
+struct ExportQuery {
   std::set<domain::ResourceKind> kinds;
-  if (!call.query.empty()) {
-    constexpr std::string_view kKinds = "kind=";
-    if (!call.query.starts_with(kKinds))
-      co_return error_answer({base::Code::InvalidArgument, "the query of an export is kind=KIND,…", {}});
-    auto named = service::parse_document_kinds(call.query.substr(kKinds.size()));
-    if (!named.ok()) co_return error_answer(named.error());
-    kinds = std::move(*named);
+  std::string application;
+};
+
+// `?kind=Role,UserGroup&application=Shop`: of these kinds, of this application; what is left out is no limit.
+base::Result<ExportQuery> read_export_query(std::string_view query) {
+  ExportQuery out;
+  const auto fields = base::split_query(query, 2);
+  for (const base::QueryField& field : fields.value_or(std::vector<base::QueryField>(1))) {
+    const auto value = base::decode_form(field.raw_value);
+    if (field.raw_name == "kind" && value) {
+      TRY(out.kinds, service::parse_document_kinds(*value));
+    } else if (field.raw_name == "application" && value) {
+      out.application = *value;
+    } else {
+      return base::Error{base::Code::InvalidArgument, "the query of an export is kind=KIND,… and application=NAME", {}};
+    }
   }
-  std::function<base::Result<std::string>()> work = [this, &kinds]() -> base::Result<std::string> {
+  return out;
+}
+
+}  // namespace
+
+base::Async<Answer> ServerRoutes::export_files(const domain::Call& call) {
+  const auto wanted = read_export_query(call.query);
+  if (!wanted.ok()) co_return error_answer(wanted.error());
+  std::function<base::Result<std::string>()> work = [this, &wanted]() -> base::Result<std::string> {
     json::array files;
-    TRY(const auto exported, parts_.resources.export_documents(kinds));
+    TRY_DONE(parts_.plane.check_application(wanted->application));
+    TRY(auto exported, parts_.resources.export_documents(wanted->kinds));
+    if (!wanted->application.empty()) service::keep_application(exported, wanted->application);
     TRY_DONE(parts_.plane.identity().record({service::export_event(exported, domain::local_actor())}));
     for (const auto& file : exported) files.push_back(json::object{{"path", file.path}, {"content", file.content}});
     return base::to_json(json::object{{"files", std::move(files)}});

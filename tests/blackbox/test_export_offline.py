@@ -40,3 +40,38 @@ def test_an_export_is_the_same_with_and_without_a_server(make_server):
     assert [record["actor"]["login"] for record in exports] == ["local"] * 4
     folders = {Path(name).parts[0] for name in offline}
     assert {"users", "user-groups", "roles", "password-policy.yaml", "privilege-audits", "secret-keys", "applications", "application-roles", "func-apis"} <= folders, folders
+
+
+def test_an_export_of_one_application(make_server):
+    """identity 12: `export --application A`: A itself and what is inside of it, from a server over both ways and without one."""
+    server = make_server(Resources().scripts("demo", main=PROBE).api("probe", "demo__main.hello"))
+    admin = Management.set_up(server)
+    for name in ("Orders", "Stock & more"):
+        admin.create("/applications", name=name)
+        admin.create("/roles", name="Watchers", application=name, privileges=["View Applications"])
+    admin.create("/roles", name="Everywhere", privileges=["View Applications"])
+    owner = {"kind": "action", "flow": "Call API", "action": "callApi"}
+    for application in ("Orders", "Stock & more", "No application"):
+        admin.post("/secret-keys", {"owner": {**owner, "application": application}, "name": "APIKey"}).expect(201)
+
+    def exported(name: str, *words: str) -> dict[str, str]:
+        folder: Path = server.folder / name
+        done = command("export", "--data", server.data, "-o", folder, *words)
+        assert done.returncode == 0, done.stderr
+        return {str(path.relative_to(folder)): path.read_text(encoding="utf-8") for path in folder.rglob("*") if path.is_file()}
+
+    everything = exported("all")
+    expected = {name: text for name, text in everything.items() if "Stock & more" in text}
+    assert len(expected) == 3, expected.keys()
+    assert exported("one", "--application", "stock & MORE") == expected
+    [role] = exported("roles", "--application", "Stock & more", "-k", "Role").values()
+    assert "kind: Role" in role
+    stream = admin.get("/resources/export?application=Orders").expect(200).text
+    assert stream.count("\n---\n") == 2 and "Stock" not in stream and "Everywhere" not in stream
+    for wrong in ("Nowhere", ""):
+        admin.get(f"/resources/export?application={wrong}").refused("400.43")
+    for _ in range(2):  # with a server, and without
+        done = command("export", "--data", server.data, "-o", server.folder / "none", "--application", "Nowhere")
+        assert (done.returncode, 'no application "Nowhere"' in done.stderr) == (3, True), done.stderr
+        server.stop()
+    assert exported("offline", "--application", "Stock & more") == expected

@@ -30,10 +30,11 @@ int change_remotely(const CommonOptions& common, const ResourceOptions& options,
   return report(refusal_error(reply->status, envelope));
 }
 
-base::Result<json::array> export_remotely(const CommonOptions& common, const std::string& kinds) {
+base::Result<json::array> export_remotely(const CommonOptions& common, const std::string& kinds, const std::string& application) {
   TRY(ApiClient client, ApiClient::open(common.connection));
   std::string path = "/resources/export";
   if (!kinds.empty()) append_query(path, "kind", kinds);
+  if (!application.empty()) append_query(path, "application", application);
   TRY(const json::value data, client.get(path));
   const json::value* files = member(data, "files");
   if (files == nullptr || !files->is_array()) return Error{Code::Unavailable, "the server could not export", {}};

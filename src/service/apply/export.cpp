@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "domain/api_auth_json.h"
 #include "domain/env_variable_json.h"
 #include "domain/function_api_json.h"
@@ -96,6 +97,10 @@ std::string export_document(ResourceKind kind, const std::string& name, json::ob
   if (!application.empty()) metadata["application"] = application;
   return to_yaml(json::object{
       {"apiVersion", kApiVersion}, {"kind", kind_name(kind)}, {"metadata", std::move(metadata)}, {"spec", std::move(spec)}});
+}
+
+void keep_application(std::vector<ExportedFile>& files, std::string_view application) {
+  std::erase_if(files, [&](const ExportedFile& file) { return !base::equals_ignore_case(file.application, application); });
 }
 
 std::vector<ExportedFile> export_configuration(const Configuration& configuration, const std::set<ResourceKind>& kinds,

@@ -17,7 +17,10 @@ namespace funcgate::service {
 struct ExportedFile {
   std::string path;  // relative: "api-authentications/shop.yaml", "script-sets/sales/prices.py"
   std::string content;
+  std::string application = {};  // name; of an application itself, and of what is inside of it
 };
+// What belongs to the application of this name (ASCII case ignored): its own document and those of what is inside of it.
+void keep_application(std::vector<ExportedFile>& files, std::string_view application);
 
 // Folder: scripts are files beside their set's document, which names them. Stream: documents alone, the scripts' text in them.
 enum class ExportForm : std::uint8_t { Folder, Stream };

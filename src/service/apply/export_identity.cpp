@@ -73,7 +73,8 @@ ExportedFile secret_key_file(const domain::SecretKey& secret) {
                                 ? folder_name(secret.http_configuration)
                                 : folder_name(secret.flow) + "/" + folder_name(secret.action);
   return {fmt::format("{}/{}/{}", folder, owner, file_name(secret.name)),
-          export_document(ResourceKind::SecretKey, secret.name, domain::secret_key_spec(secret), secret.application)};
+          export_document(ResourceKind::SecretKey, secret.name, domain::secret_key_spec(secret), secret.application),
+          secret.application};
 }
 
 base::Status export_secret_keys(const domain::Directory& directory, domain::IdentityStore& store,
@@ -120,7 +121,7 @@ void export_applications(const domain::Directory& directory, const std::set<std:
     add_text(spec, "description", application->description);
     spec["access"] = access_json(application->access, directory);
     files.push_back({"applications/" + file_name(application->name),
-                     export_document(ResourceKind::Application, application->name, std::move(spec))});
+                     export_document(ResourceKind::Application, application->name, std::move(spec)), application->name});
   }
 }
 
@@ -137,8 +138,9 @@ void export_roles(const domain::Directory& directory, const std::set<std::string
     spec["userGroups"] = sorted_texts(std::move(groups));
     // Not below roles/, where the file of a role could be called like the folder of an application.
     const std::string folder = inside == nullptr ? "roles/" : "application-roles/" + folder_name(inside->name) + "/";
+    const std::string application = inside == nullptr ? "" : inside->name;
     files.push_back({folder + file_name(role->name),
-                     export_document(ResourceKind::Role, role->name, std::move(spec), inside == nullptr ? "" : inside->name)});
+                     export_document(ResourceKind::Role, role->name, std::move(spec), application), application});
   }
 }
 
