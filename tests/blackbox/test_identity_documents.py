@@ -226,6 +226,27 @@ def test_prune_takes_what_its_set_has_lost_and_nothing_else(make_server):
     assert len(admin.data("/applications")) == 1 and len(admin.data("/roles?application=Shop")) == 2
 
 
+def test_prune_knows_what_is_mentioned_in_any_spelling(make_server):
+    """Names are stored in NFC and trimmed; documents may spell them otherwise, and are then no less about the same object."""
+    server = make_server()
+    admin = Management.set_up(server)
+    made = Resources()
+    application, group = "Cafe\u0301 ", " Cre\u0301w"
+    made.document("UserGroup", group, {}).document("Application", application, {"access": {"allUsers": False, "groups": ["Cr\u00e9w"]}})
+    made.document("Role", "Ro\u0301le ", {"privileges": ["View Applications"], "userGroups": ["Cr\u00e9w"]}, application)
+    made.document("Role", " Ro\u0301le everywhere", {"privileges": ["View Server"]})
+    made.document("SecretKey", "Partner", {"flow": "Re\u0301serve ", "action": " call"}, application)
+    assert set(outcomes(server.apply(made, "--prune").stdout)) == {"created"}
+    before = state(admin)
+    for _ in range(2):
+        assert set(outcomes(server.apply(made, "--prune").stdout)) == {"unchanged"}
+    assert state(admin) == before
+    assert [one["name"] for one in admin.data("/applications")] == ["Caf\u00e9"]
+    assert {"Cr\u00e9w"} <= {one["name"] for one in admin.data("/user-groups")}
+    assert {("R\u00f3le", "Caf\u00e9"), ("R\u00f3le everywhere", None)} <= {(one["name"], one["application"]) for one in admin.data("/roles")}
+    assert [one["owner"]["flow"] for one in admin.data("/secret-keys")] == ["R\u00e9serve"]
+
+
 def test_no_document_leaves_the_server_without_an_administrator(make_server):
     """I12: an apply or prune that would is refused as a whole."""
     server = make_server()

@@ -53,6 +53,11 @@ bool set_link(std::vector<std::string>& sorted, const std::string& id, bool ther
   return true;
 }
 
+std::string stored_name(std::string_view text) {
+  const std::optional<std::string> composed = base::to_nfc(text);
+  return std::string(composed ? base::trim(*composed) : text);
+}
+
 void check_name(std::string& text, std::string_view path, std::vector<base::Finding>& findings) {
   if (!normalise(text, path, findings)) return;
   text = std::string(base::trim(text));

@@ -12,6 +12,8 @@
 
 namespace funcgate::service {
 
+// The form in which names are stored and compared: NFC, trimmed. What is not UTF-8 stays as it is: check_name() refuses it.
+std::string stored_name(std::string_view text);
 // Names of groups, roles and keys: 1 to 100 characters, NFC, trimmed, no control characters.
 void check_name(std::string& text, std::string_view path, std::vector<base::Finding>& findings);
 // Lower case; ^[a-z0-9][a-z0-9._@+-]{0,99}$; neither "system" nor "anonymous".

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "service/admin/identity_rules.h"
 
 namespace funcgate::service {
 namespace {
@@ -50,6 +51,12 @@ json::object map_to_json(const std::map<std::string, std::string, std::less<>>& 
   return out;
 }
 
+void normalise_names(BundleDocument& document) {
+  if (document.kind == "Application" || document.kind == "UserGroup" || document.kind == "Role")
+    document.name = stored_name(document.name);
+  document.application = stored_name(document.application);
+}
+
 Result<BundleDocument> read_document(const json::value& value) {
   const Error unreadable{Code::InvalidArgument, "a document of the bundle cannot be read", {}};
   const json::object* object = value.if_object();
@@ -75,6 +82,7 @@ Result<BundleDocument> read_document(const json::value& value) {
     document.secrets.emplace(std::string(path), base::SecretString(text_of(&secret)));
   }
   for (const auto& [path, file] : files->get_object()) document.files.emplace(std::string(path), text_of(&file));
+  normalise_names(document);
   take_inline_secrets(document);
   return document;
 }
@@ -111,6 +119,7 @@ BundleDocument document_from_json(const json::value& document) {
     reader.finding("spec", spec == nullptr ? "missing" : "type", spec == nullptr ? "is required" : "must be an object");
   }
   reader.finish();
+  normalise_names(result);
   take_inline_secrets(result);
   return result;
 }

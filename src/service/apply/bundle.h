@@ -23,8 +23,10 @@ inline constexpr std::string_view kApiVersion = "funcgate/v1";
 
 struct BundleDocument {
   std::string file;  // as shown to the author; empty: not from a file
+  // Names of applications, user groups and roles as they are stored, whatever spelling the author chose: everything that asks
+  // which object is meant compares them.
   std::string kind, name;
-  std::string application;  // metadata.application; empty = none
+  std::string application;  // metadata.application, likewise; empty = none
   base::json::object spec;
   // Path of a member → line, 1 = first; members of the spec without "spec.": "fields[0].name", "id" for metadata.name.
   std::map<std::string, std::int64_t, std::less<>> lines;

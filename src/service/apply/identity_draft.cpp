@@ -216,8 +216,12 @@ Status IdentityDraft::prune(const IsMentioned& is_mentioned, std::vector<ObjectR
     set_groups(*role, {});
     role->deleted = true;
     note("role.deleted", "Role", stored->id, stored->name, 0, fmt::format("Role \"{}\" deleted", stored->name));
-    objects.push_back(
-        {ResourceKind::Role, role_title(application, stored->name), ObjectOutcome::Pruned, stored->meta.version, {}});
+    objects.push_back({ResourceKind::Role,
+                       role_title(application, stored->name),
+                       ObjectOutcome::Pruned,
+                       stored->meta.version,
+                       {},
+                       application});
   }
   prune_applications(is_mentioned, objects);
   for (const domain::UserGroup* stored : tools_->directory->groups()) {
@@ -266,7 +270,7 @@ Status IdentityDraft::prune_secret_keys(const IsMentioned& is_mentioned, std::ve
                               .expected_version = stored.meta.version,
                               .value = {}});
       note("secret.deleted", "SecretKey", stored.id, stored.name, stored.meta.version, described(stored) + " deleted");
-      objects.push_back({ResourceKind::SecretKey, id, ObjectOutcome::Pruned, stored.meta.version, {}});
+      objects.push_back({ResourceKind::SecretKey, id, ObjectOutcome::Pruned, stored.meta.version, {}, stored.application});
     }
     query.after = std::move(page.next);
   } while (query.after);

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "domain/secret_key_json.h"
+#include "service/admin/identity_rules.h"
 #include "service/admin/secret_keys.h"
 #include "service/apply/identity_draft.h"
 #include "service/apply/secrets.h"
@@ -56,9 +57,9 @@ std::string secret_key_id(const SecretKey& secret) {
 }
 
 std::string secret_key_id(const BundleDocument& document) {
-  const std::string configuration = text_of(document.spec, "httpConfiguration");
-  const std::string owner =
-      configuration.empty() ? text_of(document.spec, "flow") + "/" + text_of(document.spec, "action") : configuration;
+  const auto name = [&](std::string_view member) { return stored_name(text_of(document.spec, member)); };
+  const std::string configuration = name("httpConfiguration");
+  const std::string owner = configuration.empty() ? name("flow") + "/" + name("action") : configuration;
   return id_of(document.application, owner, document.name);
 }
 
@@ -87,7 +88,8 @@ void plan_secret_key(PlanContext& context, const BundleDocument& document) {
   if (!is_new) changes = member_changes(own_fields(before), own_fields(secret));
   const bool fields_changed = !changes.empty();
   if (value_set && !is_new) changes.push_back({"value", before.sealed.empty() ? "" : std::string(kHidden), std::string(kHidden)});
-  ObjectResult object{ResourceKind::SecretKey, secret_key_id(secret), ObjectOutcome::Unchanged, secret.meta.version, {}};
+  ObjectResult object{ResourceKind::SecretKey, secret_key_id(secret), ObjectOutcome::Unchanged, secret.meta.version, {},
+                      secret.application};
   if (is_new) {
     object.outcome = ObjectOutcome::Created;
     draft.note("secret.created", "SecretKey", secret.id, secret.name, 1, described(secret) + " created",

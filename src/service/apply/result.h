@@ -44,6 +44,7 @@ struct ObjectResult {
   ObjectOutcome outcome = ObjectOutcome::Unchanged;
   std::int64_t version = 0;         // after the change
   std::vector<FieldChange> fields;  // Changed only
+  std::string application = {};     // of secret keys and pruned roles: the name of what they are inside of; else empty
 
   // "ApiAuthentication shop: changed (title, fields[north].value)"
   std::string text() const;
@@ -79,7 +80,7 @@ struct ApplyResult {
   std::vector<Problem> warnings;
   std::vector<std::string> used_by;  // "FuncApi quote"
   std::vector<domain::ResourceChange> changes;
-  domain::ChangeSet identity;  // of users, groups and roles, with their audit events
+  domain::ChangeSet identity;    // of users, groups and roles, with their audit events
   domain::GenerationPtr staged;  // null: no script changed
 
   bool would_change() const { return !changes.empty() || !identity.identity.empty(); }
