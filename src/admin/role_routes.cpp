@@ -1,7 +1,7 @@
 // /roles with their links to user groups and privileges, and /privileges.
 //
 // A role of an application may also be written by whoever administers the roles of that application, who can add only
-// privileges that he holds there himself.
+// privileges that he holds there himself, and give to groups only roles all of whose privileges he holds there.
 #include <utility>
 
 #include "admin/application_access.h"
@@ -133,7 +133,9 @@ Answer set_group(Context& context) {
   Answer problem;
   const domain::Role* role = find_role(context, kRoleAt, problem);
   if (role == nullptr) return problem;
-  if (auto refusal = may_write(context, role->application, {})) return std::move(*refusal);
+  // The group may be one of his own: to give a role is to give its privileges.
+  const PrivilegeSet given = kGiven ? role->privileges : PrivilegeSet();
+  if (auto refusal = may_write(context, role->application, given)) return std::move(*refusal);
   service::UserGroups groups({context.services.identity, context.services.identity_store, context.services.clock,
                               context.services.random, references_of(context)});
   const auto done = groups.set_role(context.path_parameters.at(1 - kRoleAt), role->id, kGiven, context.actor());
