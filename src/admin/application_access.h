@@ -21,6 +21,11 @@ std::optional<Answer> check_reach(const Context& context, const domain::Applicat
 // The same without a record of the use: for each row of a list.
 bool may_reach(const Context& context, const domain::Application& application, domain::Privilege privilege);
 
+// Secret keys belong to an application by its name, and may name one that does not exist: those only who holds `Manage Secret
+// Keys` everywhere may put into the hands of others. nullopt: the caller may make an application of this name (as it is stored).
+// Otherwise 403.15.
+std::optional<Answer> check_waiting_secret_keys(const Context& context, const std::string& name);
+
 // Records a use of a privilege that the caller holds somewhere: that he may come here at all. False: it cannot be recorded.
 bool note_use(const Context& context, domain::Privilege privilege);
 

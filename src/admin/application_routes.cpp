@@ -74,6 +74,12 @@ Answer create_application(Context& context) {
   std::vector<base::Finding> findings;
   service::ApplicationFields fields = read_application(*body, nullptr, findings);
   if (!findings.empty()) return invalid(findings);
+  // By the name as it will be stored. What is wrong with it is told with everything else, and so is one that is taken.
+  const bool is_new =
+      service::Applications::check(fields).empty() && context.directory->application_by_name(fields.name) == nullptr;
+  if (is_new) {
+    if (auto refusal = check_waiting_secret_keys(context, fields.name)) return std::move(*refusal);
+  }
   service::ChangeProblem why;
   const auto made = applications_of(context).create(std::move(fields), context.actor(), why);
   if (!made.ok()) return change_answer(made.error(), why);

@@ -67,7 +67,7 @@ std::optional<Answer> missing_privilege(const Context& context, const service::B
 }
 
 // Whoever applies documents writes and, by the differences, reads what they speak of. Roles need a privilege whose holders every
-// list admits.
+// list admits. Asked before anything is planned, so that no work is done for nothing; refusal_of() has the last word.
 std::optional<Answer> not_admitted_to(const Context& context, const service::Bundle& bundle) {
   for (const service::BundleDocument& document : bundle.documents) {
     const bool inside = document.kind == "SecretKey";
@@ -78,35 +78,42 @@ std::optional<Answer> not_admitted_to(const Context& context, const service::Bun
   return std::nullopt;
 }
 
-// Whether the object is, or is inside of, an application whose list does not admit the caller.
-bool is_closed_to(const Context& context, const service::ObjectResult& object) {
-  const auto applications = context.directory->applications();
-  return std::any_of(applications.begin(), applications.end(), [&](const domain::Application* one) {
-    const bool meant =
-        object.kind == domain::ResourceKind::Application
-            ? base::equals_ignore_case(object.id, one->name)
-            : object.kind == domain::ResourceKind::SecretKey && base::starts_with_ignore_case(object.id, one->name + "/");
-    return meant && !is_admitted(context, *one);
-  });
+// The application that the object is, or is inside of, and whose list does not admit the caller; null: there is none.
+const domain::Application* closed_to(const Context& context, const service::ObjectResult& object) {
+  const std::string& name = object.kind == domain::ResourceKind::Application ? object.id : object.application;
+  const domain::Application* found = name.empty() ? nullptr : context.directory->application_by_name(name);
+  return found == nullptr || is_admitted(context, *found) ? nullptr : found;
 }
 
 // What pruning removes is in no document: only the plan knows it.
-base::Status permit_removals(const Context& context, const service::ApplyResult& plan) {
-  for (const service::ObjectResult& object : plan.objects) {
-    if (object.outcome != service::ObjectOutcome::Pruned) continue;
-    const std::string_view kind = service::kind_name(object.kind);
-    const auto* entry = std::find_if(std::begin(kKindPrivileges), std::end(kKindPrivileges),
-                                     [&](const KindPrivilege& one) { return one.kind == kind; });
-    // Of which nobody said who may remove it nobody does.
-    if (entry == std::end(kKindPrivileges))
-      return base::Error{base::Code::PermissionDenied, fmt::format("Objects of the kind {} cannot be pruned", kind), {}};
-    if (is_closed_to(context, object))
-      return base::Error{base::Code::PermissionDenied, fmt::format("The access list of {} does not admit you", object.id), {}};
-    if (context.holds(entry->privilege)) continue;
-    return base::Error{
-        base::Code::PermissionDenied, fmt::format("Privilege \"{}\" is required", domain::privilege_name(entry->privilege)), {}};
+std::optional<Answer> removal_refusal(const Context& context, const service::ObjectResult& object) {
+  const std::string_view kind = service::kind_name(object.kind);
+  const auto* entry = std::find_if(std::begin(kKindPrivileges), std::end(kKindPrivileges),
+                                   [&](const KindPrivilege& one) { return one.kind == kind; });
+  // Of which nobody said who may remove it nobody does.
+  if (entry == std::end(kKindPrivileges)) {
+    return refused(domain::Fault::UserPrivilege, domain::Reason::ArgumentsInvalid,
+                   fmt::format("Objects of the kind {} cannot be pruned", kind));
   }
-  return base::kDone;
+  if (!context.has(entry->privilege)) return privilege_missing(domain::privilege_name(entry->privilege));
+  if (!context.holds(entry->privilege)) return cannot_record_use();
+  return std::nullopt;
+}
+
+// Why this plan is not the caller's to carry out, or even to see; nullopt: it is. Judged are the objects that it found, whatever
+// the documents call them.
+std::optional<Answer> refusal_of(const Context& context, const service::ApplyResult& plan) {
+  for (const service::ObjectResult& object : plan.objects) {
+    if (const domain::Application* closed = closed_to(context, object)) return not_admitted(*closed);
+    std::optional<Answer> refusal;
+    if (object.outcome == service::ObjectOutcome::Pruned) {
+      refusal = removal_refusal(context, object);
+    } else if (object.outcome == service::ObjectOutcome::Created && object.kind == domain::ResourceKind::Application) {
+      refusal = check_waiting_secret_keys(context, object.id);
+    }
+    if (refusal) return refusal;
+  }
+  return std::nullopt;
 }
 
 // Documents that came without a folder: what they refer to by file or environment variable is on another machine.
@@ -168,14 +175,22 @@ Answer apply(Context& context, bool dry_run) {
   options.dry_run = dry_run || options.dry_run;
   options.prune = context.parameter("prune") == "true";
   if (const std::string_view set = context.parameter("set"); !set.empty()) options.set = set;
-  options.permit = [&context](const service::ApplyResult& plan) { return permit_removals(context, plan); };
+  std::optional<Answer> refusal;
+  options.permit = [&](const service::ApplyResult& plan) -> base::Status {
+    // Other changes may have kept this one waiting: who is admitted by now counts.
+    context.directory = context.services.identity.directory();
+    refusal = refusal_of(context, plan);
+    if (refusal) return base::Error{base::Code::PermissionDenied, refusal->refusal->message, {}};
+    return base::kDone;
+  };
   const auto result =
       options.dry_run ? context.services.resources.diff(*bundle, options) : context.services.resources.apply(*bundle, options);
+  if (refusal) return std::move(*refusal);
   if (!result.ok()) return from_error(result.error());
-  if (auto refusal = problem_of(*result)) {
+  if (auto invalid_plan = problem_of(*result)) {
     // The report names file and line of every problem, as the command line prints them.
-    refusal->refusal->detail = base::to_json(service::to_json(*result));
-    return std::move(*refusal);
+    invalid_plan->refusal->detail = base::to_json(service::to_json(*result));
+    return std::move(*invalid_plan);
   }
   return ok(service::to_json(*result));
 }

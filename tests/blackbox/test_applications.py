@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+import json
+import unicodedata
 
 import pytest
 
-from support.management import API, Management, call_on, quoted
+from support.management import API, Management, api, call_on, quoted
 from support.resources import PROBE, Resources
 from support.wire import Connection, request_bytes
 
 VIEW, MODIFY, CREATE = "View Applications", "Modify Applications", "Create Applications"
+APPLY, MANAGE_SECRETS = "Apply Resources", "Manage Secret Keys"
 ADMINISTER_ROLES, USE_KEY, ADMINISTER = "Administer Application Roles", "Use API Key", "Administer Users, User Groups and Roles"
 NUMBERS = itertools.count(1)
 
@@ -215,6 +218,29 @@ def test_who_administers_the_roles_of_one_application(admin, person, name):
     assert {row["name"] for row in admin.data(f"/roles?application={quoted(name)}&q=B")} >= {"B"}
 
 
+@pytest.mark.parametrize("path", ["/roles/{role}/user-groups/{group}", "/user-groups/{group}/roles/{role}"])
+def test_nobody_gives_himself_a_role_with_privileges_that_he_lacks(admin, person, name, path):
+    """From both ends of the link; to take a role away needs none of its privileges."""
+    admin.create("/applications", name=name)
+    keepers = admin.create("/roles", name="Keepers", application=name, privileges=[VIEW, MANAGE_SECRETS])
+    person.give(name, ADMINISTER_ROLES, VIEW)
+    me, link = person.session, path.format(role=keepers, group=person.group)
+
+    def held() -> set[tuple[str, str | None]]:
+        return {(row["privilege"], row["scope"]) for row in admin.data(f"/users/{person.user}/effective-privileges")}
+
+    before = held()
+    assert me.put(link).refused("403.15").json["message"] == f'Privilege "{MANAGE_SECRETS}" is required'
+    assert held() == before and (MANAGE_SECRETS, name) not in before
+    admin.link(link)
+    assert (MANAGE_SECRETS, name) in held()
+    me.unlink(link)
+    assert held() == before
+    me.put(link).refused("403.15")
+    person.give(name, MANAGE_SECRETS)
+    me.link(link)
+
+
 # --- access lists
 
 def test_whom_the_list_does_not_admit_sees_and_changes_nothing(admin, person, name):
@@ -412,3 +438,86 @@ def test_secret_keys_follow_the_access_list(admin, person, name):
     admin.patch(f"/applications/{application}", {"access": closed(f"{person.login} group")}).expect(200)
     assert seen() == {name, f"{name} of nothing"}
     me.patch(f"/secret-keys/{secret}", {"enabled": False}).expect(200)
+
+
+def test_no_application_takes_secret_keys_that_wait_for_its_name(admin, person, name):
+    """Whose keys they are to be decides who manages secret keys everywhere: neither by a rename, nor by POST, nor by a document."""
+    mine = admin.create("/applications", name=name)
+    waiting = f"{name} billing"
+    secret = admin.create("/secret-keys", **secret_of(waiting))
+    person.give(name, VIEW, MODIFY, MANAGE_SECRETS)
+    person.give(None, CREATE, MODIFY, APPLY)
+    me = person.session
+    for who in (me, admin):
+        for spelling in (waiting, f" {waiting.upper()} "):
+            refused = who.patch(f"/applications/{mine}", {"name": spelling}).refused("409.25")
+            assert refused.json["detail"]["usedBy"] == [], "which ones they are is not told"
+    message = f'Privilege "{MANAGE_SECRETS}" is required, because secret keys name the application "{waiting}" already'
+    assert me.post("/applications", {"name": f"{waiting} "}).refused("403.15").json["message"] == message
+    for verb in ("diff", "apply"):
+        assert send(me, verb, document("Application", f"{waiting} ")).refused("403.15").json["message"] == message
+    assert admin.data(f"/applications?name={quoted(waiting)}") == []
+    me.put(f"/secret-keys/{secret}/secret", {"secret": "a value of it"}).refused("403.15")
+    # What nobody waits for is his to make, and a name that is taken is told as such.
+    me.create("/applications", name=f"{name} free")
+    send(me, "apply", document("Application", f"{name} free too")).expect(200)
+    admin.create("/secret-keys", **secret_of(name))
+    me.post("/applications", {"name": name}).refused("409.42")
+    everywhere = person.give(None, MANAGE_SECRETS)
+    send(me, "diff", document("Application", waiting)).expect(200)
+    me.create("/applications", name=waiting)
+    me.put(f"/secret-keys/{secret}/secret", {"secret": "a value of it"}).expect(204)
+    admin.delete(f"/roles/{everywhere}", if_match="*").expect(204)
+
+
+# --- documents
+
+def document(kind: str, name: str, spec: dict | None = None, application: str = "") -> dict:
+    return {"kind": kind, "name": name, "application": application, "spec": spec or {}}
+
+
+def send(who: Management, verb: str, *documents: dict, query: str = "", as_bundle: bool = False):
+    """As one YAML stream, JSON being YAML, or as the bundle that the command line sends."""
+    if as_bundle:
+        beside = {"file": "", "lines": {}, "secrets": {}, "files": {}}
+        body, media_type = json.dumps({"apiVersion": "funcgate/v1", "documents": [one | beside for one in documents]}), "application/json"
+    else:
+        whole = [{"kind": one["kind"], "spec": one["spec"],
+                  "metadata": {member: one[member] for member in ("name", "application") if one[member]}} for one in documents]
+        body, media_type = "\n---\n".join(json.dumps(one) for one in whole), "application/yaml"
+    return api(who.client, "POST", f"/resources/{verb}{query}", [*who.headers("POST"), ("Content-Type", media_type)], body=body)
+
+
+@pytest.mark.parametrize("as_bundle", [False, True], ids=["yaml", "bundle"])
+def test_no_spelling_of_its_name_passes_the_access_list(admin, person, name, as_bundle):
+    name = f"Caf\u00e9 {name}"
+    application = admin.create("/applications", name=name, access=closed())
+    admin.create("/secret-keys", **secret_of(name))
+    person.give(None, APPLY, CREATE, MODIFY, MANAGE_SECRETS)
+    before = admin.data(f"/applications/{application}"), admin.data(f"/secret-keys?application={quoted(name)}")
+    for spelling in (name, f"{name} ", f"\t{name}", unicodedata.normalize("NFD", name), unicodedata.normalize("NFD", f" {name.replace('Application', 'APPLICATION')}")):
+        opened = document("Application", spelling, {"description": "mine", "access": {"allUsers": True}})
+        secret = document("SecretKey", "APIKey", {"flow": "F", "action": "a", "enabled": False}, spelling)
+        for verb in ("diff", "apply"):
+            for one in (opened, secret):
+                refused = send(person.session, verb, one, as_bundle=as_bundle).refused("403.16")
+                assert refused.json["message"] == f'The access list of the application "{name}" does not admit you'
+    assert (admin.data(f"/applications/{application}"), admin.data(f"/secret-keys?application={quoted(name)}")) == before
+    assert [row["id"] for row in admin.data(f"/applications?limit=200&q={quoted(name)}")] == [application]
+
+
+def test_prune_takes_nothing_out_of_a_closed_application_and_is_not_misled_by_its_name(admin, person, name):
+    """What belongs to "A/B" is not inside of "A"."""
+    closed_one = admin.create("/applications", name=name)
+    inside, beside = (document("SecretKey", "APIKey", {"flow": "F", "action": "a"}, where) for where in (name, f"{name}/b"))
+    admin.create("/applications", name=f"{name}/b")
+    send(admin, "apply", inside, query="?set=inside").expect(200)
+    send(admin, "apply", beside, query="?set=beside").expect(200)
+    admin.patch(f"/applications/{closed_one}", {"access": closed()}).expect(200)
+    person.give(None, APPLY, MANAGE_SECRETS)
+    for verb in ("diff", "apply"):
+        refused = send(person.session, verb, query="?set=inside&prune=true").refused("403.16")
+        assert refused.json["message"] == f'The access list of the application "{name}" does not admit you'
+        done = send(person.session, verb, query="?set=beside&prune=true").expect(200).json["data"]["objects"]
+        assert [(one["id"], one["outcome"]) for one in done] == [(f"{name}/b/F/a/APIKey", "pruned")]
+    assert [row["owner"]["application"] for row in admin.data(f"/secret-keys?limit=200&q={quoted(name)}")] == [name]

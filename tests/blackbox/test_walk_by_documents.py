@@ -146,6 +146,6 @@ def test_documents_pass_no_access_list(server, admin):
     text = applier.get("/resources/export").expect(200).text
     assert "name: Till" in text and "Shop" not in text and "Watchers" not in text
     assert "name: Shop" in admin.get("/resources/export").expect(200).text
-    send("apply", "{kind: Application, metadata: {name: Own}, spec: {}}\n", "?set=shop&prune=true").expect(403)
+    send("apply", "{kind: Application, metadata: {name: Own}, spec: {}}\n", "?set=shop&prune=true").refused("403.16")
     assert admin.data("/applications?name=Shop")[0]["access"] == {"allUsers": False, "groups": []}
     assert admin.data("/secret-keys?application=Shop")[0]["enabled"] is True

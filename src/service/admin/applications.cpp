@@ -37,6 +37,18 @@ void put(ChangeSet& changes, Application application, std::int64_t expected_vers
                               .value = std::move(application)});
 }
 
+// Secret keys may name an application that does not exist. One that took this name would have them in the hands of whoever
+// manages its own. Which ones they are is not for him to know.
+Status require_no_secret_keys(domain::IdentityStore& store, const std::string& name, ChangeProblem& problem) {
+  TRY(const std::vector<std::string> waiting, secret_keys_of(store, name));
+  if (waiting.empty()) return base::kDone;
+  problem.kind = ChangeProblem::Kind::InUse;
+  return base::Error{base::Code::FailedPrecondition,
+                     fmt::format("Secret keys name the application \"{}\" already; take another name, or delete them first",
+                                 base::printable(name)),
+                     {}};
+}
+
 // The list with the ids of its groups.
 domain::AccessList resolved_access(const ApplicationFields& fields, const Directory& directory,
                                    std::vector<base::Finding>& findings) {
@@ -163,6 +175,7 @@ Result<Application> Applications::replace(const std::string& id, std::int64_t ex
       if (holder != nullptr && holder->id != id) return name_taken(problem, kNoun, after.name);
       TRY(std::vector<std::string> used_by, secret_keys_of(parts_.store, before.name));
       if (!used_by.empty()) return in_use(problem, kNoun, before.name, std::move(used_by));
+      TRY_DONE(require_no_secret_keys(parts_.store, after.name, problem));
     }
     auto differences = changes_between(audited_fields(before, current), audited_fields(after, current));
     if (differences.empty()) return base::kDone;

@@ -51,7 +51,7 @@ class Applications {
   static std::vector<base::Finding> check(ApplicationFields& fields);
 
   base::Result<domain::Application> create(ApplicationFields fields, const domain::Actor& actor, ChangeProblem& problem);
-  // Secret keys name their application: while there is one it keeps its name.
+  // Secret keys name their application: while there is one it keeps its name, and takes none that others name.
   base::Result<domain::Application> replace(const std::string& id, std::int64_t expected_version, ApplicationFields fields,
                                             const domain::Actor& actor, ChangeProblem& problem);
   // InUse: roles or secret keys belong to it.

@@ -88,6 +88,16 @@ TEST_F(ApplicationsTest, WhatBelongsToOneKeepsIt) {
   EXPECT_TRUE(applications.replace(shop, 1, {.name = "Shop", .description = "sells"}, actor, problem).ok());
 }
 
+TEST_F(ApplicationsTest, NoneIsRenamedToWhatSecretKeysWaitFor) {
+  const std::string shop = application("Shop");
+  put(a_secret("Billing"));
+  EXPECT_EQ(applications.replace(shop, 1, {.name = " BILLING "}, actor, problem).error().code, Code::FailedPrecondition);
+  EXPECT_EQ(problem.kind, Kind::InUse);
+  EXPECT_TRUE(problem.used_by.empty()) << "which ones they are is not told";
+  EXPECT_EQ(directory()->application(shop)->name, "Shop");
+  EXPECT_TRUE(applications.replace(shop, 1, {.name = "Billings"}, actor, problem).ok());
+}
+
 TEST_F(ApplicationsTest, ANameThatEndsWithAStarIsOnlyItself) {
   const std::string star = application("Sh*");
   put(a_secret("Shop"));
