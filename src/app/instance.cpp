@@ -124,14 +124,18 @@ base::Status Instance::open_keystore() {
   return base::kDone;
 }
 
-// After the database, which knows whether the file must be there. That is noted when every retired secret stands in it.
+// After the database, which knows whether the file must be there, and whether every retired secret stands in it: of an earlier
+// release it holds the chosen ends alone.
 base::Status Instance::open_signing_keys() {
-  const std::string fact = "key-overlaps";
-  TRY(const bool kept_before, configuration_->is_noted(fact));
-  TRY(overlaps_, KeyOverlaps::open(options_.data_dir + "/key-overlaps.json", kept_before));
+  const std::string had_file = "key-overlaps", all_seen = "key-overlaps-seen";
+  KeyOverlaps::History history;
+  TRY(history.had_file, configuration_->is_noted(had_file));
+  TRY(history.all_seen, configuration_->is_noted(all_seen));
+  TRY(overlaps_, KeyOverlaps::open(options_.data_dir + "/key-overlaps.json", history));
   publish_signing_keys();
   overlaps_->all_seen();
-  return kept_before ? base::Status(base::kDone) : configuration_->note(fact);
+  if (!history.had_file) TRY_DONE(configuration_->note(had_file));
+  return history.all_seen ? base::Status(base::kDone) : configuration_->note(all_seen);
 }
 
 base::Status Instance::open_store() {

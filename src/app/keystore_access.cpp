@@ -43,12 +43,12 @@ bool catalog_differs(const keystore::KeystoreContent& before, const keystore::Ke
 
 }  // namespace
 
-Result<std::unique_ptr<KeyOverlaps>> KeyOverlaps::open(std::string path, bool kept_before) {
+Result<std::unique_ptr<KeyOverlaps>> KeyOverlaps::open(std::string path, History history) {
   std::unique_ptr<KeyOverlaps> overlaps(new KeyOverlaps(std::move(path)));
-  overlaps->first_ = !kept_before;
+  overlaps->first_ = !history.all_seen;
   const Status read = overlaps->read();
   if (read.ok() && !overlaps->lost_) return overlaps;
-  if (!read.ok() && read.error().code == base::Code::NotFound && !kept_before) {
+  if (!read.ok() && read.error().code == base::Code::NotFound && !history.had_file) {
     const std::lock_guard lock(overlaps->mutex_);
     TRY_DONE(overlaps->save());
     return overlaps;

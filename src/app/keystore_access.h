@@ -24,14 +24,18 @@ namespace funcgate::app {
 // before verify no more; if it says that others are over, those that it does not name. Any thread; blocks when it writes.
 class KeyOverlaps {
  public:
-  // `kept_before`: this instance has had the file. Otherwise a missing one is made.
-  static base::Result<std::unique_ptr<KeyOverlaps>> open(std::string path, bool kept_before);
+  // What this instance remembers of its past.
+  struct History {
+    bool had_file = false;  // otherwise a missing one is made
+    bool all_seen = false;  // the end of every retired secret was remembered; releases before that had the file, too
+  };
+  static base::Result<std::unique_ptr<KeyOverlaps>> open(std::string path, History history);
 
-  // The end chosen for this secret; otherwise `default_ms` after now, which is remembered. Until all_seen() an instance that
-  // never had the file counts from the date of the entry: what an earlier release retired is not good again because it is seen
-  // anew. 0: it is over.
+  // The end chosen for this secret; otherwise `default_ms` after now, which is remembered. Until all_seen() it counts from the
+  // date of the entry, if that is earlier: what an earlier release retired is not good again because it is seen anew. 0: it is
+  // over.
   base::WallMs verifies_until(const std::string& kid, base::WallMs retired_ms, std::int64_t default_ms, base::WallMs now_ms);
-  // The secrets that the keystore had when the file was made have been asked for.
+  // The secrets that the keystore had at the start have been asked for.
   void all_seen();
   // An error: the end is what it was. Only if the folder of the file could not be synced, a restart may find the new one.
   base::Status choose(const std::string& kid, base::WallMs until_ms);
@@ -44,7 +48,7 @@ class KeyOverlaps {
   const std::string path_;
   bool lost_ = false;  // what stood in the file is unknown; constant after open()
   std::mutex mutex_;
-  bool first_ = false;                            // guarded by mutex_: this instance has not had the file
+  bool first_ = false;                            // guarded by mutex_: not all secrets of earlier releases have been seen
   std::map<std::string, base::WallMs> until_ms_;  // guarded by mutex_
 };
 

@@ -107,11 +107,16 @@ def test_an_instance_that_never_had_the_file_keeps_its_retired_secrets(world):
 
     def forget():
         world.file.unlink()
-        assert execute(world.server.data, "DELETE FROM instance WHERE name = 'key-overlaps'") == 1
+        assert execute(world.server.data, "DELETE FROM instance WHERE name LIKE 'key-overlaps%'") == 2
 
     world.restart(forget)
     world.call(200)
     assert len(json.loads(world.file.read_text())) == 1 and not world.lost()
+    world.restart(lambda: execute(world.server.data, "DELETE FROM instance WHERE name = 'key-overlaps-seen'"))
+    world.call(200)
+    assert not world.lost()
+    assert world.server.stop() == 0
+    assert execute(world.server.data, "DELETE FROM instance WHERE name LIKE 'key-overlaps%'") == 2, "both are noted again"
 
 
 def test_a_secret_that_keytool_placed_counts_from_its_first_sight_and_that_is_remembered(world, tmp_path):

@@ -28,8 +28,9 @@ constexpr std::int64_t kHourMs = 3'600'000, kDefaultMs = 720 * kHourMs;
 const std::string kKid = "0123456789abcdef";
 
 struct OverlapsTest : testing::Test {
-  std::unique_ptr<KeyOverlaps> open(bool kept_before) {
-    auto opened = KeyOverlaps::open(path, kept_before);
+  std::unique_ptr<KeyOverlaps> open(bool kept_before) { return open({kept_before, kept_before}); }
+  std::unique_ptr<KeyOverlaps> open(KeyOverlaps::History history) {
+    auto opened = KeyOverlaps::open(path, history);
     EXPECT_TRUE(opened.ok()) << opened.error().message;
     return std::move(*opened);
   }
@@ -66,6 +67,21 @@ TEST_F(OverlapsTest, WhereThereNeverWasAFileWhatWasRetiredBeforeCountsFromItsDat
   overlaps->all_seen();
   EXPECT_EQ(overlaps->verifies_until("later", long_ago, kDefaultMs, now), now + kDefaultMs);
   EXPECT_EQ(open(true)->verifies_until("old", long_ago, kDefaultMs, now), long_ago + kDefaultMs);
+}
+
+// An earlier release wrote down the chosen ends alone, and worked out the others from the date at each start.
+TEST_F(OverlapsTest, WhatWasOverInAnEarlierReleaseThatHadTheFileIsNotGoodAgain) {
+  const base::WallMs long_ago = now - 60 * 24 * kHourMs;
+  folder.write("key-overlaps.json", R"({"chosen":4102444800000})");
+  const auto overlaps = open({.had_file = true, .all_seen = false});
+  EXPECT_EQ(overlaps->verifies_until("old", long_ago, kDefaultMs, now), long_ago + kDefaultMs);
+  EXPECT_EQ(overlaps->verifies_until("chosen", long_ago, kDefaultMs, now), 4'102'444'800'000);
+  overlaps->all_seen();
+  EXPECT_EQ(overlaps->verifies_until("later", long_ago, kDefaultMs, now), now + kDefaultMs);
+  EXPECT_EQ(open(true)->verifies_until("old", long_ago, kDefaultMs, now), long_ago + kDefaultMs) << "nor after a restart";
+  // The file must be there all the same.
+  std::filesystem::remove(path);
+  EXPECT_EQ(open({.had_file = true, .all_seen = false})->verifies_until("chosen", long_ago, kDefaultMs, now), 0);
 }
 
 // An instance of an older release may have retired secrets and no file.
