@@ -149,9 +149,13 @@ bool remove_setup_token(soci::session& session) {
 }
 
 void write_one_time_password(soci::session& session, const domain::OneTimePassword& password) {
+  // The one that the user has now is still bound, should nothing replace it; all others are nobody's.
+  session << "DELETE FROM one_time_passwords WHERE user_id = :id AND password_changed_at_ms <> "
+             "COALESCE((SELECT password_changed_at_ms FROM users WHERE id = :id2), -1)",
+      soci::use(password.user_id), soci::use(password.user_id);
   session << "INSERT INTO one_time_passwords (user_id, password_changed_at_ms, expires_at_ms, used_at_ms) "
-             "VALUES (:id, :changed, :expires, 0) ON CONFLICT (user_id) DO UPDATE SET "
-             "password_changed_at_ms = excluded.password_changed_at_ms, expires_at_ms = excluded.expires_at_ms, used_at_ms = 0",
+             "VALUES (:id, :changed, :expires, 0) ON CONFLICT (user_id, password_changed_at_ms) DO UPDATE SET "
+             "expires_at_ms = excluded.expires_at_ms, used_at_ms = 0",
       soci::use(password.user_id), soci::use(password.password_changed_at_ms), soci::use(password.expires_at_ms);
 }
 

@@ -260,13 +260,13 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
 
   base::Status put_one_time_password(const domain::OneTimePassword& password) override {
     const std::lock_guard lock(mutex_);
-    one_time_[password.user_id] = password;
+    one_time_[{password.user_id, password.password_changed_at_ms}] = password;
     return base::kDone;
   }
   base::Result<bool> use_password(const std::string& user_id, std::int64_t password_changed_at_ms, std::int64_t now_ms) override {
     const std::lock_guard lock(mutex_);
-    const auto found = one_time_.find(user_id);
-    if (found == one_time_.end() || found->second.password_changed_at_ms != password_changed_at_ms) return true;
+    const auto found = one_time_.find({user_id, password_changed_at_ms});
+    if (found == one_time_.end()) return true;
     const bool good = now_ms < found->second.expires_at_ms;
     found->second.expires_at_ms = 0;
     return good;
@@ -474,7 +474,7 @@ class MemoryIdentityStore final : public domain::IdentityStore, public domain::C
   std::map<std::string, domain::Session> sessions_;
   std::map<std::pair<std::string, std::string>, domain::IdempotencyRecord> idempotent_;
   std::optional<domain::StoredSetupToken> setup_token_;
-  std::map<std::string, domain::OneTimePassword> one_time_;  // by user
+  std::map<std::pair<std::string, std::int64_t>, domain::OneTimePassword> one_time_;  // by user and when it was set
   std::vector<domain::AuditEvent> events_;
   std::size_t seen_ = 0, commits_ = 0, users_by_login_ = 0, users_read_ = 0, largest_commit_ = 0;
   std::string last_author_;

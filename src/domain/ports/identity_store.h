@@ -102,7 +102,7 @@ class IdentityStore {
   virtual base::Status put_setup_token(const StoredSetupToken& token) = 0;
   virtual base::Status remove_setup_token() = 0;
 
-  // Before the password itself is stored: there is no moment at which it lets in more than once.
+  // Before the password itself is stored: at no moment does it let in more than once, nor does the one-time password before it.
   virtual base::Status put_one_time_password(const OneTimePassword& password) = 0;
   // Whether the password that the user has since `password_changed_at_ms` lets in now: false if it is a one-time password that
   // has expired or was used. Of two at once one gets true.

@@ -432,6 +432,18 @@ TEST_F(SetupTest, ThePasswordOfALostAdministratorLetsInOnceAndNotForLong) {
   EXPECT_TRUE(enters(chosen));
 }
 
+TEST_F(SetupTest, ARecoveryThatFailsLeavesThePasswordOfTheOneBeforeBound) {
+  SignInFailure failure;
+  const auto enters = [&](const SecretString& password) { return sessions.sign_in("lost", password, {}, {}, failure).ok(); };
+  const auto first = sessions.recover_administrator("lost", {});
+  ASSERT_TRUE(first.ok());
+  clock.advance_ms(1000);
+  identities.fail_next_commit();
+  EXPECT_FALSE(sessions.recover_administrator("lost", {}).ok());
+  EXPECT_TRUE(enters(*first));
+  EXPECT_FALSE(enters(*first)) << "once";
+}
+
 // Documents can say so before there is an administrator.
 TEST_F(SetupTest, AnAdministratorIsOneAlsoWhereTheGroupHadLostItsRole) {
   take_role_from_administrators();

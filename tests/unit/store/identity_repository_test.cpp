@@ -372,6 +372,22 @@ TEST_F(IdentityRepositoryTest, AScopeNarrowsAListAndItsCount) {
   EXPECT_EQ(store_.secret_keys(unknown).error().code, base::Code::InvalidArgument);
 }
 
+TEST_F(IdentityRepositoryTest, AOneTimePasswordStaysOneUntilTheNextHasTakenItsPlace) {
+  domain::User lost = a_user("lost");
+  lost.password_changed_at_ms = 1000;
+  ASSERT_TRUE(store_.put_one_time_password({lost.id, 1000, 5000}).ok());
+  commit({put(lost)});
+  // Killed before the user got it; and another time.
+  for (const std::int64_t never : {2000, 3000}) ASSERT_TRUE(store_.put_one_time_password({lost.id, never, 6000}).ok());
+  EXPECT_FALSE(*store_.use_password(lost.id, 1000, 5000)) << "it has expired as before";
+  EXPECT_TRUE(*store_.use_password(lost.id, 1000, 4999));
+  EXPECT_FALSE(*store_.use_password(lost.id, 1000, 4999)) << "once";
+  EXPECT_TRUE(*store_.use_password(lost.id, 3000, 5000));
+  EXPECT_FALSE(*store_.use_password(lost.id, 3000, 5000));
+  EXPECT_EQ(count("SELECT COUNT(*) FROM one_time_passwords"), 2) << "that of the user, and the last one";
+  EXPECT_TRUE(*store_.use_password(lost.id, 4000, 9000)) << "one that was chosen";
+}
+
 TEST_F(IdentityRepositoryTest, TheSetUpTokenIsOneRow) {
   EXPECT_FALSE(store_.setup_token()->has_value());
   ASSERT_TRUE(store_.put_setup_token({"one", 1, 0}).ok());
