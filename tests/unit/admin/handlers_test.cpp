@@ -2,6 +2,7 @@
 #include <set>
 
 #include "admin_fixture.h"
+#include "base/encoding.h"
 #include "base/text.h"
 
 namespace funcgate::test {
@@ -345,6 +346,21 @@ TEST_F(HandlersTest, CheckpointsAreAListLikeOthers) {
   for (const auto& [name, value] :
        {std::pair{"limit", "0"}, {"event", "user."}, {"stream", "calls"}, {"page", "2"}, {"cursor", "?"}})
     EXPECT_THAT(get("/audit/checkpoints", {{name, value}}), IsRefused(Fault::BadRequest)) << name;
+}
+
+TEST_F(HandlersTest, ACursorBehindWhichNothingCanBeCountedIsRefused) {
+  const std::pair<const char*, const char*> rows[] = {{"calls", "9223372036854775807-5"},
+                                                      {"calls", "9223372036854775807-0"},
+                                                      {"calls", "9223372036854775808-5"},
+                                                      {"calls", "-1-5"},
+                                                      {"calls", "0-5"},
+                                                      {"calls", "5--5"},
+                                                      {"admin", "9223372036854775807"},
+                                                      {"admin", "-1"}};
+  for (const auto& [stream, cursor] : rows)
+    EXPECT_THAT(get("/audit", {{"stream", stream}, {"cursor", base::base64url_encode(cursor)}}), IsRefused(Fault::BadRequest))
+        << stream << " " << cursor;
+  EXPECT_THAT(get("/audit", {{"stream", "calls"}, {"cursor", base::base64url_encode("9223372036854775806-5")}}), Answers(200));
 }
 
 TEST_F(HandlersTest, EachStreamTakesItsOwnFiltersEachOnce) {
