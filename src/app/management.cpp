@@ -168,8 +168,9 @@ Result<std::string> Management::write_checkpoint(audit::Journal& journal, const 
       audit::take_checkpoint({identity_store_, changes_, parts_.clock, *audit_key_, parts_.instance_id}, calls, actor));
   // Who relies on a place must hear that the checkpoint is not there; the other one gets it all the same.
   const std::string &file = parts_.config.audit_checkpoint_file, &socket = parts_.config.audit_checkpoint_syslog;
-  const Status written = file.empty() ? Status(base::kDone) : audit::append_checkpoint(file, line);
+  // The socket first: it answers within seconds, whereas a file on a mount whose server has gone may hold this thread for ever.
   const Status sent = socket.empty() ? Status(base::kDone) : audit::send_checkpoint(socket, line, parts_.clock.wall_ms());
+  const Status written = file.empty() ? Status(base::kDone) : audit::append_checkpoint(file, line);
   if (written.ok() && sent.ok()) return line;
   std::string problem = written.ok() ? sent.error().message : written.error().message;
   if (!written.ok() && !sent.ok()) problem += "; " + sent.error().message;

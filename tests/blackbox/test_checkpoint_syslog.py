@@ -3,9 +3,12 @@ is not (identity §8)."""
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
 import shutil
+import signal
 import socket
 import tempfile
 import time
@@ -101,6 +104,23 @@ def test_where_the_file_fails_syslog_gets_it_all_the_same(world, daemon):
     refused = admin.post("/audit/checkpoints").refused("503.1")
     assert str(file) in refused.json["message"] and str(daemon.path) not in refused.json["message"]
     daemon.received()
+
+
+def test_where_the_file_does_not_answer_syslog_gets_it_all_the_same(world, daemon):
+    """As on a mount whose server has gone: whoever opens the file waits. A lease on it does the same here."""
+    _, admin, file = world
+    ignored = signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel's "somebody waits" to the holder of a lease
+    holder = os.open(file, os.O_RDWR)
+    try:
+        fcntl.fcntl(holder, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(admin.post, "/audit/checkpoints")
+            sent = daemon.received()[2]
+            assert "checkpoint file" in asked.result(60).refused("503.1").json["message"]
+    finally:
+        os.close(holder)
+        signal.signal(signal.SIGIO, ignored)
+    wait_until(lambda: sent in file.read_text().splitlines(), "the file gets it as soon as it answers")
 
 
 def test_a_daemon_that_stands_still_holds_up_nobody_else(world, daemon):
