@@ -368,6 +368,11 @@ void Management::record_stop() {
 
 namespace {
 
+// Also when the clock was set back meanwhile: nobody waits until it is where it was.
+bool is_due(base::WallMs now_ms, base::WallMs last_ms, std::int64_t every_ms) {
+  return now_ms < last_ms || now_ms - last_ms >= every_ms;
+}
+
 template <class Outcome>
 void note(std::string_view what, const Outcome& outcome) {
   if (!outcome.ok()) base::log::warning("management.housekeeping", {{"what", what}, {"problem", outcome.error().message}});
@@ -417,7 +422,7 @@ void Management::keep_checkpoints(base::WallMs now_ms) {
     }
     return;
   }
-  if (now_ms - checkpoint_ms_ < kHourMs) return;
+  if (!is_due(now_ms, checkpoint_ms_, kHourMs)) return;
   checkpoint_ms_ = now_ms;
   checkpoint_hangs_ = false;
   checkpoint_runs_ = true;
@@ -433,18 +438,18 @@ void Management::keep_checkpoints(base::WallMs now_ms) {
 }
 
 void Management::keep_blocks(base::WallMs now_ms) {
-  if (now_ms - blocks_anchored_ms_ < kHourMs) return;
+  if (!is_due(now_ms, blocks_anchored_ms_, kHourMs)) return;
   blocks_anchored_ms_ = now_ms;
   const auto allowed = audit::announce_removal({*journal_store_, identity_store_, changes_, kNodeName}, now_ms);
   note("retention of call records", allowed);
-  if (allowed.ok()) journal_->allow_removal(*allowed);
+  journal_->allow_removal(allowed.ok() ? *allowed : 0);
 }
 
 void Management::keep_audit(base::WallMs now_ms) {
   if (journal_ == nullptr) return;
   keep_checkpoints(now_ms);
   keep_blocks(now_ms);
-  if (now_ms - pruned_ms_ < 24 * kHourMs) return;
+  if (!is_due(now_ms, pruned_ms_, 24 * kHourMs)) return;
   auto removed = audit::prune_trail(identity_store_, changes_, now_ms);
   note("retention of the audit trail", removed);
   // A portion at a time: the rest comes with the next round.
@@ -452,7 +457,7 @@ void Management::keep_audit(base::WallMs now_ms) {
 }
 
 void Management::housekeep(base::WallMs now_ms) {
-  const bool is_time = now_ms - kept_house_ms_ >= kHousekeepingMs;
+  const bool is_time = is_due(now_ms, kept_house_ms_, kHousekeepingMs);
   // Many keys at once: their uses are written before the room for them is full.
   if (!is_time && key_usage_ != nullptr && key_usage_->is_filling()) write_key_uses();
   if (!is_time) return;

@@ -39,19 +39,21 @@ struct RemovalParts {
   std::string_view node;
 };
 // Anchors what may go, once a day at most. Returns the sequence up to which blocks may be removed now, for Retention::allow();
-// 0: none. To be called about once an hour.
+// 0: none. DataLoss: the anchor is of another journal than `blocks`, which was lost or exchanged; nothing of this one may go. To
+// be called about once an hour.
 base::Result<std::int64_t> announce_removal(const RemovalParts& parts, base::WallMs now_ms);
 
 class Retention {
  public:
-  static constexpr std::int64_t kBlocksAtOnce = 1000;
+  // Calls wait for the journal meanwhile, and a day's blocks come at once.
+  static constexpr std::int64_t kBlocksAtOnce = 50;
 
   explicit Retention(const JournalSettings& settings)
       : blocks_kept_ms_(settings.blocks_kept_ms), records_kept_ms_(settings.records_kept_ms) {}
 
   // What a block sealed now shall say.
   std::int64_t removable_before_ms(base::WallMs now_ms) const;
-  // Blocks up to `sequence` are anchored. Any thread.
+  // Blocks up to `sequence` are anchored; those of them that have been kept long enough go. Any thread.
   void allow(std::int64_t sequence) { allowed_to_.store(sequence, std::memory_order_relaxed); }
   // True: there is more to remove.
   base::Result<bool> step(domain::JournalStore& store, base::WallMs now_ms) const;

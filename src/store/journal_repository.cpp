@@ -144,13 +144,15 @@ Result<std::vector<JournalBlock>> JournalRepository::read_back(const domain::Blo
   });
 }
 
-Status JournalRepository::prune(std::int64_t blocks_to, std::int64_t records_before_ms) {
+Status JournalRepository::prune(std::int64_t blocks_to, std::int64_t blocks_before_ms, std::int64_t records_before_ms) {
   return database_.write("shorten the journal", [&](soci::session& session) -> Status {
     if (blocks_to > 0) {
       // Triggers let nothing go but the beginning, up to here and while this stands.
       session << "UPDATE block_removal SET removed_to = :sequence WHERE name = 'calls'", soci::use(blocks_to);
-      session << "DELETE FROM blocks WHERE sequence <= :sequence AND sequence < (SELECT MAX(sequence) FROM blocks)",
-          soci::use(blocks_to);
+      // last_ms never goes back along the chain: these, too, are its beginning.
+      session << "DELETE FROM blocks WHERE sequence <= :sequence AND last_ms < :before AND "
+                 "sequence < (SELECT MAX(sequence) FROM blocks)",
+          soci::use(blocks_to), soci::use(blocks_before_ms);
       session << "UPDATE block_removal SET removed_to = 0 WHERE name = 'calls'";
     }
     session << "DELETE FROM call_records WHERE trigger_time_ms < :before", soci::use(records_before_ms);

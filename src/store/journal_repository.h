@@ -18,7 +18,7 @@ class JournalRepository final : public domain::JournalStore {
   base::Result<domain::JournalBlock> newest() override;
   base::Result<std::vector<domain::JournalBlock>> read(std::int64_t sequence, std::size_t count) override;
   base::Result<std::vector<domain::JournalBlock>> read_back(const domain::BlockRange& range, std::size_t count) override;
-  base::Status prune(std::int64_t blocks_to, std::int64_t records_before_ms) override;
+  base::Status prune(std::int64_t blocks_to, std::int64_t blocks_before_ms, std::int64_t records_before_ms) override;
   // At most 1000 records, whatever the query says.
   base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery& query) override;
 

@@ -65,11 +65,13 @@ class MemoryJournalStore final : public domain::JournalStore {
     }
     return out;
   }
-  base::Status prune(std::int64_t blocks_to, std::int64_t records_before_ms) override {
+  base::Status prune(std::int64_t blocks_to, std::int64_t blocks_before_ms, std::int64_t records_before_ms) override {
     const std::lock_guard lock(mutex_);
     if (reads_fail_) return unavailable();
     const std::int64_t newest = blocks_.empty() ? 0 : blocks_.rbegin()->first;
-    std::erase_if(blocks_, [&](const auto& entry) { return entry.first <= blocks_to && entry.first < newest; });
+    std::erase_if(blocks_, [&](const auto& entry) {
+      return entry.first <= blocks_to && entry.second.last_ms < blocks_before_ms && entry.first < newest;
+    });
     std::erase_if(records_, [&](const auto& record) { return record.trigger_time_ms < records_before_ms; });
     return base::kDone;
   }

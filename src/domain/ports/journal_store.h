@@ -57,9 +57,9 @@ class JournalStore {
   virtual base::Result<std::vector<JournalBlock>> read(std::int64_t sequence, std::size_t count) = 0;
   // The newest blocks of `range`, newest first, at most `count`.
   virtual base::Result<std::vector<JournalBlock>> read_back(const BlockRange& range, std::size_t count) = 0;
-  // Removes the blocks up to and with the sequence `blocks_to` (the newest always stays) and records older than
-  // `records_before_ms`.
-  virtual base::Status prune(std::int64_t blocks_to, std::int64_t records_before_ms) = 0;
+  // Removes the blocks up to and with the sequence `blocks_to` whose last_ms is below `blocks_before_ms` (the newest always
+  // stays) and records older than `records_before_ms`.
+  virtual base::Status prune(std::int64_t blocks_to, std::int64_t blocks_before_ms, std::int64_t records_before_ms) = 0;
   // In the order of writing, newest first.
   virtual base::Result<std::vector<StoredCallRecord>> query(const CallQuery& query) = 0;
 };

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <set>
@@ -62,8 +63,10 @@ TEST(JournalThread, RecordsOfManyThreadsAreEachKeptOnceThroughAnOutage) {
   std::set<std::string> traces;
   std::uint64_t refusals = 0;
   for (const auto& record : journaled(store)) {
-    if (record.reason.empty()) EXPECT_TRUE(traces.insert(record.trace_id).second) << "twice";
-    else refusals += record.count;
+    if (record.reason.empty())
+      EXPECT_TRUE(traces.insert(record.trace_id).second) << "twice";
+    else
+      refusals += record.count;
   }
   EXPECT_EQ(traces.size(), kThreads * static_cast<std::size_t>(kCalls));
   const std::uint64_t counted = metrics.counter("funcgate_journal_refusals_counted_only_total", "").value();
@@ -116,6 +119,58 @@ TEST(JournalThread, DoesNotStartWithoutTheStore) {
   Journal journal(store, clock, metrics, quick_settings(), 1);
   EXPECT_FALSE(journal.start().ok());
   EXPECT_TRUE(journal.flush_and_stop().ok());
+}
+
+// Removing takes 5 seconds of its clock.
+class SlowToRemove final : public domain::JournalStore {
+ public:
+  explicit SlowToRemove(test::FakeClock& clock) : clock_(clock) {}
+  base::Status append(const domain::JournalBlock& block, const std::vector<domain::StoredCallRecord>& records) override {
+    return store_.append(block, records);
+  }
+  base::Result<domain::JournalBlock> newest() override { return store_.newest(); }
+  base::Result<std::vector<domain::JournalBlock>> read(std::int64_t sequence, std::size_t count) override {
+    return store_.read(sequence, count);
+  }
+  base::Result<std::vector<domain::JournalBlock>> read_back(const domain::BlockRange& range, std::size_t count) override {
+    return store_.read_back(range, count);
+  }
+  base::Status prune(std::int64_t, std::int64_t, std::int64_t) override {
+    ++removals_;
+    clock_.advance_ms(5000);
+    return base::kDone;
+  }
+  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery& query) override {
+    return store_.query(query);
+  }
+  std::size_t blocks() const { return store_.blocks().size(); }
+  int removals() const { return removals_; }
+
+ private:
+  test::FakeClock& clock_;
+  MemoryJournalStore store_;
+  std::atomic<int> removals_ = 0;
+};
+
+TEST(JournalThread, BetweenTwoRemovalsThereIsTimeToAppendHoweverLongTheyTake) {
+  test::FakeClock clock;
+  base::Metrics metrics;
+  SlowToRemove store(clock);
+  JournalSettings settings = quick_settings();
+  settings.retention_every_ms = 1000;
+  Journal journal(store, clock, metrics, settings, 1);
+  ASSERT_TRUE(journal.start().ok());
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  for (int i = 1; i <= 5; ++i) {
+    ASSERT_TRUE(journal.recorder(0).reserve());
+    journal.recorder(0).record(a_call(i));
+    while (store.blocks() < static_cast<std::size_t>(i)) {
+      ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+      std::this_thread::yield();
+    }
+  }
+  ASSERT_TRUE(journal.flush_and_stop().ok());
+  EXPECT_EQ(store.removals(), 1) << "no second passed after it";
 }
 
 TEST(JournalSettings, FollowTheLimits) {

@@ -40,6 +40,16 @@ class BlockRetentionTest : public TrailTest {
     CHECK(allowed.ok());
     return *allowed;
   }
+  bool finds_another_journal() {
+    const auto allowed = announce_removal({*blocks_, *store_, *changes_, kNode}, clock_.wall_ms());
+    return !allowed.ok() && allowed.error().code == base::Code::DataLoss;
+  }
+  void anchor(std::int64_t sequence, const std::string& hash, base::WallMs time_ms) {
+    domain::ChangeSet change;
+    change.author = "system";
+    change.events = {pruned_blocks_event({"calls", kNode, sequence, hash}, time_ms)};
+    CHECK(changes_->commit(change).ok());
+  }
   std::int64_t oldest() { return blocks_->read(1, 1)->front().sequence; }
   std::size_t anchors() {
     domain::AuditQuery query;
@@ -136,6 +146,50 @@ TEST_F(BlockRetentionTest, WhatAnEarlierReleaseRemovedIsExplainedByTheBlocksThem
   EXPECT_EQ(announced(), 0);
   EXPECT_EQ(anchors(), 1U);
   EXPECT_TRUE(verified().intact()) << verified().text();
+  clock_.advance_ms(kHourMs);
+  remove(announced());
+  EXPECT_EQ(oldest(), 10);
+  EXPECT_TRUE(verified().intact()) << verified().text();
+}
+
+TEST_F(BlockRetentionTest, WhereTheJournalWasLostTheAnchorOfTheOldOneLetsNothingOfTheNewOneGo) {
+  anchor(1'000'000, std::string(64, 'a'), clock_.wall_ms());
+  days(40);
+  EXPECT_TRUE(finds_another_journal());
+  EXPECT_EQ(anchors(), 1U) << "nor is the loss hidden behind a later anchor";
+  EXPECT_EQ(verified().damage, Damage::HeadBehindCheckpoint);
+}
+
+TEST_F(BlockRetentionTest, AnAnchorOfAnotherJournalLetsNothingGo) {
+  anchor(9, std::string(64, 'a'), clock_.wall_ms());
+  days(35);
+  EXPECT_TRUE(finds_another_journal()) << "there is a block of that number, and it is another";
+}
+
+TEST_F(BlockRetentionTest, AnAnchorThatAnEmptyJournalCannotShowLetsNothingGo) {
+  anchor(9, std::string(64, 'a'), clock_.wall_ms() - kDayMs);
+  EXPECT_TRUE(finds_another_journal());
+}
+
+// The clock was set back, or blocks are to be kept for longer since.
+TEST_F(BlockRetentionTest, WhatIsAnchoredAndYetTooYoungStays) {
+  days(160);
+  retention_->allow(159);
+  for (const std::int64_t left_from : {51, 101, 131}) {
+    EXPECT_TRUE(*retention_->step(*blocks_, clock_.wall_ms())) << "there may be more";
+    EXPECT_EQ(oldest(), left_from);
+  }
+  EXPECT_FALSE(*retention_->step(*blocks_, clock_.wall_ms())) << "block 131 began 30 days ago: no step follows for nothing";
+  EXPECT_EQ(oldest(), 131);
+}
+
+TEST_F(BlockRetentionTest, AnAnchorOfTheFutureStopsRetentionNoLongerThanTheClockWasWrong) {
+  days(40);
+  anchor(9, blocks_->read(9, 1)->front().hash, clock_.wall_ms() + 1000 * kDayMs);
+  EXPECT_EQ(announced(), 0);
+  EXPECT_EQ(anchors(), 2U) << "anchored anew";
+  EXPECT_EQ(announced(), 0);
+  EXPECT_EQ(anchors(), 2U) << "once";
   clock_.advance_ms(kHourMs);
   remove(announced());
   EXPECT_EQ(oldest(), 10);

@@ -185,12 +185,21 @@ TEST_F(JournalRepositoryTest, KeepsTheNewestRecordsOfEachApi) {
 TEST_F(JournalRepositoryTest, PrunesTheBeginningButNeverTheEndOfTheChain) {
   ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
   ASSERT_TRUE(repository_->append(block(2), {record("b", "quote", 2)}).ok());
-  ASSERT_TRUE(repository_->prune(0, 0).ok());
+  ASSERT_TRUE(repository_->prune(0, INT64_MAX, 0).ok());
   EXPECT_EQ(repository_->read(1, 10)->size(), 2u);
-  ASSERT_TRUE(repository_->prune(1000, 2).ok());
+  ASSERT_TRUE(repository_->prune(1000, INT64_MAX, 2).ok());
   EXPECT_EQ(repository_->read(1, 10)->size(), 1u);
   EXPECT_EQ(repository_->newest()->sequence, 2);
   EXPECT_THAT(ids("quote"), ElementsAre("b"));
+}
+
+TEST_F(JournalRepositoryTest, BlocksThatEndedLaterStayWhateverSequenceMayGo) {
+  for (std::int64_t sequence = 1; sequence <= 5; ++sequence) ASSERT_TRUE(repository_->append(block(sequence), {}).ok());
+  const std::int64_t end_of_third = 35;
+  ASSERT_TRUE(repository_->prune(1000, end_of_third, 0).ok());
+  EXPECT_EQ(repository_->read(1, 10)->front().sequence, 3);
+  ASSERT_TRUE(repository_->prune(1000, end_of_third + 1, 0).ok());
+  EXPECT_EQ(repository_->read(1, 10)->front().sequence, 4);
 }
 
 TEST_F(JournalRepositoryTest, NeitherMistakeNorMaliceChangesABlock) {
@@ -223,7 +232,7 @@ TEST_F(JournalRepositoryTest, NeitherMistakeNorMaliceChangesABlock) {
   EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence = 3"), HasSubstr("removed by retention only"));
   EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence <= 5"), HasSubstr("removed by retention only"));
   EXPECT_EQ(repository_->read(1, 10)->size(), 5u);
-  ASSERT_TRUE(repository_->prune(3, 0).ok());
+  ASSERT_TRUE(repository_->prune(3, INT64_MAX, 0).ok());
   EXPECT_EQ(repository_->read(1, 10)->front().sequence, 4);
   EXPECT_THAT(run_sql("DELETE FROM blocks WHERE sequence = 4"), HasSubstr("retention only")) << "the door is shut again";
   // What follows a gap is written: the gap is what verification names.
