@@ -147,7 +147,7 @@ base::Result<Verification> verify_once(domain::JournalStore& store, std::int64_t
 }  // namespace
 
 base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptions& options) {
-  const std::int64_t begin = std::max<std::int64_t>(options.from_sequence, 1);
+  std::int64_t begin = std::max<std::int64_t>(options.from_sequence, 1);
   for (int attempt = 1;; ++attempt) {
     TRY(const auto first, store.read(begin, 1));
     TRY(const Verification result, verify_once(store, begin, options));
@@ -156,6 +156,8 @@ base::Result<Verification> verify(domain::JournalStore& store, const VerifyOptio
     TRY(const auto first_now, store.read(begin, 1));
     const bool was_pruned = !first.empty() && !first_now.empty() && first_now.front().sequence > first.front().sequence;
     if (!was_pruned) return result;
+    // What is announced goes meanwhile, in many steps; the block behind it says what the last one was.
+    if (options.removed) begin = std::max(begin, options.removed->sequence + 1);
   }
 }
 

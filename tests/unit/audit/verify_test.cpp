@@ -150,6 +150,50 @@ TEST(AuditVerify, WhereRemovalsAreAnchoredNothingElseExplainsWhatIsMissing) {
   EXPECT_EQ(verified(blocks, options).sequence, 13);
 }
 
+// Retention takes 50 blocks whenever some are read, as in the hour after a day's blocks were announced.
+class RemovesWhileRead final : public domain::JournalStore {
+ public:
+  RemovesWhileRead(Blocks blocks, std::int64_t announced) : announced_(announced) { store_.set_blocks(std::move(blocks)); }
+  base::Result<std::vector<domain::JournalBlock>> read(std::int64_t sequence, std::size_t count) override {
+    auto found = store_.read(sequence, count);
+    removed_ = std::min(removed_ + 50, announced_);
+    CHECK(store_.prune(removed_, INT64_MAX, 0).ok());
+    return found;
+  }
+  base::Status append(const domain::JournalBlock&, const std::vector<domain::StoredCallRecord>&) override { return unused(); }
+  base::Result<domain::JournalBlock> newest() override { return unused(); }
+  base::Result<std::vector<domain::JournalBlock>> read_back(const domain::BlockRange&, std::size_t) override { return unused(); }
+  base::Status prune(std::int64_t, std::int64_t, std::int64_t) override { return unused(); }
+  base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery&) override { return unused(); }
+
+ private:
+  static base::Error unused() { return {base::Code::Internal, "unused", {}}; }
+  const std::int64_t announced_;
+  std::int64_t removed_ = 0;
+  test::MemoryJournalStore store_;
+};
+
+TEST(AuditVerify, WhatRetentionRemovesMeanwhileInManyStepsIsNotMissing) {
+  constexpr int kCount = 1000, kAnnounced = 900;
+  const Blocks whole = a_chain(kCount);
+  VerifyOptions options;
+  options.removed = ChainAnchor{kAnnounced, whole.at(kAnnounced).hash};
+  const auto verified_while_removed = [&](const Blocks& blocks) {
+    RemovesWhileRead store(blocks, kAnnounced);
+    return *verify(store, options);
+  };
+  const Verification result = verified_while_removed(whole);
+  EXPECT_TRUE(result.intact()) << result.text();
+  EXPECT_EQ(result.blocks, kCount - kAnnounced);
+  // Whatever else is wrong is found all the same.
+  Blocks gap = whole;
+  gap.erase(950);
+  EXPECT_EQ(verified_while_removed(gap).damage, Damage::RecordMissing);
+  EXPECT_EQ(verified_while_removed(gap).sequence, 950);
+  options.removed->hash[3] ^= 1;
+  EXPECT_EQ(verified_while_removed(whole).damage, Damage::HashMismatch) << "another chain follows the announced one";
+}
+
 TEST(AuditVerify, FindsACutEndByItsCheckpoint) {
   Blocks blocks = a_chain();
   const VerifyOptions options{1, {ChainAnchor{kBlocks, blocks[kBlocks].hash}}};
