@@ -50,8 +50,6 @@ std::optional<domain::CallPlace> read_cursor(const std::string& text, bool calls
   const auto sequence = base::parse_digits(std::string_view(*decoded).substr(0, dash));
   const auto position = calls ? base::parse_digits(std::string_view(*decoded).substr(dash + 1)) : std::optional<std::int64_t>(0);
   if (!sequence || !position || (calls && *sequence < 1)) return std::nullopt;
-  // No record has it, and whoever looks for the next one counts on from it.
-  if (*sequence == INT64_MAX) return std::nullopt;
   return domain::CallPlace{*sequence, *position};
 }
 

@@ -360,7 +360,7 @@ TEST_F(HandlersTest, ACursorBehindWhichNothingCanBeCountedIsRefused) {
   for (const auto& [stream, cursor] : rows)
     EXPECT_THAT(get("/audit", {{"stream", stream}, {"cursor", base::base64url_encode(cursor)}}), IsRefused(Fault::BadRequest))
         << stream << " " << cursor;
-  EXPECT_THAT(get("/audit", {{"stream", "calls"}, {"cursor", base::base64url_encode("9223372036854775806-5")}}), Answers(200));
+  EXPECT_THAT(get("/audit", {{"stream", "calls"}, {"cursor", base::base64url_encode("999999999999999999-5")}}), Answers(200));
 }
 
 TEST_F(HandlersTest, EachStreamTakesItsOwnFiltersEachOnce) {
