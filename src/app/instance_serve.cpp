@@ -186,10 +186,11 @@ base::Status Instance::serve(const std::string& listen) {
   TRY_DONE(journal_->start());
   TRY_DONE(tasks_->recover());
   remove_stale_folders(config_.server.call_folder, *task_store_);
+  tasks_->attach(worlds_[0]->io, host_->runner(0), journal_->recorder(0));
   TRY_DONE(open_listeners(listen));
+  tasks_->start();
   // Of hashes that the start needed; later ones give theirs back by themselves.
   crypto::release_hash_memory(std::chrono::nanoseconds{0});
-  tasks_->start(worlds_[0]->io, host_->runner(0), journal_->recorder(0));
   sigset_t signals;
   sigemptyset(&signals);
   for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);

@@ -120,12 +120,11 @@ base::Status Tasks::recover() {
   return base::kDone;
 }
 
-void Tasks::start(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder) {
+void Tasks::attach(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder) {
   io_ = &io;
   runner_ = &runner;
   recorder_ = &recorder;
   timer_.set_callback([this] { base::spawn(pump()); });
-  io.post([this] { base::spawn(pump()); });
 }
 
 void Tasks::wake() {

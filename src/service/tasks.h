@@ -33,9 +33,10 @@ class Tasks {
   Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog,
         std::size_t running_max = 4);
 
-  // Puts interrupted tasks right and begins to run what waits; on `io`, with its runner. Call once.
+  // Once each, in this order: puts interrupted tasks right; says where tasks run, before any can come in; begins to run what waits.
   base::Status recover();
-  void start(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder);
+  void attach(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder);
+  void start() { wake(); }
   // `prune` removes what else has outlived its time in the same database, at `now_ms`, and says how much; it is called on a pool
   // thread every few seconds. Before start().
   void prune_also(std::function<base::Result<std::size_t>(std::int64_t now_ms)> prune) { prune_also_ = std::move(prune); }

@@ -188,6 +188,7 @@ def test_a_damaged_block_is_told_and_hides_nothing_else(make_server):
     assert server.stop() == 0
     with closing(sqlite3.connect(server.data / "journal.db")) as database, database:
         ((records,),) = database.execute("SELECT records FROM blocks WHERE sequence = 2").fetchall()
+        database.execute("DROP TRIGGER blocks_never_change")
         database.execute("UPDATE blocks SET records = ? WHERE sequence = 2", (records[:-1] + bytes([records[-1] ^ 1]),))
     server.start()
     rows = sign_in(server).data("/audit?stream=calls&api=open")

@@ -95,6 +95,10 @@ struct TasksTest : testing::Test {
     }
     return true;
   }
+  void begin() {
+    tasks.attach(io, runner, recorder);
+    tasks.start();
+  }
   // The answer to cancel(); `meanwhile` is called again and again until it is there.
   base::Status cancel(const std::string& id, const std::function<void()>& meanwhile = [] {}) {
     std::promise<base::Status> answer;
@@ -149,7 +153,7 @@ struct TasksTest : testing::Test {
 TEST_F(TasksTest, ATaskThatFindsNoRoomInThePoolWaitsForIt) {
   full = 2;
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
   const domain::Task task = *repository->get("task-1");
   EXPECT_EQ(task.result, "42");
@@ -160,7 +164,7 @@ TEST_F(TasksTest, ATaskThatFindsNoRoomInThePoolWaitsForIt) {
 TEST_F(TasksTest, WaitingForRoomEndsWhenTheTaskExpires) {
   full = 1'000'000;
   insert("task-1", 3000);
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Expire; }, 1));
   EXPECT_GE(clock.wall_ms() - kStartMs, 3000);
 }
@@ -173,7 +177,7 @@ TEST_F(TasksTest, OneUnreadableTaskDoesNotStopTheOthers) {
     return base::kDone;
   };
   ASSERT_TRUE(database->write("spoil a task", spoil).ok());
-  tasks.start(io, runner, recorder);
+  begin();
   EXPECT_TRUE(becomes([&] { return status("task-2") == TaskStatus::Success; }, 1));
   EXPECT_FALSE(repository->get("task-1").ok());
 }
@@ -181,7 +185,7 @@ TEST_F(TasksTest, OneUnreadableTaskDoesNotStopTheOthers) {
 TEST_F(TasksTest, ARunHasOneRecordAndATryThatFoundNoRoomHasNone) {
   full = 2;
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Success; }, 1));
   settle();
   ASSERT_EQ(recorder.records.size(), 1u);
@@ -193,7 +197,7 @@ TEST_F(TasksTest, ARunHasOneRecordAndATryThatFoundNoRoomHasNone) {
 TEST_F(TasksTest, WhatCannotBeRecordedDoesNotRunYet) {
   recorder.places = 0;
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   for (int round = 0; round < 50; ++round) {
     clock.advance_ms(100);
     settle();
@@ -208,7 +212,7 @@ TEST_F(TasksTest, WithRecordsBeforeRepliesARunWhoseRecordIsNotOnDiskHasNoResult)
   settings.record_before_reply = true;
   recorder.reaches_disk = false;
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return status("task-1") == TaskStatus::Failure; }, 1));
   settle();
   const domain::Task task = *repository->get("task-1");
@@ -226,7 +230,7 @@ TEST_F(TasksTest, ATaskWaitsForTheDiskOnlyIfRecordsComeBeforeReplies) {
     settings.record_before_reply = before_reply;
     const std::string id = before_reply ? "task-2" : "task-1";
     insert(id);
-    if (!before_reply) tasks.start(io, runner, recorder);
+    if (!before_reply) begin();
     ASSERT_TRUE(becomes([&] { return status(id) == TaskStatus::Success; }, 1));
     EXPECT_EQ(recorder.waits, before_reply ? 1 : 0);
   }
@@ -236,7 +240,7 @@ TEST_F(TasksTest, ATaskWaitsForTheDiskOnlyIfRecordsComeBeforeReplies) {
 TEST_F(TasksTest, ARunningTaskThatDoesNotStopIsNotSaidToBeCancelled) {
   insert("task-1");
   ASSERT_TRUE(repository->claim(clock.wall_ms(), 1, "{}").ok());  // somebody runs it, and hears of no cancelling
-  tasks.start(io, runner, recorder);
+  begin();
   const base::Status told = cancel("task-1");
   ASSERT_FALSE(told.ok());
   EXPECT_EQ(told.error().code, base::Code::Unavailable);
@@ -251,7 +255,7 @@ TEST_F(TasksTest, ATaskThatEndedWhileItWasBeingCancelledIsCancelledOnlyIfItsStat
     const std::string id = "task-" + std::to_string(++number);
     insert(id);
     ASSERT_TRUE(repository->claim(clock.wall_ms(), 1, "{}").ok());
-    if (number == 1) tasks.start(io, runner, recorder);
+    if (number == 1) begin();
     const int asked_before = runner.cancels;
     const base::Status told = cancel(id, [&] {
       if (runner.cancels == asked_before) return;  // not yet found running
@@ -281,7 +285,7 @@ TEST_F(TasksTest, StoppingDoesNotWaitForThePauseBetweenAttemptsToWriteAnEnd) {
     return test::value_result("42");
   };
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return tasks.running() == 1; }, 1));
   for (int round = 0; round < 10; ++round) settle();  // the first attempt has failed
   tasks.stop();
@@ -295,7 +299,7 @@ TEST_F(TasksTest, StoppingWritesAnEndThatCanBeWrittenAgain) {
     return test::value_result("42");
   };
   insert("task-1");
-  tasks.start(io, runner, recorder);
+  begin();
   ASSERT_TRUE(becomes([&] { return tasks.running() == 1; }, 1));
   for (int round = 0; round < 10; ++round) settle();
   mend_writes();
@@ -311,7 +315,7 @@ TEST_F(TasksTest, PrunesAlsoWhatItWasGivenAndGoesOnWhileThereIsSomething) {
     calls.push_back(now_ms - kStartMs);
     return calls.size() < 3 ? 1000u : 0u;
   });
-  tasks.start(io, runner, recorder);
+  begin();
   const auto count = [&] {
     std::lock_guard lock(mutex);
     return calls.size();
