@@ -33,7 +33,8 @@ class Tasks {
   Tasks(const ServerSettings& settings, domain::TaskStore& store, base::BlockingPool& pool, base::Snapshot<Catalog>& catalog,
         std::size_t running_max = 4);
 
-  // Once each, in this order: puts interrupted tasks right; says where tasks run, before any can come in; begins to run what waits.
+  // Once each, in this order: puts interrupted tasks right; says where tasks run, before any can come in; begins to run what
+  // waits.
   base::Status recover();
   void attach(base::IoThread& io, domain::FunctionRunner& runner, domain::Recorder& recorder);
   void start() { wake(); }
