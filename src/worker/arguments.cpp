@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "worker/json_scalars.h"
 
 namespace funcgate::worker {
 namespace {

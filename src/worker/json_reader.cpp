@@ -31,6 +31,55 @@ PyObject* ascii_text(const char* at, std::size_t size) {
   return text;
 }
 
+template <class Unit>
+void decode_utf8(Unit* to, const char* at, const char* end) {
+  const auto continued = [&at] { return static_cast<unsigned>(static_cast<unsigned char>(*at++)) & 0x3f; };
+  while (at < end) {
+    const unsigned lead = static_cast<unsigned char>(*at++);
+    unsigned point = lead;
+    if (lead >= 0xf0) {
+      point = (lead & 7) << 18 | continued() << 12;
+      point |= continued() << 6;
+      point |= continued();
+    } else if (lead >= 0xe0) {
+      point = (lead & 15) << 12 | continued() << 6;
+      point |= continued();
+    } else if (lead >= 0xc0) {
+      point = (lead & 31) << 6 | continued();
+    }
+    *to++ = static_cast<Unit>(point);
+  }
+}
+
+// Of valid UTF-8. Its largest byte, which is the first of some character, tells how wide the characters of the str are.
+PyObject* utf8_text(const char* begin, std::size_t size) {
+  const char* const end = begin + size;
+  std::size_t count = 0;
+  unsigned char largest = 0;
+  for (const char* at = begin; at < end; ++at) {
+    count += static_cast<signed char>(*at) >= -0x40;
+    largest = std::max(largest, static_cast<unsigned char>(*at));
+  }
+  if (largest < 0x80) return ascii_text(begin, size);
+  const Py_UCS4 widest = largest < 0xc4 ? 0xff : largest < 0xf0 ? 0xffff : 0x10ffff;
+  PyObject* text = PyUnicode_New(static_cast<Py_ssize_t>(count), widest);
+  if (text == nullptr) return nullptr;
+  if (widest == 0xff) {
+    decode_utf8(PyUnicode_1BYTE_DATA(text), begin, end);
+  } else if (widest == 0xffff) {
+    decode_utf8(PyUnicode_2BYTE_DATA(text), begin, end);
+  } else {
+    decode_utf8(PyUnicode_4BYTE_DATA(text), begin, end);
+  }
+  return text;
+}
+
+// Good enough to find most names of a document again.
+std::size_t place_of_key(std::uint64_t first, std::uint64_t last, std::size_t places) {
+  const std::uint64_t mixed = first * 0x9e3779b97f4a7c15u ^ last * 0xc2b2ae3d27d4eb4fu;
+  return (mixed ^ mixed >> 32) % places;
+}
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void append_utf8(std::string& out, unsigned point) {
@@ -59,16 +108,16 @@ std::nullptr_t JsonReader::fail(const char* what) {
 }
 
 PyRef JsonReader::read(std::string_view text, unsigned depth_max) {
-  const bool ascii = is_ascii(text.data(), text.size());
-  if (!ascii && !simdjson::validate_utf8(text.data(), text.size())) {
+  if (!is_ascii(text.data(), text.size()) && !simdjson::validate_utf8(text.data(), text.size())) {
     problem_ = "invalid UTF-8";
     return {};
   }
-  // Making objects can start a garbage collection, and that a __del__ which comes back to this reader: the place is kept.
-  const Place whole{text.data(), text.data(), text.data() + text.size(), ascii, std::min(depth_max, kDepthMax)};
-  const Place before = std::exchange(place_, whole);
+  place_ = {text.data(), text.data(), text.data() + text.size(), std::min(depth_max, kDepthMax)};
+  // The objects made here are all in use: a look for garbage among them, every 700 of them, finds none. Without it nothing here
+  // runs Python code, so that nothing comes back to this reader.
+  const int collects = PyGC_Disable();
   PyRef result = read_whole();
-  place_ = before;
+  if (collects != 0) PyGC_Enable();
   return result;
 }
 
@@ -92,18 +141,13 @@ PyObject* JsonReader::value(unsigned depth) {
   blanks();
   if (place_.at == place_.end) return fail("a value is missing");
   switch (*place_.at) {
-    case '{':
-      return depth <= place_.depth_max ? object(depth) : fail("nested too deeply");
-    case '[':
-      return depth <= place_.depth_max ? array(depth) : fail("nested too deeply");
-    case '"':
-      return string();
+    case '{': return depth <= place_.depth_max ? object(depth) : fail("nested too deeply");
+    case '[': return depth <= place_.depth_max ? array(depth) : fail("nested too deeply");
+    case '"': return string();
     case 't':
     case 'f':
-    case 'n':
-      return literal();
-    default:
-      return number();
+    case 'n': return literal();
+    default: return number();
   }
 }
 
@@ -230,38 +274,54 @@ PyObject* JsonReader::big_integer(const char* begin, const char* end) {
 
 PyObject* JsonReader::string() {
   const char* begin = ++place_.at;
-  place_.at = plain_run_end(place_.at, place_.end);
+  bool ascii = true;
+  place_.at = plain_run_end(begin, place_.end, ascii);
   if (place_.at == place_.end) return fail("a text without its end");
   if (*place_.at == '"') {
     const auto size = static_cast<std::size_t>(place_.at - begin);
     ++place_.at;
-    if (place_.ascii || is_ascii(begin, size)) return ascii_text(begin, size);
-    return PyUnicode_DecodeUTF8(begin, static_cast<Py_ssize_t>(size), nullptr);
+    return ascii ? ascii_text(begin, size) : utf8_text(begin, size);
   }
   scratch_.assign(begin, place_.at);
-  if (!unescape()) return nullptr;
-  return PyUnicode_DecodeUTF8(scratch_.data(), static_cast<Py_ssize_t>(scratch_.size()), nullptr);
+  return unescape() ? utf8_text(scratch_.data(), scratch_.size()) : nullptr;
 }
 
 PyObject* JsonReader::key() {
   const char* begin = place_.at + 1;
-  const char* stop = plain_run_end(begin, place_.end);
+  bool ascii = true;
+  const char* stop = plain_run_end(begin, place_.end, ascii);
   const auto size = static_cast<std::size_t>(stop - begin);
-  if (stop == place_.end || *stop != '"' || size > kCachedKeyBytesMax || !(place_.ascii || is_ascii(begin, size)))
-    return string();
-  std::uint64_t hash = size;
-  for (const char* at = begin; at < stop; ++at) hash = (hash ^ static_cast<unsigned char>(*at)) * 0x100000001b3u;
-  PyRef& cached = keys_[(hash ^ hash >> 29) % kCachedKeys];
+  if (stop == place_.end || *stop != '"' || size > kLongKeyBytesMax || !ascii) return string();
+  place_.at = stop + 1;
+  if (size < 16) return short_key(begin, size);
+  std::uint64_t first = 0, last = 0;
+  std::memcpy(&first, begin, 8);
+  std::memcpy(&last, stop - 8, 8);
+  PyRef& cached = long_keys_[place_of_key(first, last, kLongKeys)];
   if (!cached || static_cast<std::size_t>(PyUnicode_GET_LENGTH(cached.get())) != size ||
       std::memcmp(PyUnicode_1BYTE_DATA(cached.get()), begin, size) != 0) {
-    // Not interned for good: names come from callers, and the cache bounds how many are kept.
     PyRef fresh = PyRef::steal(ascii_text(begin, size));
     if (!fresh) return nullptr;
     cached = std::move(fresh);
   }
-  place_.at = stop + 1;
   Py_INCREF(cached.get());
   return cached.get();
+}
+
+PyObject* JsonReader::short_key(const char* begin, std::size_t size) {
+  const __m128i bytes = place_.end - begin >= 16 ? first_bytes(load_up_to_16(begin, 16), size)
+                        : size == 0              ? _mm_setzero_si128()
+                                                 : load_up_to_16(begin, size);
+  const auto low = static_cast<std::uint64_t>(_mm_cvtsi128_si64(bytes));
+  const auto high = static_cast<std::uint64_t>(_mm_cvtsi128_si64(_mm_unpackhi_epi64(bytes, bytes)));
+  ShortKey& cached = short_keys_[place_of_key(low, high, kShortKeys)];
+  if (!cached.name || cached.low != low || cached.high != high) {
+    PyRef fresh = PyRef::steal(ascii_text(begin, size));
+    if (!fresh) return nullptr;
+    cached = {low, high, std::move(fresh)};
+  }
+  Py_INCREF(cached.name.get());
+  return cached.name.get();
 }
 
 bool JsonReader::unescape() {
@@ -274,38 +334,22 @@ bool JsonReader::unescape() {
     if (*place_.at != '\\') return fail("a control character inside a text") != nullptr;
     if (++place_.at == place_.end) return fail("a text without its end") != nullptr;
     switch (*place_.at++) {
-      case '"':
-        scratch_.push_back('"');
-        break;
-      case '\\':
-        scratch_.push_back('\\');
-        break;
-      case '/':
-        scratch_.push_back('/');
-        break;
-      case 'b':
-        scratch_.push_back('\b');
-        break;
-      case 'f':
-        scratch_.push_back('\f');
-        break;
-      case 'n':
-        scratch_.push_back('\n');
-        break;
-      case 'r':
-        scratch_.push_back('\r');
-        break;
-      case 't':
-        scratch_.push_back('\t');
-        break;
+      case '"': scratch_.push_back('"'); break;
+      case '\\': scratch_.push_back('\\'); break;
+      case '/': scratch_.push_back('/'); break;
+      case 'b': scratch_.push_back('\b'); break;
+      case 'f': scratch_.push_back('\f'); break;
+      case 'n': scratch_.push_back('\n'); break;
+      case 'r': scratch_.push_back('\r'); break;
+      case 't': scratch_.push_back('\t'); break;
       case 'u':
         if (!unicode_escape()) return false;
         break;
-      default:
-        return fail("an unknown escape inside a text") != nullptr;
+      default: return fail("an unknown escape inside a text") != nullptr;
     }
     const char* begin = place_.at;
-    place_.at = plain_run_end(place_.at, place_.end);
+    bool ascii = true;
+    place_.at = plain_run_end(place_.at, place_.end, ascii);
     scratch_.append(begin, place_.at);
   }
 }

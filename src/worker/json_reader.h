@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -34,7 +35,6 @@ class JsonReader {
     const char* begin = nullptr;
     const char* at = nullptr;
     const char* end = nullptr;
-    bool ascii = true;
     unsigned depth_max = kDepthMax;
   };
   PyRef read_whole();
@@ -45,6 +45,7 @@ class JsonReader {
   PyObject* big_integer(const char* begin, const char* end);
   PyObject* string();
   PyObject* key();
+  PyObject* short_key(const char* begin, std::size_t size);
   PyObject* literal();
   bool unescape();
   bool unicode_escape();
@@ -56,8 +57,15 @@ class JsonReader {
   }
   std::nullptr_t fail(const char* what);
 
-  static constexpr std::size_t kCachedKeys = 1024, kCachedKeyBytesMax = 48;
-  std::array<PyRef, kCachedKeys> keys_;
+  // A member name of at most 15 ASCII characters, and these characters with zeros behind.
+  struct ShortKey {
+    std::uint64_t low = 0, high = 0;
+    PyRef name;
+  };
+  // Not interned for good: names come from callers, and the caches bound how many are kept.
+  static constexpr std::size_t kShortKeys = 1024, kLongKeys = 256, kLongKeyBytesMax = 48;
+  std::array<ShortKey, kShortKeys> short_keys_;
+  std::array<PyRef, kLongKeys> long_keys_;
   std::string problem_, scratch_;
   Place place_;
 };

@@ -4,37 +4,17 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "base/encoding.h"
-#include "worker/json_text.h"
+#include "worker/json_scalars.h"
 
 namespace funcgate::worker {
 namespace {
 
-void append_escape(std::string& out, char c) {
-  static constexpr char kHex[] = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      out += "\\u00";
-      out.push_back(kHex[static_cast<unsigned char>(c) >> 4]);
-      out.push_back(kHex[static_cast<unsigned char>(c) & 15]);
-  }
-}
+// Texts are written in pieces of so many characters, for each of which there is room.
+constexpr std::size_t kPieceCharacters = 1024;
+static_assert(kPieceCharacters * kEscapedBytesMax + kEscapedSlackBytes <= JsonOutput::kRoomBytesMax);
 
 PyRef attribute_of(const char* module, const char* name) {
   const PyRef found = PyRef::steal(PyImport_ImportModule(module));
@@ -42,32 +22,6 @@ PyRef attribute_of(const char* module, const char* name) {
 }
 
 }  // namespace
-
-void append_json_text(std::string& out, std::string_view text) {
-  const char* at = text.data();
-  const char* end = at + text.size();
-  out.push_back('"');
-  for (;;) {
-    const char* stop = plain_run_end(at, end);
-    out.append(at, stop);
-    if (stop == end) break;
-    append_escape(out, *stop);
-    at = stop + 1;
-  }
-  out.push_back('"');
-}
-
-void append_json_number(std::string& out, double value) {
-  char text[64];
-  const double size = std::fabs(value);
-  // Python's thresholds: positional from 1e-4 up to, not including, 1e16.
-  const bool positional = size == 0 || (size >= 1e-4 && size < 1e16);
-  const auto format = positional ? std::chars_format::fixed : std::chars_format::scientific;
-  const auto [end, code] = std::to_chars(text, text + sizeof text, value, format);
-  const std::string_view digits(text, static_cast<std::size_t>(end - text));
-  out.append(digits);
-  if (positional && digits.find('.') == std::string_view::npos) out.append(".0");
-}
 
 bool JsonWriter::prepare() {
   enum_type_ = attribute_of("enum", "Enum");
@@ -88,21 +42,27 @@ bool JsonWriter::is_a(PyObject* object, const PyRef& type) const {
 }
 
 bool JsonWriter::refuse(PyObject* object) {
-  PyErr_Clear();
   if (refused_type_.empty()) refused_type_ = Py_TYPE(object)->tp_name;
+  PyErr_Clear();
   return false;
 }
 
 bool JsonWriter::write(PyObject* object, std::string& out, std::size_t bytes_max, JsonStyle style) {
   // Methods of the objects written here may come back to this writer: what it was doing is kept.
-  std::string* const out_before = std::exchange(out_, &out);
   const std::size_t limit_before = std::exchange(limit_, out.size() + std::min<std::size_t>(bytes_max, SIZE_MAX / 2));
+  std::string* const out_before = out_.turn_to(&out);
   const JsonStyle style_before = std::exchange(style_, style);
   refused_type_.clear();
-  const bool sort = style == JsonStyle::Canonical && PyDict_CheckExact(object);
-  bool written = sort ? sorted_dict(object) : value(object, 1);
-  written = (written && out.size() <= limit_) || refuse(object);
-  out_ = out_before;
+  bool written = false;
+  try {
+    const bool sort = style == JsonStyle::Canonical && PyDict_CheckExact(object);
+    written = sort ? sorted_dict(object) : value(object, 1);
+    written = (written && has_room()) || refuse(object);
+    out_.turn_to(out_before);
+  } catch (...) {  // no memory: nothing of this text may get into the next one
+    out_.abandon(out_before);
+    throw;
+  }
   limit_ = limit_before;
   style_ = style_before;
   return written;
@@ -115,11 +75,11 @@ bool JsonWriter::value(PyObject* object, unsigned depth) {
   if (type == &PyDict_Type) return dict(object, depth);
   if (type == &PyList_Type || type == &PyTuple_Type) return sequence(object, depth);
   if (object == Py_None) {
-    out_->append("null");
+    out_.put("null");
     return true;
   }
   if (object == Py_True || object == Py_False) {
-    out_->append(object == Py_True ? "true" : "false");
+    out_.put(object == Py_True ? "true" : "false");
     return true;
   }
   if (type == &PyFloat_Type) return number(PyFloat_AS_DOUBLE(object)) || refuse(object);
@@ -127,6 +87,7 @@ bool JsonWriter::value(PyObject* object, unsigned depth) {
 }
 
 bool JsonWriter::other(PyObject* object, unsigned depth) {
+  const PyRef kept = PyRef::borrow(object);
   // Enum first: members of an IntEnum are int as well.
   if (is_a(object, enum_type_)) return enumeration(object, depth);
   if (PyUnicode_Check(object)) return text(object);
@@ -144,23 +105,48 @@ bool JsonWriter::other(PyObject* object, unsigned depth) {
   }
   if (!PyType_Check(object) && _PyType_Lookup(Py_TYPE(object), fields_name_.get()) != nullptr) return dataclass(object, depth);
   if (style_ == JsonStyle::Canonical && PyBytes_Check(object)) {
-    append_json_text(*out_, base::base64_encode({PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))}));
+    out_.put('"');
+    out_.put_large(base::base64_encode({PyBytes_AS_STRING(object), static_cast<std::size_t>(PyBytes_GET_SIZE(object))}));
+    out_.put('"');
     return true;
   }
   return refuse(object);
 }
 
-bool JsonWriter::text(PyObject* object) {
-  if (PyUnicode_IS_COMPACT_ASCII(object)) {
-    append_json_text(*out_,
-                     {static_cast<const char*>(PyUnicode_DATA(object)), static_cast<std::size_t>(PyUnicode_GET_LENGTH(object))});
-  } else {
-    Py_ssize_t size = 0;
-    const char* bytes = PyUnicode_AsUTF8AndSize(object, &size);
-    if (bytes == nullptr) return refuse(object);
-    append_json_text(*out_, {bytes, static_cast<std::size_t>(size)});
+template <class Unit>
+bool JsonWriter::characters(const void* units, std::size_t count, char* (*write)(char*, const Unit*, const Unit*)) {
+  const Unit* at = static_cast<const Unit*>(units);
+  const Unit* const end = at + count;
+  bool begins = true;
+  for (bool ends = false; !ends; begins = false) {
+    const auto piece = std::min(static_cast<std::size_t>(end - at), kPieceCharacters);
+    char* to = out_.room(piece * kEscapedBytesMax + kEscapedSlackBytes);
+    if (begins) *to++ = '"';
+    to = write(to, at, at + piece);
+    if (to == nullptr) return false;
+    at += piece;
+    ends = at == end;
+    if (ends) *to++ = '"';
+    out_.wrote(to);
   }
-  return out_->size() <= limit_ || refuse(object);
+  return has_room();
+}
+
+bool JsonWriter::text(PyObject* object) {
+  if (PyUnicode_READY(object) != 0) return refuse(object);
+  const auto count = static_cast<std::size_t>(PyUnicode_GET_LENGTH(object));
+  const void* const units = PyUnicode_DATA(object);
+  bool written = true;
+  if (PyUnicode_IS_ASCII(object)) {
+    written = characters<char>(units, count, write_utf8);
+  } else if (PyUnicode_KIND(object) == PyUnicode_1BYTE_KIND) {
+    written = characters<char>(units, count, write_latin1);
+  } else if (PyUnicode_KIND(object) == PyUnicode_2BYTE_KIND) {
+    written = characters<std::uint16_t>(units, count, write_units);
+  } else {
+    written = characters<std::uint32_t>(units, count, write_units);
+  }
+  return written || refuse(object);
 }
 
 bool JsonWriter::integer(PyObject* object) {
@@ -168,42 +154,52 @@ bool JsonWriter::integer(PyObject* object) {
   const long long small = PyLong_AsLongLongAndOverflow(object, &overflow);
   if (overflow == 0) {
     if (small == -1 && PyErr_Occurred() != nullptr) return refuse(object);
-    char digits[24];
-    const auto [end, code] = std::to_chars(digits, digits + sizeof digits, small);
-    out_->append(digits, end);
+    char* const room = out_.room(kNumberBytesMax);
+    out_.wrote(std::to_chars(room, room + kNumberBytesMax, small).ptr);
     return true;
   }
   const PyRef digits = PyRef::steal(PyLong_Type.tp_repr(object));
   if (!digits) return refuse(object);
-  out_->append(text_of(digits.get()));
+  out_.put_large(text_of(digits.get()));
   return true;
 }
 
 bool JsonWriter::number(double number) {
   if (!std::isfinite(number)) return false;
-  append_json_number(*out_, number);
+  out_.wrote(write_number(out_.room(kNumberBytesMax), number));
   return true;
 }
 
 bool JsonWriter::dict(PyObject* object, unsigned depth) {
   if (depth > kDepthMax) return refuse(object);
-  out_->push_back('{');
+  const PyRef kept = PyRef::borrow(object);
+  out_.put('{');
   Py_ssize_t position = 0;
-  PyObject *key = nullptr, *member = nullptr;
+  PyObject *key = nullptr, *element = nullptr;
   bool first = true;
   const Py_ssize_t size = PyDict_GET_SIZE(object);
-  while (PyDict_Next(object, &position, &key, &member) != 0) {
-    if (!first) out_->push_back(',');
+  while (PyDict_Next(object, &position, &key, &element) != 0) {
+    if (!first) out_.put(',');
     first = false;
-    // Owned: isoformat() and the like of a subclass may change the dict.
-    const PyRef key_kept = PyRef::borrow(key), member_kept = PyRef::borrow(member);
-    if (!member_name(key)) return refuse(key);
-    out_->push_back(':');
-    if (!value(member, depth + 1)) return false;
+    if (!member(key, element, depth)) return false;
+    // isoformat() and the like of a subclass may change the dict.
     if (PyDict_GET_SIZE(object) != size) return refuse(object);
   }
-  out_->push_back('}');
-  return out_->size() <= limit_ || refuse(object);
+  out_.put('}');
+  return has_room() || refuse(object);
+}
+
+bool JsonWriter::member(PyObject* key, PyObject* member, unsigned depth) {
+  PyRef key_kept, member_kept;
+  if (PyUnicode_CheckExact(key)) {
+    if (!text(key)) return false;
+  } else {
+    key_kept = PyRef::borrow(key);
+    member_kept = PyRef::borrow(member);
+    if (!member_name(key)) return refuse(key);
+  }
+  out_.put(':');
+  return value(member, depth + 1);
 }
 
 bool JsonWriter::sorted_dict(PyObject* object) {
@@ -212,15 +208,15 @@ bool JsonWriter::sorted_dict(PyObject* object) {
     // Names are unique texts, so values are never compared; anything else is not an arguments object.
     return refuse(object);
   }
-  out_->push_back('{');
+  out_.put('{');
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(items.get()); ++i) {
-    if (i > 0) out_->push_back(',');
+    if (i > 0) out_.put(',');
     PyObject* item = PyList_GET_ITEM(items.get(), i);
     if (!member_name(PyTuple_GET_ITEM(item, 0))) return refuse(object);
-    out_->push_back(':');
+    out_.put(':');
     if (!value(PyTuple_GET_ITEM(item, 1), 2)) return false;
   }
-  out_->push_back('}');
+  out_.put('}');
   return true;
 }
 
@@ -234,12 +230,12 @@ bool JsonWriter::member_name(PyObject* key) {
     return written;
   }
   if (PyUnicode_Check(key)) return text(key);
-  out_->push_back('"');
+  out_.put('"');
   bool written = true;
   if (key == Py_None) {
-    out_->append("null");
+    out_.put("null");
   } else if (PyBool_Check(key)) {
-    out_->append(key == Py_True ? "true" : "false");
+    out_.put(key == Py_True ? "true" : "false");
   } else if (PyLong_Check(key)) {
     written = integer(key);
   } else if (PyFloat_Check(key)) {
@@ -247,22 +243,22 @@ bool JsonWriter::member_name(PyObject* key) {
   } else {
     written = false;
   }
-  out_->push_back('"');
+  out_.put('"');
   return written;
 }
 
 bool JsonWriter::sequence(PyObject* object, unsigned depth) {
   if (depth > kDepthMax) return refuse(object);
-  out_->push_back('[');
+  const PyRef kept = PyRef::borrow(object);
+  out_.put('[');
   const bool list = PyList_Check(object);
   // The size is read in each turn: methods of elements may change a list.
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(object); ++i) {
-    if (i > 0) out_->push_back(',');
-    const PyRef element = PyRef::borrow(list ? PyList_GET_ITEM(object, i) : PyTuple_GET_ITEM(object, i));
-    if (!value(element.get(), depth + 1)) return false;
-    if (out_->size() > limit_) return refuse(object);
+    if (i > 0) out_.put(',');
+    if (!value(list ? PyList_GET_ITEM(object, i) : PyTuple_GET_ITEM(object, i), depth + 1)) return false;
+    if (!has_room()) return refuse(object);
   }
-  out_->push_back(']');
+  out_.put(']');
   return true;
 }
 
@@ -277,7 +273,7 @@ bool JsonWriter::dataclass(PyObject* object, unsigned depth) {
   if (!PyDict_Check(fields.get())) return refuse(object);
   const PyRef names = PyRef::steal(PyDict_Keys(fields.get()));
   if (!names) return refuse(object);
-  out_->push_back('{');
+  out_.put('{');
   bool first = true;
   for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names.get()); ++i) {
     PyObject* name = PyList_GET_ITEM(names.get(), i);
@@ -287,14 +283,14 @@ bool JsonWriter::dataclass(PyObject* object, unsigned depth) {
       PyErr_Clear();
       continue;
     }
-    if (!first) out_->push_back(',');
+    if (!first) out_.put(',');
     first = false;
     if (!member_name(name)) return refuse(object);
-    out_->push_back(':');
+    out_.put(':');
     if (!value(member.get(), depth + 1)) return false;
   }
-  out_->push_back('}');
-  return out_->size() <= limit_ || refuse(object);
+  out_.put('}');
+  return has_room() || refuse(object);
 }
 
 bool JsonWriter::enumeration(PyObject* object, unsigned depth) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "worker/json_output.h"
 #include "worker/python.h"
 
 namespace funcgate::worker {
@@ -34,12 +35,16 @@ class JsonWriter {
   const std::string& refused_type() const { return refused_type_; }
 
  private:
+  // Whoever of these may run Python code keeps what it still needs: an object that is given to them may be borrowed.
   bool value(PyObject* object, unsigned depth);
   bool other(PyObject* object, unsigned depth);
   bool integer(PyObject* object);
   bool number(double value);
   bool text(PyObject* object);
+  template <class Unit>
+  bool characters(const void* units, std::size_t count, char* (*write)(char*, const Unit*, const Unit*));
   bool dict(PyObject* object, unsigned depth);
+  bool member(PyObject* key, PyObject* value, unsigned depth);
   bool sorted_dict(PyObject* object);
   bool member_name(PyObject* key);
   bool sequence(PyObject* object, unsigned depth);
@@ -49,19 +54,15 @@ class JsonWriter {
   bool text_form(PyObject* object);
   bool refuse(PyObject* object);
   bool is_a(PyObject* object, const PyRef& type) const;
+  bool has_room() const { return out_.size() <= limit_; }
 
   PyRef enum_type_, date_type_, time_type_, uuid_type_, decimal_type_, fields_name_, value_name_, isoformat_name_,
       mapping_method_;
   PyTypeObject* mapping_type_ = nullptr;
   std::string refused_type_;
-  std::string* out_ = nullptr;
+  JsonOutput out_;
   std::size_t limit_ = 0;
   JsonStyle style_ = JsonStyle::Result;
 };
-
-// Appends the UTF-8 text with quotes and escapes.
-void append_json_text(std::string& out, std::string_view text);
-// The shortest text that reads back as `value`, as Python's repr writes it. `value` is finite.
-void append_json_number(std::string& out, double value);
 
 }  // namespace funcgate::worker

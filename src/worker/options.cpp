@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "worker/arguments.h"
+#include "worker/json_scalars.h"
 
 namespace funcgate::worker {
 namespace {

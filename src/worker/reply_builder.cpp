@@ -7,6 +7,7 @@
 
 #include "base/encoding.h"
 #include "base/files.h"
+#include "worker/json_scalars.h"
 
 namespace funcgate::worker {
 namespace {

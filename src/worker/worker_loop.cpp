@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "worker/dff_module.h"
+#include "worker/json_scalars.h"
 #include "worker/kept_memory.h"
 #include "worker/read_only_map.h"
 

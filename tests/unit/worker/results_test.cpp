@@ -69,6 +69,52 @@ TEST(WorkerResults, BecomeTheDocumentedBodies) {
   }
 }
 
+// Values on every border of what is written, or read, sixteen bytes or a piece at a time; and their JSON, made one character
+// after the other.
+constexpr const char* kBorders = R"py(
+import random, struct
+random.seed(7)
+PLAIN, SPECIAL = 'abcXYZ 019', ['"', '\\', '\n', '\r', '\t', '\b', '\0', '\x1f', '\x7f', '/', '\x80', 'ä', 'ÿ', 'Ā', 'ж', '߿', 'ࠀ', '字', '\uffff', '😀', '\U0010ffff']
+def made(length, mark, at):
+    return ''.join(mark if i == at else PLAIN[i % len(PLAIN)] for i in range(length))
+TEXTS = [made(length, mark, at) for mark in SPECIAL for length in range(0, 36) for at in {0, length // 2, length - 1, length}]
+TEXTS += [made(length, mark, at) for mark in SPECIAL for length in (1023, 1024, 1025, 2048, 2049, 5000) for at in (0, 1022, 1023, 1024, length - 1)]
+TEXTS += [mark * length for mark in SPECIAL for length in (1, 2, 3, 15, 16, 17, 33, 1024, 1025)]
+TEXTS += [''.join(random.choice(SPECIAL + list(PLAIN)) for _ in range(random.randrange(90))) for _ in range(400)]
+FLOATS = [0.0, -0.0, 0.1, 0.5, 1.0, 19.95, 45.9, 1e-4, 9.999e-5, 0.00012, 1e-5, 123456.789012, 123456.7890125, 999999999.999999,
+          999999999.9999999, 1e9, 1e9 + 0.5, 1e15, 1e16, 123456789.123456, 0.1 + 0.2, 1 / 3, 2.5e-7, 5e-324, 1.7976931348623157e308]
+FLOATS += [round(random.uniform(0, 10 ** random.randrange(-4, 18)), random.randrange(12)) for _ in range(3000)]
+FLOATS += [random.randrange(10 ** 15) / 10 ** k for k in range(10) for _ in range(100)]
+FLOATS += [x for x in struct.unpack('<3000d', random.randbytes(24000)) if x == x and abs(x) != float('inf')]
+FLOATS += [-x for x in FLOATS]
+INTS = [s * (b + d) for b in (0, 9, 10, 99, 100, 2 ** 30, 2 ** 31, 2 ** 60, 2 ** 63, 2 ** 64, 10 ** 18, 10 ** 40) for d in (-1, 0, 1) for s in (1, -1)]
+NAMES = {text: i for i, text in enumerate(TEXTS)}
+ESCAPES = {'"': '\\"', '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t'}
+def quoted(text):
+    return '"' + ''.join(ESCAPES.get(c) or ('\\u%04x' % ord(c) if c < ' ' else c) for c in text) + '"'
+def wanted():
+    return '[[' + '],['.join(','.join(each) for each in (map(quoted, TEXTS), map(repr, FLOATS), map(repr, INTS))) + '],{' + ','.join(
+        quoted(name) + ':' + str(i) for name, i in NAMES.items()) + '}]'
+@DFF.API('x')
+def f(): return [TEXTS, FLOATS, INTS, NAMES]
+@DFF.API('x')
+def json(): return wanted()
+@DFF.API('x')
+def same(data):
+    return [data == f(), str(data[1]) == str(FLOATS), list(map(hash, data[0])) == list(map(hash, TEXTS))]
+)py";
+
+TEST(WorkerResults, TextsAndNumbersOnEveryBorderAreWrittenAndReadAsTheyAre) {
+  WorkerProcess worker(kBorders);
+  const std::string json = worker.call(WorkerProcess::invoke("t__m.json")).body;
+  ASSERT_THAT(json, HasSubstr("999999999.999999,"));
+  EXPECT_TRUE(worker.call_f().body == json);
+  wire::Invoke invoke = WorkerProcess::invoke("t__m.same");
+  const std::string body = R"({"kwargs":{"data":)" + json + "}}";
+  invoke.body = body;
+  EXPECT_EQ(worker.call(invoke).body, "[true,true,true]");
+}
+
 TEST(WorkerResults, WhatHasNoJsonIsInvalid) {
   const std::pair<const char*, const char*> cases[] = {
       {"object()", "object"},           {"float('nan')", "float"},   {"[float('inf')]", "list"},     {"loop", "list"},

@@ -1,0 +1,65 @@
+// JsonOutput: what a JsonWriter makes, by way of a buffer that stays in the processor's cache. Who writes looks for room once per
+// text or number instead of once per byte.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace funcgate::worker {
+
+class JsonOutput {
+ public:
+  JsonOutput() = default;
+  JsonOutput(const JsonOutput&) = delete;
+  JsonOutput& operator=(const JsonOutput&) = delete;
+
+  // Most that room() can be asked for.
+  static constexpr std::size_t kRoomBytesMax = 8 << 10;
+
+  // What follows goes to the end of `text`, what was written so far to the one before, which is returned.
+  std::string* turn_to(std::string* text) {
+    if (text_ != nullptr) flush();
+    return std::exchange(text_, text);
+  }
+  // Back to `text`, without what has not left the buffer: for who could not finish.
+  void abandon(std::string* text) noexcept {
+    at_ = bytes_.data();
+    text_ = text;
+  }
+  // Where `bytes` bytes can be written; wrote() tells how far they were used.
+  char* room(std::size_t bytes) {
+    if (static_cast<std::size_t>(end_ - at_) < bytes) flush();
+    return at_;
+  }
+  void wrote(char* end) { at_ = end; }
+  void put(char c) {
+    *room(1) = c;
+    ++at_;
+  }
+  // A short one.
+  void put(std::string_view text) { at_ += text.copy(room(text.size()), text.size()); }
+  void put_large(std::string_view text) {
+    flush();
+    text_->append(text);
+  }
+  // Of the whole text.
+  std::size_t size() const { return text_->size() + static_cast<std::size_t>(at_ - bytes_.data()); }
+
+ private:
+  void flush() {
+    text_->append(bytes_.data(), at_);
+    at_ = bytes_.data();
+  }
+
+  std::string* text_ = nullptr;
+  std::array<char, 2 * kRoomBytesMax> bytes_;
+  char* at_ = bytes_.data();
+  char* const end_ = bytes_.data() + bytes_.size();
+};
+
+}  // namespace funcgate::worker
