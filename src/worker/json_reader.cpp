@@ -80,6 +80,20 @@ std::size_t place_of_key(std::uint64_t first, std::uint64_t last, std::size_t pl
   return (mixed ^ mixed >> 32) % places;
 }
 
+// The objects of a text are all in use: a look for garbage among them, every 700 of them, would find none.
+class CollectorRests {
+ public:
+  CollectorRests() = default;
+  CollectorRests(const CollectorRests&) = delete;
+  CollectorRests& operator=(const CollectorRests&) = delete;
+  ~CollectorRests() {
+    if (collected_ != 0) PyGC_Enable();
+  }
+
+ private:
+  const int collected_ = PyGC_Disable();
+};
+
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 void append_utf8(std::string& out, unsigned point) {
@@ -113,12 +127,9 @@ PyRef JsonReader::read(std::string_view text, unsigned depth_max) {
     return {};
   }
   place_ = {text.data(), text.data(), text.data() + text.size(), std::min(depth_max, kDepthMax)};
-  // The objects made here are all in use: a look for garbage among them, every 700 of them, finds none. Without it nothing here
-  // runs Python code, so that nothing comes back to this reader.
-  const int collects = PyGC_Disable();
-  PyRef result = read_whole();
-  if (collects != 0) PyGC_Enable();
-  return result;
+  // It also means that nothing here runs Python code, which could come back to this reader.
+  const CollectorRests rests;
+  return read_whole();
 }
 
 PyRef JsonReader::read_whole() {
