@@ -18,8 +18,8 @@
 namespace funcgate::http {
 namespace {
 
-// An idle connection keeps this much; a request that needs more gets it for its duration.
-constexpr std::size_t kIdleBytes = 2048;
+// Room for a request; one that needs more gets it for its duration.
+constexpr std::size_t kInputBytes = 2048;
 constexpr std::size_t kBlockBytes = 64 << 10;
 // Answers of pipelined requests are gathered up to here before they are written.
 constexpr std::size_t kGatherBytes = 64 << 10;
@@ -89,7 +89,8 @@ base::Async<void> Connection::serve_all() {
     Head head = begin_head();
     while (head == Head::Incomplete) {
       if ((!out_.empty() || broken_) && !co_await flush()) break;
-      const IoResult got = co_await transport_->read_some(room_for_head());
+      expect_head();
+      const IoResult got = co_await transport_->read_some(static_cast<InputRoom&>(*this));
       head = arrived(got);
     }
     if (head != Head::Here) break;
@@ -121,7 +122,7 @@ base::Async<void> Connection::linger() {
   arm(kLingerMs);
   std::size_t dropped = 0;
   while (dropped < kLingerBytesMax) {
-    if (in_.size() < kIdleBytes) in_.resize(kIdleBytes);
+    if (in_.size() < kInputBytes) in_.resize(kInputBytes);
     const IoResult got = co_await transport_->discard(in_);
     if (got.error) break;
     dropped += got.bytes;
@@ -152,20 +153,24 @@ Connection::Head Connection::look_for_head() {
   return Head::Here;
 }
 
-std::span<char> Connection::room_for_head() {
-  if (in_begin_ > 0) {
-    std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
-    in_end_ -= in_begin_;
-    in_begin_ = 0;
-  }
-  if (in_.size() < in_end_ + kIdleBytes / 2) in_.resize(std::max(in_.size() * 2, kIdleBytes));
-  waiting_for_request_ = in_end_ == 0;
+void Connection::expect_head() {
+  waiting_for_request_ = in_end_ == in_begin_;
   if (waiting_for_request_) {
     arm(edge_.settings.limits.idle_ms);
   } else if (!head_begun_) {
     arm(edge_.settings.limits.header_read_ms);
     head_begun_ = true;
   }
+}
+
+std::span<char> Connection::input_room() {
+  edge_.spare_inputs.take(in_);
+  if (in_begin_ > 0) {
+    std::memmove(in_.data(), in_.data() + in_begin_, in_end_ - in_begin_);
+    in_end_ -= in_begin_;
+    in_begin_ = 0;
+  }
+  if (in_.size() < in_end_ + kInputBytes / 2) in_.resize(std::max(in_.size() * 2, kInputBytes));
   return std::span(in_).subspan(in_end_);
 }
 
@@ -276,6 +281,7 @@ base::Async<void> Connection::serve_one() {
                                       : edge_.gateway.masked_target(call_, call_.api_id);
     if (context.masked_target.empty()) context.masked_target = "/";
   }
+  if (out_.empty()) edge_.spare_outputs.take(out_);
   const std::size_t before = out_.size();
   edge_.writer.write(out_, answer, context);
   if (edge_.access_log.enabled()) {
@@ -305,17 +311,23 @@ void Connection::finish_request() {
   // (app/wipe_freed_memory.cpp).
   drop_blocks();
   for (std::string* buffer : {&body_, &inflated_, &overflow_}) {
-    if (buffer->capacity() > 2 * kIdleBytes) {
+    if (buffer->capacity() > 2 * kInputBytes) {
       std::string().swap(*buffer);
     } else if (!buffer->empty()) {
       base::wipe(*buffer);
     }
   }
-  if (in_begin_ == in_end_) {
-    explicit_bzero(in_.data(), in_used_);
-    in_begin_ = in_end_ = in_used_ = 0;
-    if (in_.capacity() > 2 * kIdleBytes) std::string(kIdleBytes, '\0').swap(in_);
-  }
+  if (in_begin_ == in_end_) give_input_back();
+}
+
+void Connection::give_input_back() {
+  explicit_bzero(in_.data(), in_used_);
+  in_begin_ = in_end_ = in_used_ = 0;
+  edge_.spare_inputs.give(in_);
+}
+
+void Connection::give_output_back() {
+  if (out_.empty()) edge_.spare_outputs.give(out_);
 }
 
 bool Connection::flush_at_once() {
@@ -326,6 +338,7 @@ bool Connection::flush_at_once() {
   const bool ended = transport_->attempt(writing);
   if (writing.result.error) broken_ = true;
   out_.erase(0, broken_ ? out_.size() : writing.result.bytes);
+  give_output_back();
   return ended && !broken_;
 }
 
@@ -340,7 +353,7 @@ base::Async<bool> Connection::flush() {
   }
   timer_.cancel();
   out_.clear();
-  if (out_.capacity() > 4 * kGatherBytes) std::string().swap(out_);
+  give_output_back();
   co_return !broken_;
 }
 
@@ -358,7 +371,7 @@ base::Async<void> Connection::write_early() {
     if (written.error) broken_ = true;
     sending_.clear();
   }
-  if (sending_.capacity() > 4 * kGatherBytes) std::string().swap(sending_);
+  edge_.spare_outputs.give(sending_);
   early_->complete(true);  // whoever waits for it may end this connection
 }
 

@@ -20,7 +20,7 @@
 
 namespace funcgate::http {
 
-class Connection final : public service::BodySource, private domain::CallerPresence {
+class Connection final : public service::BodySource, private domain::CallerPresence, private InputRoom {
  public:
   Connection(Edge& edge, std::unique_ptr<Transport> transport, domain::Address peer, Entrance entrance);
   ~Connection() override;
@@ -41,7 +41,8 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   enum class Head { Here, Incomplete, Closed };
   Head begin_head();
   Head look_for_head();
-  std::span<char> room_for_head();
+  void expect_head();
+  std::span<char> input_room() override;
   Head arrived(const IoResult& got);
   base::Async<void> serve_one();
   // Where the request goes, if it calls a published API.
@@ -53,6 +54,9 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   base::Async<bool> flush();
   // Begins to write what is in out_ while the next call of this connection runs.
   void start_early_write();
+  // Memory that is not needed until there is a request again.
+  void give_input_back();
+  void give_output_back();
   base::Async<void> write_early();
   bool writes_early() const { return early_ && !early_->completed(); }
   base::Async<void> say_goodbye();

@@ -15,6 +15,7 @@
 #include "domain/call.h"
 #include "http/access_log.h"
 #include "http/response_writer.h"
+#include "http/spare_buffers.h"
 #include "service/gateway.h"
 #include "service/settings.h"
 
@@ -58,6 +59,8 @@ struct Edge {
   std::list<Connection*> connections{};
   // Room for header fields, lent to the connection whose request is being read: idle ones keep none.
   std::vector<domain::Header> spare_headers{};
+  // ... for its bytes, and for those of its answer.
+  SpareBuffers spare_inputs{}, spare_outputs{};
   bool stopping = false;
 };
 

@@ -94,6 +94,7 @@ bool Transport::is_first_of_turn(std::uint64_t& turn) {
 
 Transport::Progress Transport::receive(Operation& operation) {
   if (!readable_ || !may_receive()) return Progress::Waits;
+  operation.make_room();
   ssize_t got = 0;
   do {
     got = ::recv(socket_.get(), operation.room.data(), operation.room.size(), 0);

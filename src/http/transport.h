@@ -30,6 +30,14 @@ enum class PeerState : std::uint8_t {
 
 class Transport;
 
+// Where input goes, asked for only when there is some: who waits for it holds no memory.
+class InputRoom {
+ public:
+  virtual ~InputRoom() = default;
+  // Never empty. May be asked for again if nothing came after all.
+  virtual std::span<char> input_room() = 0;
+};
+
 // One thing to do with a transport: co_await it. It is tried at once and waits only if it has to. One that receives (Read,
 // Discard, Handshake) and one that sends (the others) may wait at the same time. Lives in the awaiting coroutine's frame.
 class Operation {
@@ -43,10 +51,14 @@ class Operation {
   IoResult await_resume() const { return result; }
 
   bool receives() const { return kind <= Kind::Handshake; }
+  void make_room() {
+    if (late_room != nullptr) room = late_room->input_room();
+  }
 
   // For the transport.
-  std::span<char> room;    // to be read into
-  std::string_view bytes;  // still to be written
+  std::span<char> room;            // to be read into
+  InputRoom* late_room = nullptr;  // makes that, once it is needed
+  std::string_view bytes;          // still to be written
   IoResult result;
   std::coroutine_handle<> waiter;
   const Kind kind;
@@ -65,6 +77,11 @@ class Transport : private base::EventHandler {
 
   // Some bytes; end of stream is an error.
   Operation read_some(std::span<char> room) { return {*this, Operation::Kind::Read, room}; }
+  Operation read_some(InputRoom& room) {
+    Operation reading{*this, Operation::Kind::Read};
+    reading.late_room = &room;
+    return reading;
+  }
   // Bytes as they come from the wire, still encrypted: for dropping what a peer sends after shutdown_send().
   Operation discard(std::span<char> room) { return {*this, Operation::Kind::Discard, room}; }
   Operation handshake() { return {*this, Operation::Kind::Handshake}; }

@@ -266,6 +266,7 @@ ALLOWANCE_KIB = 16 * 1024
 
 
 IDLE_KIB, IDLE_OWN_KIB, IDLE_WORKER_OWN_KIB = 45 << 10, 9 << 10, 4 << 10
+IDLE_CONNECTION_KIB = 2.75
 
 
 def test_an_idle_server_is_small(make_server):
@@ -284,6 +285,22 @@ def test_an_idle_server_is_small(make_server):
     for other in everybody[1:]:
         assert smaps_kib(other, "Private_Dirty") < IDLE_WORKER_OWN_KIB
     assert sum(smaps_kib(one, "Pss") for one in everybody) < IDLE_KIB
+
+
+def test_an_idle_connection_is_small(make_server):
+    """performance 4: who waits for his next request keeps no buffers. Between the 300th and the 900th, so that what came once is not counted."""
+    if has_own_allocator():
+        pytest.skip("a sanitizer build keeps nothing for others, and what was freed")
+    server = make_server(resources(), "[server]\nthreads = 1\n[limits]\npool_workers = 1\n")
+    connections, taken_kib = [], []
+    for count in (300, 900):
+        while len(connections) < count:
+            connection = server.client.connect()
+            connection.send(request_bytes("GET", TARGET.format("staff"), basic("mia", PASSWORD)))
+            connection.read().expect(200)
+            connections.append(connection)
+        taken_kib.append(smaps_kib(server.process.pid, "Private_Dirty"))
+    assert (taken_kib[1] - taken_kib[0]) / 600 < IDLE_CONNECTION_KIB
 
 
 def test_memory_of_hashes_is_bounded(make_server):

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -82,6 +83,26 @@ TEST_F(TransportTest, AReadWaitsForBytesAndTakesWhatIsThere) {
   EXPECT_EQ(room.substr(0, first.bytes), "hello");
   say("again");
   EXPECT_EQ(ended(reading()).bytes, 5u);
+}
+
+TEST_F(TransportTest, RoomForInputIsAskedForWhenThereIsSome) {
+  struct Asked final : InputRoom {
+    std::span<char> input_room() override {
+      ++times;
+      return room;
+    }
+    std::string room = std::string(100, '\0');
+    std::atomic<int> times{0};
+  } asked;
+  auto read = begin<IoResult>(
+      [&]() -> base::Async<IoResult> { co_return co_await transport->read_some(static_cast<InputRoom&>(asked)); });
+  on_thread([] {});
+  on_thread([] {});
+  EXPECT_EQ(asked.times, 0);
+  say("hello");
+  EXPECT_EQ(ended(std::move(read)).bytes, 5u);
+  EXPECT_EQ(asked.times, 1);
+  EXPECT_EQ(asked.room.substr(0, 5), "hello");
 }
 
 TEST_F(TransportTest, WhatCameBeforeTheEndIsReadAndThenTheEnd) {
