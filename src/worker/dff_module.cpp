@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <climits>
+#include <memory>
+#include <new>
+#include <vector>
 
 #include "worker/read_only_map.h"
 
@@ -17,10 +20,22 @@ JsonReader* early_reader() {
   static JsonReader reader;
   return &reader;
 }
-JsonWriter* early_writer() {
-  static JsonWriter writer;
-  static const bool prepared = writer.prepare();
-  return prepared ? &writer : nullptr;
+// Writers that nobody uses now. There are several only if objects run Python code while they are written, which comes here again
+// or leaves the interpreter to another thread that does.
+std::vector<std::unique_ptr<JsonWriter>> spare_writers;
+constexpr std::size_t kSpareWritersMax = 4;
+
+// nullptr with a Python exception: there is none.
+std::unique_ptr<JsonWriter> take_writer() {
+  std::unique_ptr<JsonWriter> writer;
+  if (spare_writers.empty()) {
+    writer = std::make_unique<JsonWriter>();
+    if (!writer->prepare()) writer.reset();
+  } else {
+    writer = std::move(spare_writers.back());
+    spare_writers.pop_back();
+  }
+  return writer;
 }
 
 base::SteadyNs steady_ns() {
@@ -43,20 +58,27 @@ PyObject* parse_json(PyObject*, PyObject* text) {
   const std::string_view bytes = text_of(text);
   if (PyErr_Occurred() != nullptr) return nullptr;
   JsonReader* reader = the_runtime != nullptr ? &the_runtime->reader : early_reader();
-  PyRef value = reader->read(bytes, the_runtime != nullptr ? the_runtime->json_depth_max : JsonReader::kDepthMax);
-  if (!value) PyErr_SetString(PyExc_ValueError, reader->problem().c_str());
-  return value.release();
+  try {
+    PyRef value = reader->read(bytes, the_runtime != nullptr ? the_runtime->json_depth_max : JsonReader::kDepthMax);
+    if (!value) PyErr_SetString(PyExc_ValueError, reader->problem().c_str());
+    return value.release();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
+  }
 }
 
 PyObject* to_json(PyObject*, PyObject* value) {
-  // A writer of its own: this may run while a result is being written (a property of a dataclass, for example).
-  JsonWriter* writer = early_writer();
-  std::string out;
-  if (writer == nullptr || !writer->write(value, out, INT_MAX)) {
-    PyErr_Clear();
-    Py_RETURN_NONE;
+  try {
+    auto writer = take_writer();
+    std::string out;
+    const bool written = writer != nullptr && writer->write(value, out, INT_MAX);
+    if (writer != nullptr && spare_writers.size() < kSpareWritersMax) spare_writers.push_back(std::move(writer));
+    if (written) return py_text(out).release();
+  } catch (const std::bad_alloc&) {
+    return PyErr_NoMemory();
   }
-  return py_text(out).release();
+  PyErr_Clear();
+  Py_RETURN_NONE;
 }
 
 PyObject* ask(PyObject*, PyObject* arguments) {

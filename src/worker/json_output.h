@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace funcgate::worker {
 
@@ -18,20 +17,20 @@ class JsonOutput {
   JsonOutput(const JsonOutput&) = delete;
   JsonOutput& operator=(const JsonOutput&) = delete;
 
-  // Most that room() can be asked for.
   static constexpr std::size_t kRoomBytesMax = 8 << 10;
 
-  // What follows goes to the end of `text`, what was written so far to the one before, which is returned.
-  std::string* turn_to(std::string* text) {
-    if (text_ != nullptr) flush();
-    return std::exchange(text_, text);
+  // What follows goes to the end of `text`, until end(); not while another text has not ended.
+  void begin(std::string& text) { text_ = &text; }
+  void end() {
+    flush();
+    text_ = nullptr;
   }
-  // Back to `text`, without what has not left the buffer: for who could not finish.
-  void abandon(std::string* text) noexcept {
+  // Instead of end(), for who could not finish: what is still here is dropped.
+  void abandon() noexcept {
     at_ = bytes_.data();
-    text_ = text;
+    text_ = nullptr;
   }
-  // Where `bytes` bytes can be written; wrote() tells how far they were used.
+  // Where `bytes` bytes, at most kRoomBytesMax, can be written; wrote() tells how far they were used.
   char* room(std::size_t bytes) {
     if (static_cast<std::size_t>(end_ - at_) < bytes) flush();
     return at_;
@@ -41,7 +40,7 @@ class JsonOutput {
     *room(1) = c;
     ++at_;
   }
-  // A short one.
+  // At most kRoomBytesMax bytes.
   void put(std::string_view text) { at_ += text.copy(room(text.size()), text.size()); }
   void put_large(std::string_view text) {
     flush();

@@ -127,7 +127,7 @@ PyRef JsonReader::read(std::string_view text, unsigned depth_max) {
     return {};
   }
   place_ = {text.data(), text.data(), text.data() + text.size(), std::min(depth_max, kDepthMax)};
-  // It also means that nothing here runs Python code, which could come back to this reader.
+  // While it rests, nothing here runs Python code (3.11), which could come back to this reader.
   const CollectorRests rests;
   return read_whole();
 }

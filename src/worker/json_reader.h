@@ -1,4 +1,4 @@
-// Bytes to Python objects in one pass: no document tree in between, member names from a cache of interned strings.
+// Bytes to Python objects in one pass: no document tree in between, member names from a cache.
 //
 // Strict beyond RFC 8259, like base/json_scan.h: repeated member names, too many levels, lone surrogates and invalid UTF-8 are
 // refused. Integers of any size become int, everything with a fraction or an exponent a finite float.
@@ -25,8 +25,9 @@ class JsonReader {
   JsonReader(const JsonReader&) = delete;
   JsonReader& operator=(const JsonReader&) = delete;
 
-  // The value of `text`, or an empty reference: then problem() says what is wrong (never repeats the input) and no Python
-  // exception is set. `depth_max`: levels of objects and lists, at most kDepthMax.
+  // The garbage collector rests meanwhile, so that no Python code runs. The value of `text`, or an empty reference: then
+  // problem() says what is wrong (never repeats the input) and no Python exception is set. `depth_max`: levels of objects and
+  // lists, at most kDepthMax.
   PyRef read(std::string_view text, unsigned depth_max = kDepthMax);
   const std::string& problem() const { return problem_; }
 

@@ -83,17 +83,17 @@ char* write_points(char* to, const Unit* at, const Unit* end) {
 // rounded once, gives the double that the text stands for. nullptr: another number.
 char* write_short_number(char* to, double size) {
   constexpr double kScale = 1e6;
+  // Below 1e9 there are fifteen digits at most; below 1e-4 Python writes an exponent.
   if (size >= 1e9 || (size < 1e-4 && size != 0)) return nullptr;
   const auto scaled = static_cast<std::uint64_t>(size * kScale + 0.5);
   if (static_cast<double>(scaled) / kScale != size) return nullptr;
   to = std::to_chars(to, to + kNumberBytesMax, scaled / 1'000'000).ptr;
   *to++ = '.';
   auto decimals = static_cast<std::uint32_t>(scaled % 1'000'000);
-  char* const last = to;
   do {
     *to++ = static_cast<char>('0' + decimals / 100'000);
     decimals = decimals % 100'000 * 10;
-  } while (decimals != 0 && to < last + 6);
+  } while (decimals != 0);
   return to;
 }
 
@@ -106,12 +106,12 @@ char* write_units(char* to, const std::uint32_t* at, const std::uint32_t* end) {
 
 char* write_number(char* to, double value) {
   const double size = std::fabs(value);
+  char* const room_end = to + kNumberBytesMax;
   if (std::signbit(value)) *to++ = '-';
   if (char* const end = write_short_number(to, size)) return end;
   // Python's thresholds: positional from 1e-4 up to, not including, 1e16.
   const bool positional = size >= 1e-4 && size < 1e16;
-  char* end =
-      std::to_chars(to, to + kNumberBytesMax, size, positional ? std::chars_format::fixed : std::chars_format::scientific).ptr;
+  char* end = std::to_chars(to, room_end, size, positional ? std::chars_format::fixed : std::chars_format::scientific).ptr;
   if (positional && std::memchr(to, '.', static_cast<std::size_t>(end - to)) == nullptr) end = std::copy_n(".0", 2, end);
   return end;
 }

@@ -1,4 +1,4 @@
-// What reading and writing of JSON strings share: sixteen bytes looked at together.
+// JSON strings sixteen bytes at a time, for reading and for writing.
 //
 // Thread-safety: pure functions.
 #pragma once

@@ -48,24 +48,20 @@ bool JsonWriter::refuse(PyObject* object) {
 }
 
 bool JsonWriter::write(PyObject* object, std::string& out, std::size_t bytes_max, JsonStyle style) {
-  // Methods of the objects written here may come back to this writer: what it was doing is kept.
-  const std::size_t limit_before = std::exchange(limit_, out.size() + std::min<std::size_t>(bytes_max, SIZE_MAX / 2));
-  std::string* const out_before = out_.turn_to(&out);
-  const JsonStyle style_before = std::exchange(style_, style);
+  limit_ = out.size() + std::min<std::size_t>(bytes_max, SIZE_MAX / 2);
+  style_ = style;
   refused_type_.clear();
-  bool written = false;
+  out_.begin(out);
   try {
     const bool sort = style == JsonStyle::Canonical && PyDict_CheckExact(object);
-    written = sort ? sorted_dict(object) : value(object, 1);
-    written = (written && has_room()) || refuse(object);
-    out_.turn_to(out_before);
+    const bool written = sort ? sorted_dict(object) : value(object, 1);
+    const bool accepted = (written && has_room()) || refuse(object);
+    out_.end();
+    return accepted;
   } catch (...) {  // no memory: nothing of this text may get into the next one
-    out_.abandon(out_before);
+    out_.abandon();
     throw;
   }
-  limit_ = limit_before;
-  style_ = style_before;
-  return written;
 }
 
 bool JsonWriter::value(PyObject* object, unsigned depth) {
@@ -133,6 +129,7 @@ bool JsonWriter::characters(const void* units, std::size_t count, char* (*write)
 }
 
 bool JsonWriter::text(PyObject* object) {
+  const PyRef kept = PyUnicode_IS_READY(object) ? PyRef() : PyRef::borrow(object);
   if (PyUnicode_READY(object) != 0) return refuse(object);
   const auto count = static_cast<std::size_t>(PyUnicode_GET_LENGTH(object));
   const void* const units = PyUnicode_DATA(object);
@@ -158,6 +155,7 @@ bool JsonWriter::integer(PyObject* object) {
     out_.wrote(std::to_chars(room, room + kNumberBytesMax, small).ptr);
     return true;
   }
+  const PyRef kept = PyRef::borrow(object);  // too many digits are an exception, whose making may run the collector
   const PyRef digits = PyRef::steal(PyLong_Type.tp_repr(object));
   if (!digits) return refuse(object);
   out_.put_large(text_of(digits.get()));

@@ -3,12 +3,12 @@
 // dict, list, tuple, set, dataclass, bool, int, float (shortest repr), None, str; datetime, date, time, UUID, Decimal and Enum as
 // strings; member names as Python's json module makes them. Everything else, NaN, Infinity, lone surrogates, more than kDepthMax
 // levels (so every cycle) and more than `bytes_max` bytes are refused.
-// Thread-safety: none; the caller holds the GIL.
+// One text at a time: methods of the objects in it may run Python code, which needs another writer for what it writes, on this or
+// another thread. Thread-safety: none; the caller holds the GIL.
 #pragma once
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 #include "worker/json_output.h"
 #include "worker/python.h"
@@ -26,7 +26,7 @@ class JsonWriter {
 
   // Looks up the types with text forms. False with a Python exception if one is missing.
   bool prepare();
-  // A type whose instances are written as the dict at `values` (the read-only mappings of a call).
+  // A type whose instances are written as the dict that its _as_dict() gives (the read-only mappings of a call).
   void set_mapping_type(PyTypeObject* type) { mapping_type_ = type; }
 
   // Appends `value` to `out`. False: refused, refused_type() names the type to blame, and `out` holds a partial text. No Python

@@ -115,6 +115,75 @@ TEST(WorkerResults, TextsAndNumbersOnEveryBorderAreWrittenAndReadAsTheyAre) {
   EXPECT_EQ(worker.call(invoke).body, "[true,true,true]");
 }
 
+// Objects whose methods run while they are written: they change what is written, write themselves, let other threads write, run
+// the collector.
+constexpr const char* kActors = R"py(
+import _dff, datetime, enum, gc, json, threading, time, uuid
+class Actor(datetime.date):
+    def isoformat(self): return self.act()
+def actor(act):
+    made = Actor(2026, 3, 2)
+    made.act = act
+    return made
+def dropped(outer, made):
+    outer[:] = made(actor(lambda: (outer.clear(), gc.collect(), 'gone')[2]))
+    return outer
+def nested(): return str(len(_dff.to_json(['x' * 30, None, 1.5, [True]] * 2000)))
+class Lost:
+    def __del__(self): LONG.clear()
+LONG = []
+class Wrapped(enum.Enum):
+    A = uuid.UUID(int=5)
+def thread(results, number):
+    value = [actor(lambda: (time.sleep(0.0002), str(number))[1]) for _ in range(30)] + [Wrapped.A, 'y' * 20000]
+    wanted = json.dumps([str(number)] * 30 + [str(uuid.UUID(int=5)), 'y' * 20000], separators=(',', ':'))
+    for _ in range(20): results.append(_dff.to_json(value) == wanted)
+@DFF.API('x')
+def f(kind):
+    if kind == 'list': return dropped([], lambda a: [['a', a, 'b'], {'z': 1}])
+    if kind == 'dict': return dropped([], lambda a: [{'k': {'d': (1, a, [2.5]), 'e': 'f'}}, 9])
+    if kind == 'key': return {actor(lambda: 'name'): [actor(lambda: 'value')]}
+    if kind == 'nested': return ['y' * 9000, actor(nested), {actor(nested): None}, 'z']
+    if kind == 'threads':
+        results = []
+        threads = [threading.Thread(target=thread, args=(results, n)) for n in range(4)]
+        for each in threads: each.start()
+        for each in threads: each.join()
+        return [len(results), all(results), _dff.to_json([1])]
+    if kind == 'digits':
+        refused = 0
+        for n in range(1, 40):
+            LONG[:] = [99999 ** 1500]
+            gc.disable()
+            lost = Lost()
+            lost.me = lost
+            del lost
+            try: raise KeyError
+            except KeyError:
+                kept = [[] for _ in range(n)]
+                gc.set_threshold(1)
+                gc.enable()
+                refused += _dff.to_json(LONG) is None
+                gc.set_threshold(700)
+        return refused
+    return gc.isenabled()
+)py";
+
+TEST(WorkerResults, ObjectsMayActWhileTheyAreWritten) {
+  WorkerProcess worker(kActors);
+  const auto body = [&worker](const std::string& kind) { return worker.call_f(R"({"kind":")" + kind + R"("})").body; };
+  EXPECT_EQ(body("list"), R"([["a","gone","b"]])");
+  EXPECT_EQ(body("dict"), R"([{"k":{"d":[1,"gone",[2.5]],"e":"f"}}])");
+  EXPECT_EQ(body("key"), R"({"name":["value"]})");
+  EXPECT_EQ(body("nested"), "[\"" + std::string(9000, 'y') + R"(","98001",{"98001":null},"z"])");
+  EXPECT_EQ(body("threads"), R"([80,true,"[1]"])");
+  EXPECT_EQ(body("digits"), "39");
+  // Nor does reading, of what is good or not, leave the collector at rest.
+  EXPECT_EQ(body("rest"), "true");
+  EXPECT_EQ(worker.call_f(R"({"kind":["x"],"kind":1})").outcome, Outcome::BadArguments);
+  EXPECT_EQ(body("rest"), "true");
+}
+
 TEST(WorkerResults, WhatHasNoJsonIsInvalid) {
   const std::pair<const char*, const char*> cases[] = {
       {"object()", "object"},           {"float('nan')", "float"},   {"[float('inf')]", "list"},     {"loop", "list"},
