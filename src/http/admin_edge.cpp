@@ -158,6 +158,7 @@ Answer to_answer(admin::Answer from) {
   answer.envelope = true;
   answer.envelope_members = envelope_members(from);
   answer.owned_body = from.data ? base::to_json(*from.data) : "null";
+  base::wipe_stack();  // the text was put together there, and a new key is told only once
   return answer;
 }
 

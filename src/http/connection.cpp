@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "base/log.h"
-#include "base/secret.h"
 #include "base/text.h"
 #include "http/admin_edge.h"
 #include "http/proxy.h"
@@ -155,6 +154,7 @@ Connection::Head Connection::look_for_head() {
 
 void Connection::expect_head() {
   waiting_for_request_ = in_end_ == in_begin_;
+  if (waiting_for_request_) give_input_back();  // there may have been an empty line behind the last request
   if (waiting_for_request_) {
     arm(edge_.settings.limits.idle_ms);
   } else if (!head_begun_) {
@@ -172,6 +172,10 @@ std::span<char> Connection::input_room() {
   }
   if (in_.size() < in_end_ + kInputBytes / 2) in_.resize(std::max(in_.size() * 2, kInputBytes));
   return std::span(in_).subspan(in_end_);
+}
+
+void Connection::input_room_unused() {
+  if (in_begin_ == in_end_) give_input_back();
 }
 
 Connection::Head Connection::arrived(const IoResult& got) {
@@ -281,7 +285,7 @@ base::Async<void> Connection::serve_one() {
                                       : edge_.gateway.masked_target(call_, call_.api_id);
     if (context.masked_target.empty()) context.masked_target = "/";
   }
-  if (out_.empty()) edge_.spare_outputs.take(out_);
+  edge_.spare_texts.take(out_);
   const std::size_t before = out_.size();
   edge_.writer.write(out_, answer, context);
   if (edge_.access_log.enabled()) {
@@ -307,17 +311,13 @@ void Connection::finish_request() {
     in_end_ = rest.size();
     in_used_ = std::max(in_used_, in_end_);
   }
-  // Credentials stood in these bytes: an idle connection keeps nothing of its last request. What is freed is wiped anyway
-  // (app/wipe_freed_memory.cpp).
   drop_blocks();
-  for (std::string* buffer : {&body_, &inflated_, &overflow_}) {
-    if (buffer->capacity() > 2 * kInputBytes) {
-      std::string().swap(*buffer);
-    } else if (!buffer->empty()) {
-      base::wipe(*buffer);
-    }
+  for (std::string* text : {&body_, &inflated_, &overflow_}) give_back(*text);
+  if (in_begin_ == in_end_) {
+    give_input_back();
+  } else {
+    explicit_bzero(in_.data(), in_begin_);  // the next request may take its time
   }
-  if (in_begin_ == in_end_) give_input_back();
 }
 
 void Connection::give_input_back() {
@@ -326,8 +326,10 @@ void Connection::give_input_back() {
   edge_.spare_inputs.give(in_);
 }
 
-void Connection::give_output_back() {
-  if (out_.empty()) edge_.spare_outputs.give(out_);
+void Connection::give_back(std::string& text) {
+  explicit_bzero(text.data(), text.size());
+  text.clear();
+  edge_.spare_texts.give(text);
 }
 
 bool Connection::flush_at_once() {
@@ -337,8 +339,11 @@ bool Connection::flush_at_once() {
   Operation writing = transport_->write_all(out_);
   const bool ended = transport_->attempt(writing);
   if (writing.result.error) broken_ = true;
-  out_.erase(0, broken_ ? out_.size() : writing.result.bytes);
-  give_output_back();
+  const std::size_t left = broken_ ? 0 : out_.size() - writing.result.bytes;
+  std::memmove(out_.data(), out_.data() + out_.size() - left, left);
+  explicit_bzero(out_.data() + left, out_.size() - left);
+  out_.resize(left);
+  if (left == 0) give_back(out_);
   return ended && !broken_;
 }
 
@@ -352,8 +357,7 @@ base::Async<bool> Connection::flush() {
     if (written.error) broken_ = true;
   }
   timer_.cancel();
-  out_.clear();
-  give_output_back();
+  give_back(out_);
   co_return !broken_;
 }
 
@@ -369,9 +373,10 @@ base::Async<void> Connection::write_early() {
     sending_.swap(out_);
     const IoResult written = co_await transport_->write_all(sending_);
     if (written.error) broken_ = true;
+    explicit_bzero(sending_.data(), sending_.size());
     sending_.clear();
   }
-  edge_.spare_outputs.give(sending_);
+  give_back(sending_);
   early_->complete(true);  // whoever waits for it may end this connection
 }
 

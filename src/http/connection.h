@@ -43,6 +43,7 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   Head look_for_head();
   void expect_head();
   std::span<char> input_room() override;
+  void input_room_unused() override;
   Head arrived(const IoResult& got);
   base::Async<void> serve_one();
   // Where the request goes, if it calls a published API.
@@ -54,9 +55,10 @@ class Connection final : public service::BodySource, private domain::CallerPrese
   base::Async<bool> flush();
   // Begins to write what is in out_ while the next call of this connection runs.
   void start_early_write();
-  // Memory that is not needed until there is a request again.
+  // Memory that is not needed until there is a request again. Credentials stood in it: what is kept for others is wiped, and what
+  // is freed is wiped anyway (app/wipe_freed_memory.cpp).
   void give_input_back();
-  void give_output_back();
+  void give_back(std::string& text);
   base::Async<void> write_early();
   bool writes_early() const { return early_ && !early_->completed(); }
   base::Async<void> say_goodbye();

@@ -109,6 +109,7 @@ base::Async<BodyResult> Connection::read(std::size_t bytes_max, bool prefix_is_e
   std::string_view block;
   // One byte more than allowed tells a body that is too long from one that ends exactly at the limit.
   const std::size_t read_max = prefix_is_enough ? bytes_max : bytes_max + 1;
+  edge_.spare_texts.take(body_);
   while (body_state_ == BodyState::Reading && body_.size() < read_max) {
     if (!co_await next_body_block(block, read_max - body_.size())) break;
     make_room(body_, block.size(), head_.chunked ? read_max : std::min(read_max, static_cast<std::size_t>(call_.content_length)));

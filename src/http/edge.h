@@ -53,14 +53,14 @@ struct Edge {
   AccessLog& access_log;
   EdgeMetrics& metrics;
   std::atomic<std::int64_t>& open_connections;
-  AdminEdge* admin = nullptr;             // null: there is no management API
-  bool admin_elsewhere = false;           // it has an address of its own: not on Entrance::Public
+  AdminEdge* admin = nullptr;    // null: there is no management API
+  bool admin_elsewhere = false;  // it has an address of its own: not on Entrance::Public
   ResponseWriter writer{io, settings};
   std::list<Connection*> connections{};
   // Room for header fields, lent to the connection whose request is being read: idle ones keep none.
   std::vector<domain::Header> spare_headers{};
-  // ... for its bytes, and for those of its answer.
-  SpareBuffers spare_inputs{}, spare_outputs{};
+  // ... for its bytes (wiped, with a size), and for texts: bodies that came later, answers (empty).
+  SpareBuffers spare_inputs{4 << 10}, spare_texts{128 << 10};
   bool stopping = false;
 };
 

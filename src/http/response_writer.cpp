@@ -143,9 +143,18 @@ void ResponseWriter::common(std::string& out, const service::Answer& answer, con
   }
 }
 
+// What is in scratch_. It may be a secret that is told once: nothing stays of it.
+void ResponseWriter::append_envelope(std::string& out, const ResponseContext& context) {
+  constexpr std::size_t kKeptBytesMax = 16 << 10;
+  append_length(out, "application/json", scratch_.size());
+  if (context.call.method != domain::Method::Head) out += scratch_;
+  explicit_bzero(scratch_.data(), scratch_.size());
+  scratch_.clear();
+  if (scratch_.capacity() > kKeptBytesMax) std::string().swap(scratch_);
+}
+
 void ResponseWriter::refusal(std::string& out, const service::Answer& answer, const ResponseContext& context) {
   const domain::Refusal& refusal = *answer.refusal;
-  scratch_.clear();
   const EnvelopeTimes times{arrived_.text, now_.text, cost_ms()};
   const std::string_view target = context.masked_target.empty() ? context.call.target : std::string_view(context.masked_target);
   const int status =
@@ -156,19 +165,16 @@ void ResponseWriter::refusal(std::string& out, const service::Answer& answer, co
   if (!refusal.allow.empty()) append_header(out, "Allow", refusal.allow);
   if (refusal.retry_after_s > 0) append_header(out, "Retry-After", std::to_string(refusal.retry_after_s));
   out += "Cache-Control: private, no-store\r\n";
-  append_length(out, "application/json", scratch_.size());
-  if (context.call.method != domain::Method::Head) out += scratch_;
+  append_envelope(out, context);
 }
 
 void ResponseWriter::envelope(std::string& out, const service::Answer& answer, const ResponseContext& context) {
-  scratch_.clear();
   const EnvelopeTimes times{arrived_.text, now_.text, cost_ms()};
   append_success(scratch_, answer.status, answer.body_bytes(), context.call, times, answer.envelope_members);
   head(out, answer.status, context);
   common(out, answer, context);
   out += "Cache-Control: private, no-store\r\n";
-  append_length(out, "application/json", scratch_.size());
-  if (context.call.method != domain::Method::Head) out += scratch_;
+  append_envelope(out, context);
 }
 
 void ResponseWriter::write(std::string& out, const service::Answer& answer, const ResponseContext& context) {

@@ -33,6 +33,7 @@ class ResponseWriter {
   void head(std::string& out, int status, const ResponseContext& context);
   void refusal(std::string& out, const service::Answer& answer, const ResponseContext& context);
   void envelope(std::string& out, const service::Answer& answer, const ResponseContext& context);
+  void append_envelope(std::string& out, const ResponseContext& context);
   void common(std::string& out, const service::Answer& answer, const ResponseContext& context);
   // Sets arrived_, now_ and date_lines_.
   void read_time(const service::Answer& answer, const ResponseContext& context);
@@ -50,7 +51,7 @@ class ResponseWriter {
   TimeText now_, arrived_;
   std::int64_t date_s_ = -1;
   std::string date_lines_;  // the lines of a head that change once a second, from the end of the status line on
-  std::string scratch_;
+  std::string scratch_;     // an envelope while its length is not known; empty otherwise
 };
 
 std::string_view status_text(int status);

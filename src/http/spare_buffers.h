@@ -13,10 +13,12 @@ namespace funcgate::http {
 
 class SpareBuffers {
  public:
-  static constexpr std::size_t kBytesMax = 1 << 20;                                // kept, all together
-  static constexpr std::size_t kBufferBytesMin = 128, kBufferBytesMax = 32 << 10;  // of one that is worth keeping
+  static constexpr std::size_t kBytesMax = 1 << 20;    // kept, all together
+  static constexpr std::size_t kBufferBytesMin = 128;  // of one that is worth keeping
+  static constexpr std::size_t kBuffersMax = 128;
 
-  SpareBuffers() { spares_.reserve(kSparesMax); }
+  // Larger ones than `buffer_bytes_max` are not kept.
+  explicit SpareBuffers(std::size_t buffer_bytes_max) : buffer_bytes_max_(buffer_bytes_max) { spares_.reserve(kBuffersMax); }
 
   // A `buffer` without room becomes a spare one, with its content, if there is any.
   void take(std::string& buffer) {
@@ -25,13 +27,19 @@ class SpareBuffers {
     spares_.pop_back();
     bytes_ -= buffer.capacity();
   }
-  // `buffer` is empty afterwards. Whoever gives it has wiped what nobody else may see.
+  // `buffer` is empty and without room afterwards. Whoever gives it has wiped it.
   void give(std::string& buffer) {
     const std::size_t bytes = buffer.capacity();
-    const bool worthwhile = bytes >= kBufferBytesMin && bytes <= kBufferBytesMax;
-    if (kKeeps && worthwhile && bytes_ + bytes <= kBytesMax && spares_.size() < kSparesMax) {
-      bytes_ += bytes;
-      spares_.push_back(std::move(buffer));
+    if (kKeeps && bytes >= kBufferBytesMin && bytes <= buffer_bytes_max_) {
+      // Many small ones serve more than a few large ones.
+      if (bytes_ + bytes > kBytesMax && !spares_.empty() && spares_.back().capacity() > bytes) {
+        bytes_ -= spares_.back().capacity();
+        spares_.pop_back();
+      }
+      if (bytes_ + bytes <= kBytesMax && spares_.size() < kBuffersMax) {
+        bytes_ += bytes;
+        spares_.push_back(std::move(buffer));
+      }
     }
     std::string().swap(buffer);
   }
@@ -43,8 +51,8 @@ class SpareBuffers {
 #else
   static constexpr bool kKeeps = true;
 #endif
-  static constexpr std::size_t kSparesMax = 128;
 
+  const std::size_t buffer_bytes_max_;
   std::vector<std::string> spares_;
   std::size_t bytes_ = 0;
 };

@@ -28,7 +28,7 @@ class TlsTransport final : public Transport {
   Progress read(Operation& operation) override {
     if (!readable_ && (ssl_ == nullptr || ::SSL_has_pending(ssl_.get()) == 0)) return Progress::Waits;
     if (!may_receive()) return Progress::Waits;
-    operation.make_room();
+    if (!operation.make_room()) return Progress::Done;
     return step(operation, [&](SSL* ssl) {
       const std::size_t room = std::min<std::size_t>(operation.room.size(), INT_MAX);
       const int got = ::SSL_read(ssl, operation.room.data(), static_cast<int>(room));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <new>
 
 namespace funcgate::http {
 namespace {
@@ -13,6 +14,23 @@ std::error_code system_error(int number) { return {number, std::generic_category
 bool would_block(int number) { return number == EAGAIN || number == EWOULDBLOCK; }
 
 }  // namespace
+
+bool Operation::make_room() {
+  if (late_room == nullptr) return true;
+  try {
+    room = late_room->input_room();
+    return true;
+  } catch (const std::bad_alloc&) {
+    result.error = std::make_error_code(std::errc::not_enough_memory);
+    return false;
+  }
+}
+
+void Operation::give_room_back() {
+  if (late_room == nullptr || room.empty()) return;
+  room = {};
+  late_room->input_room_unused();
+}
 
 Transport::Transport(base::IoThread& io, base::FileDescriptor socket) : io_(io), socket_(std::move(socket)) {
   watched_ = io_.watch(socket_.get(), *this);
@@ -42,7 +60,9 @@ bool Transport::attempt(Operation& operation) {
     case Operation::Kind::WaitWritable: progress = writable_ && may_send() ? Progress::Done : Progress::Waits; break;
     case Operation::Kind::ShutdownSend: progress = end_stream(operation); break;
   }
-  return progress == Progress::Done;
+  if (progress == Progress::Done) return true;
+  operation.give_room_back();
+  return false;
 }
 
 void Transport::wait(Operation& operation) {
@@ -94,7 +114,7 @@ bool Transport::is_first_of_turn(std::uint64_t& turn) {
 
 Transport::Progress Transport::receive(Operation& operation) {
   if (!readable_ || !may_receive()) return Progress::Waits;
-  operation.make_room();
+  if (!operation.make_room()) return Progress::Done;
   ssize_t got = 0;
   do {
     got = ::recv(socket_.get(), operation.room.data(), operation.room.size(), 0);

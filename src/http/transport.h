@@ -34,8 +34,10 @@ class Transport;
 class InputRoom {
  public:
   virtual ~InputRoom() = default;
-  // Never empty. May be asked for again if nothing came after all.
+  // Never empty. Throws std::bad_alloc.
   virtual std::span<char> input_room() = 0;
+  // Nothing came after all; it will be asked for again.
+  virtual void input_room_unused() = 0;
 };
 
 // One thing to do with a transport: co_await it. It is tried at once and waits only if it has to. One that receives (Read,
@@ -51,9 +53,9 @@ class Operation {
   IoResult await_resume() const { return result; }
 
   bool receives() const { return kind <= Kind::Handshake; }
-  void make_room() {
-    if (late_room != nullptr) room = late_room->input_room();
-  }
+  // False: there is no memory, which is the result.
+  bool make_room();
+  void give_room_back();
 
   // For the transport.
   std::span<char> room;            // to be read into

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <future>
+#include <new>
 #include <string>
 
 #include "base/async.h"
@@ -88,11 +89,14 @@ TEST_F(TransportTest, AReadWaitsForBytesAndTakesWhatIsThere) {
 TEST_F(TransportTest, RoomForInputIsAskedForWhenThereIsSome) {
   struct Asked final : InputRoom {
     std::span<char> input_room() override {
+      if (fails) throw std::bad_alloc();
       ++times;
       return room;
     }
+    void input_room_unused() override { ++unused; }
     std::string room = std::string(100, '\0');
-    std::atomic<int> times{0};
+    bool fails = false;
+    std::atomic<int> times{0}, unused{0};
   } asked;
   auto read = begin<IoResult>(
       [&]() -> base::Async<IoResult> { co_return co_await transport->read_some(static_cast<InputRoom&>(asked)); });
@@ -103,6 +107,26 @@ TEST_F(TransportTest, RoomForInputIsAskedForWhenThereIsSome) {
   EXPECT_EQ(ended(std::move(read)).bytes, 5u);
   EXPECT_EQ(asked.times, 1);
   EXPECT_EQ(asked.room.substr(0, 5), "hello");
+  EXPECT_EQ(asked.unused, 0);
+  // All that was there filled the room, so that there might have been more: it is asked for, and given back.
+  asked.room.resize(5);
+  const auto again = [&] {
+    return begin<IoResult>(
+        [&]() -> base::Async<IoResult> { co_return co_await transport->read_some(static_cast<InputRoom&>(asked)); });
+  };
+  say("fills");
+  EXPECT_EQ(ended(again()).bytes, 5u);
+  read = again();
+  for (int i = 0; i < 3; ++i) on_thread([] {});
+  EXPECT_EQ(asked.times, 3);
+  EXPECT_EQ(asked.unused, 1);
+  say("late");
+  EXPECT_EQ(ended(std::move(read)).bytes, 4u);
+  asked.fails = true;
+  read = again();
+  on_thread([] {});
+  say("lost");
+  EXPECT_EQ(ended(std::move(read)).error, std::make_error_code(std::errc::not_enough_memory));
 }
 
 TEST_F(TransportTest, WhatCameBeforeTheEndIsReadAndThenTheEnd) {
