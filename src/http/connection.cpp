@@ -312,7 +312,9 @@ void Connection::finish_request() {
     in_used_ = std::max(in_used_, in_end_);
   }
   drop_blocks();
-  for (std::string* text : {&body_, &inflated_, &overflow_}) give_back(*text);
+  for (std::string* text : {&body_, &inflated_, &overflow_}) {
+    if (!text->empty()) give_back(*text);
+  }
   if (in_begin_ == in_end_) {
     give_input_back();
   } else {
@@ -321,6 +323,7 @@ void Connection::finish_request() {
 }
 
 void Connection::give_input_back() {
+  if (in_.empty()) return;
   explicit_bzero(in_.data(), in_used_);
   in_begin_ = in_end_ = in_used_ = 0;
   edge_.spare_inputs.give(in_);

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace funcgate::http {
@@ -23,7 +24,7 @@ class SpareBuffers {
   // A `buffer` without room becomes a spare one, with its content, if there is any.
   void take(std::string& buffer) {
     if (spares_.empty() || buffer.capacity() >= kBufferBytesMin) return;
-    buffer.swap(spares_.back());
+    buffer = std::move(spares_.back());  // swap() would take thrice as long
     spares_.pop_back();
     bytes_ -= buffer.capacity();
   }
@@ -39,6 +40,7 @@ class SpareBuffers {
       if (bytes_ + bytes <= kBytesMax && spares_.size() < kBuffersMax) {
         bytes_ += bytes;
         spares_.push_back(std::move(buffer));
+        return;
       }
     }
     std::string().swap(buffer);
