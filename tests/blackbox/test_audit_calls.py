@@ -79,7 +79,7 @@ def walked(world: World, query: str, limit: int) -> list[dict]:
 
 
 def test_every_call_is_there_however_few_records_the_api_keeps(world):
-    assert len(world.admin.data("/call-records?apiId=open&limit=200")) == KEPT
+    wait_until(lambda: len(world.admin.data("/call-records?apiId=open&limit=200")) == KEPT, f"{KEPT} records are kept, which are written later")
     for limit in (7, 200):
         rows = walked(world, "api=open", limit)
         assert [one["traceId"] for one in rows] == world.open[::-1], "newest first, each once"
