@@ -11,8 +11,10 @@ import http.client
 import json
 import re
 import resource
+import statistics
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -177,6 +179,18 @@ def send(name: str, folder: Path, port: int, root_pid: int, call: Call, load: Lo
     return Round(result["requests"], seconds, result["requests"] / seconds, spent / result["requests"] * 1e6, result["p50"] / 1000,
                  result["p99"] / 1000, spent / seconds, load_spent / seconds,
                  (size / (result["requests"] + load.connections), size / result["requests"]))
+
+
+def together(parts: Sequence[Round]) -> Round:
+    """Visits of one round as one: sums, and of percentiles the median of the visits."""
+    requests, seconds = sum(part.requests for part in parts), sum(part.seconds for part in parts)
+
+    def mean(figure: str) -> float:
+        return sum(getattr(part, figure) * part.seconds for part in parts) / seconds
+
+    return Round(requests, seconds, requests / seconds, sum(part.cpu_us * part.requests for part in parts) / requests,
+                 statistics.median(part.p50_ms for part in parts), statistics.median(part.p99_ms for part in parts), mean("server_busy"),
+                 mean("load_busy"), (min(part.answer_bytes[0] for part in parts), max(part.answer_bytes[1] for part in parts)))
 
 
 def differ(first: Round, second: Round) -> bool:

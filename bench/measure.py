@@ -1,4 +1,5 @@
-"""Interleaved rounds: every case once, then every case again, so that drift of the machine hits all of them alike.
+"""Interleaved rounds: every case once, then every case again, so that drift of the machine hits all of them alike. A round may come in
+several visits to each case, because a neighbour on a shared machine disturbs for seconds: whoever is looked at meanwhile would pay alone.
 
 Before anything is measured each case is checked: right credentials 200 and the right answer, wrong and missing ones 401.
 """
@@ -9,17 +10,18 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import digest
-from load import Call, Load, Round, ask, differ, send
+from load import Call, Load, Round, ask, differ, send, together
 from peers import Peer, Running
 from processes import Failure
 
 WARM_S = 2.0
+VISIT_S = 1.0
 SMALL_BODY = 4096
 
 
@@ -153,26 +155,30 @@ def warm_up(bench: Bench, case: Case, running: Running, seconds: float = WARM_S)
     case.warm = one_round(bench, case, running, seconds=min(seconds, bench.options.duration), every_status=True)
 
 
-def interleaved(bench: Bench, cases: list[Case], core: int | None, measure: Callable[[Case, Running], None], after: Callable[[], None] | None = None,
-                warm_s: float = WARM_S) -> None:
-    """Starts the peers, checks every case, warms it up, then calls `measure` for each case in every round, and stops the peers.
+def interleaved(bench: Bench, cases: list[Case], core: int | None, visit: Callable[[Case, Running, float], tuple[Round, ...]],
+                visit_s: float = VISIT_S, warm_s: float = WARM_S) -> Iterator[dict[str, tuple[Round, ...]]]:
+    """Starts the peers, checks every case, warms it up, then gives what each round measured by the name of the case, and stops the peers.
 
-    `after` is called at the end of every round."""
+    `visit` loads a case for so many seconds; a round has as many visits of `visit_s` to each case, in turn, as make up its length."""
+    visits = max(1, round(bench.options.duration / visit_s))
     with Stage(bench, core) as stage:
         for case in cases:
             check(case, stage.of(case.peer))
         for case in cases:
             warm_up(bench, case, stage.of(case.peer), warm_s)
         for number in range(bench.options.rounds):
-            for case in cases:
-                measure(case, stage.of(case.peer))
-            if after:
-                after()
+            made: dict[str, list[tuple[Round, ...]]] = {case.name: [] for case in cases}
+            for _ in range(visits):
+                for case in cases:
+                    made[case.name].append(visit(case, stage.of(case.peer), bench.options.duration / visits))
+            yield {name: tuple(map(together, zip(*parts))) for name, parts in made.items()}
             bench.say(f"round {number + 1} of {bench.options.rounds}")
 
 
-def rounds(bench: Bench, cases: list[Case], core: int | None) -> dict[str, list[Round]]:
+def rounds(bench: Bench, cases: list[Case], core: int | None, visit_s: float = VISIT_S) -> dict[str, list[Round]]:
     """Rounds of every case by its name, interleaved."""
     measured: dict[str, list[Round]] = {case.name: [] for case in cases}
-    interleaved(bench, cases, core, lambda case, running: measured[case.name].append(one_round(bench, case, running)))
+    for made in interleaved(bench, cases, core, lambda case, running, seconds: (one_round(bench, case, running, seconds=seconds),), visit_s):
+        for name, (one,) in made.items():
+            measured[name].append(one)
     return measured

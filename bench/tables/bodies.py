@@ -10,7 +10,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from load import Call
+from load import Call, Round
 from measure import Bench, Case, Stage, interleaved, one_round, present
 from outcome import Column, Comparison, Outcome, Picture, Row, compared
 from peers import BASIC, VENV, WRONG_BASIC, Running
@@ -74,16 +74,15 @@ def run_json(bench: Bench) -> Outcome:
     if with_orjson:
         rows["orjson"] = Row("orjson", "orjson loads and dumps in process, no server", {"cpuMilliseconds": []})
 
-    def served(case: Case, running: Running) -> None:
-        made = one_round(bench, case, running)
-        rows[case.name].figures["cpuMilliseconds"].append(made.cpu_us / 1000)
-        rows[case.name].figures["megabytesPerSecond"].append(made.rate * 2 * len(text) / 1e6)
+    def served(case: Case, running: Running, seconds: float) -> tuple[Round]:
+        return (one_round(bench, case, running, seconds=seconds),)
 
-    def alone() -> None:
+    for measured in interleaved(bench, chosen, bench.server_core, served, bench.options.duration, warm_s=1.0):
+        for name, (made,) in measured.items():
+            rows[name].figures["cpuMilliseconds"].append(made.cpu_us / 1000)
+            rows[name].figures["megabytesPerSecond"].append(made.rate * 2 * len(text) / 1e6)
         if with_orjson:
             rows["orjson"].figures["cpuMilliseconds"].append(in_process(bench, path))
-
-    interleaved(bench, chosen, bench.server_core, served, alone, warm_s=1.0)
     outcome = Outcome("json", "A megabyte of JSON in and out", JSON_COLUMNS, list(rows.values()), [], [
         Picture("bars", "cpuMilliseconds", "CPU ms for a megabyte in and out: shorter is better")], versions(chosen))
     compared(outcome, "CPU, Funcgate, of orjson in process", "cpuMilliseconds", "funcgate", "orjson", "lower", 2.0, 1.1)

@@ -107,7 +107,8 @@ def measure(bench: Bench, table: str, title: str, x_title: str, points: list[Poi
     points = [point for point in points if bench.chosen(table, point.series)]
     chosen = present(bench, [reference()] + [point.case for point in points])
     places = {point.case.name: point for point in points}
-    rows = rate_rows(rounds(bench, chosen, bench.server_core), chosen)
+    # In one piece: with thousands of connections or megabytes of body a short visit would be made of its beginning.
+    rows = rate_rows(rounds(bench, chosen, bench.server_core, bench.options.duration), chosen)
     for row in rows:
         if row.name in places:
             row.series, row.x = TITLES[places[row.name].series], places[row.name].x

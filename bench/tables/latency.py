@@ -26,13 +26,13 @@ def pause_for(bench: Bench, full: Round, connections: int) -> float:
     return max(0.1, connections / (full.rate * SHARE) * 1000 - 0.33)
 
 
-def quarter(bench: Bench, case: Case, running, full: Round, pauses: dict[str, float]) -> Round:
-    """A round at a quarter of the load. The first one of a case corrects the pause."""
+def quarter(bench: Bench, case: Case, running: Running, seconds: float, full: Round, pauses: dict[str, float]) -> Round:
+    """A visit at a quarter of the load. The first one of a case corrects the pause."""
     if case.name not in pauses:
         guess = pause_for(bench, full, bench.options.connections)
-        first = one_round(bench, case, running, pause_ms=guess, seconds=min(1.0, bench.options.duration))
+        first = one_round(bench, case, running, pause_ms=guess, seconds=1.0)
         pauses[case.name] = max(0.1, guess + bench.options.connections * 1000 * (1 / (full.rate * SHARE) - 1 / first.rate))
-    return one_round(bench, case, running, pause_ms=pauses[case.name])
+    return one_round(bench, case, running, pause_ms=pauses[case.name], seconds=seconds)
 
 
 def run(bench: Bench) -> Outcome:
@@ -40,14 +40,15 @@ def run(bench: Bench) -> Outcome:
     figures: dict[str, dict[str, list[float]]] = {case.name: {column.figure: [] for column in COLUMNS} for case in chosen}
     pauses: dict[str, float] = {}
 
-    def both(case: Case, running: Running) -> None:
-        full = one_round(bench, case, running)
-        calm = quarter(bench, case, running, full, pauses)
-        values = (full.p50_ms, full.p99_ms, calm.p50_ms, calm.p99_ms, calm.rate / full.rate)
-        for column, value in zip(COLUMNS, values):
-            figures[case.name][column.figure].append(value)
+    def both(case: Case, running: Running, seconds: float) -> tuple[Round, Round]:
+        full = one_round(bench, case, running, seconds=seconds)
+        return full, quarter(bench, case, running, seconds, full, pauses)
 
-    interleaved(bench, chosen, bench.server_core, both, warm_s=1.0)
+    for made in interleaved(bench, chosen, bench.server_core, both, warm_s=1.0):
+        for name, (full, calm) in made.items():
+            values = (full.p50_ms, full.p99_ms, calm.p50_ms, calm.p99_ms, calm.rate / full.rate)
+            for column, value in zip(COLUMNS, values):
+                figures[name][column.figure].append(value)
     rows = [Row(case.name, case.title, figures[case.name], case.ours) for case in chosen]
     outcome = Outcome("latency", "How long callers wait", COLUMNS, rows, [], [
         Picture("bars", "fullP99Milliseconds", "99th percentile at saturation, ms: shorter is better"),

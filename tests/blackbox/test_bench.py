@@ -182,6 +182,37 @@ def test_sizes_of_answers(requests, size, connections, differs):
     assert load.differ(made, warm) == load.differ(warm, made) == differs
 
 
+def test_visits_of_a_round_are_summed():
+    """Whoever answers more weighs more per request; of percentiles it is the median, so that one disturbed visit does not make the round."""
+    parts = [load.Round(100, 1, 100, 20, 1, 2, 0.5, 0.2, (90, 100)), load.Round(300, 1, 300, 10, 2, 99, 1, 0.4, (95, 102)),
+             load.Round(200, 2, 100, 12, 3, 4, 0.7, 0.6, (92, 99))]
+    made = load.together(parts)
+    assert (made.requests, made.seconds, made.rate, made.p50_ms, made.p99_ms) == (600, 4, 150, 2, 4)
+    assert made.cpu_us == pytest.approx((100 * 20 + 300 * 10 + 200 * 12) / 600)
+    assert (made.server_busy, made.load_busy) == (pytest.approx(2.9 / 4), pytest.approx(1.8 / 4))
+    assert made.answer_bytes == (90, 102)
+
+
+@pytest.mark.parametrize("duration, visit_s, order", [
+    (3.0, 1.0, [("a", 1), ("b", 1)] * 3), (1.0, 1.0, [("a", 1), ("b", 1)]), (3.0, 3.0, [("a", 3), ("b", 3)]), (1.0, 3.0, [("a", 1), ("b", 1)]),
+])
+def test_visits_take_turns(monkeypatch, tmp_path, duration, visit_s, order):
+    bench = measure.Bench(argparse.Namespace(connections=2, duration=duration, rounds=2), tmp_path, None, None)
+    for name in ("check", "warm_up"):
+        monkeypatch.setattr(measure, name, lambda *_: None)
+    monkeypatch.setattr(measure.Stage, "of", lambda *_: None)
+    seen = []
+
+    def visit(case, running, seconds):
+        seen.append((case.name, seconds))
+        return (load.Round(10, seconds, 10 / seconds, 1, 1, 1, 1, 1, (1, 1)),)
+
+    cases = [measure.Case(name, name, Stub(), load.Call()) for name in ("a", "b")]
+    made = list(measure.interleaved(bench, cases, None, visit, visit_s))
+    assert seen == order * 2
+    assert [(name, one.requests) for round_ in made for name, (one,) in round_.items()] == [("a", 5 * len(order)), ("b", 5 * len(order))] * 2
+
+
 @pytest.mark.parametrize("good, wrong, told", [
     (0, {"X-Token": "wrong"}, "right credentials gave 401"),
     (9, {"X-Token": "right"}, "wrong credentials gave 200"),
