@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 import report
+import stalls
 import steps
 from measure import Bench
 from processes import BINARY, ROOT, Failure, open_files_max
@@ -86,7 +87,7 @@ def measure(options: argparse.Namespace, table: Table, chosen: dict[str, set[str
     cores = (options.server_core, options.load_core) if options.pin else (None, None)
     bench = Bench(options, folder, *cores, wanted=chosen)
     bench.say(f"{table.name}: {table.title}")
-    told = report.conditions(options, *cores)
+    told = {**report.conditions(options, *cores), "taken away from a spinning program before": str(stalls.look(cores[0]))}
     outcome = table.run(bench)
     outcome.conditions = {**told, **outcome.conditions}
     outcome.notes += bench.notes

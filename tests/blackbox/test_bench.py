@@ -23,6 +23,7 @@ import measure  # noqa: E402
 import outcome  # noqa: E402
 import picture  # noqa: E402
 import report  # noqa: E402
+import stalls  # noqa: E402
 from peers import Peer, Running  # noqa: E402
 from processes import Failure  # noqa: E402
 from tables import flood  # noqa: E402
@@ -180,6 +181,18 @@ def test_sizes_of_answers(requests, size, connections, differs):
     warm = load.Round(1000, 1, 1000, 1, 1, 1, 1, 1, (100 * 1000 / 1004, 100))
     made = load.Round(requests, 1, requests, 1, 1, 1, 1, 1, (size / (requests + connections), size / requests))
     assert load.differ(made, warm) == load.differ(warm, made) == differs
+
+
+@pytest.mark.parametrize("readings_us, share, longest_ms", [
+    ((0, 50, 100, 200, 300, 1000), 0.7, 0.7),  # up to a tenth of a millisecond it is the program itself
+    ((0, 90, 2090, 2180, 6180, 6200), 6000 / 6200, 4.0),
+    ((0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000), 0, 0),
+])
+def test_gaps_of_a_clock_are_stalls(readings_us, share, longest_ms):
+    readings = iter(readings_us)
+    found = stalls.look(None, seconds=readings_us[-1] / 1e6, clock=lambda: next(readings) * 1000)
+    assert (found.share, found.longest_ms) == (pytest.approx(share), pytest.approx(longest_ms))
+    assert str(stalls.Stalls(0.0123, 4.04)) == "1.23% of a second, 4.0 ms at once"
 
 
 def test_visits_of_a_round_are_summed():
