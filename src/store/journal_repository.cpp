@@ -28,6 +28,7 @@ void insert_block(soci::session& session, const JournalBlock& block) {
 }
 
 void insert_records(soci::session& session, const std::vector<StoredCallRecord>& records) {
+  if (records.empty()) return;  // of most blocks, for which the statement need not be prepared
   StoredCallRecord row;
   soci::statement statement =
       (session.prepare
