@@ -22,6 +22,7 @@ constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kBlockingQueueMax = 10'000;
 constexpr std::size_t kVerdictsMax = 10'000;
 constexpr std::size_t kVerifiedKeysMax = 8192;
+constexpr std::size_t kJournalCacheKib = 512;
 
 std::size_t cores() { return std::max<std::size_t>(1, static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN))); }
 std::size_t or_cores(std::int64_t configured) { return configured > 0 ? static_cast<std::size_t>(configured) : cores(); }
@@ -78,7 +79,7 @@ base::Result<std::unique_ptr<Instance>> Instance::open_identity(InstanceOptions 
 }
 
 base::Result<std::vector<service::ExportedFile>> Instance::export_documents(const std::set<domain::ResourceKind>& kinds,
-                                                                           const std::string& application) {
+                                                                            const std::string& application) {
   TRY_DONE(plane_->check_application(application));
   TRY(const domain::Configuration configuration, configuration_->load());
   std::vector<service::ExportedFile> files = service::export_configuration(configuration, kinds);
@@ -140,7 +141,8 @@ base::Status Instance::open_signing_keys() {
 
 base::Status Instance::open_store() {
   TRY(database_, store::Database::open(options_.data_dir + "/funcgate.db", store::sqlite_migrations(), clock_));
-  TRY(journal_database_, store::Database::open(options_.data_dir + "/journal.db", store::sqlite_journal_migrations(), clock_));
+  TRY(journal_database_, store::Database::open(options_.data_dir + "/journal.db", store::sqlite_journal_migrations(), clock_,
+                                               {.cache_kib = kJournalCacheKib}));
   configuration_ = std::make_unique<store::ConfigurationRepository>(*database_, clock_, random_);
   task_store_ = std::make_unique<store::TaskRepository>(*database_, clock_);
   key_values_ = std::make_unique<store::KeyValueRepository>(*database_);
@@ -378,7 +380,10 @@ base::Status Instance::make_services() {
   renewer_ = std::make_unique<service::PasswordRenewer>(*resources_, *codec_, *management_);
   resealing_ = std::make_unique<service::Resealing>(*resources_, plane_->identity(), plane_->identity_store(), *vault_);
   for (auto& world : worlds_) world->auth_thread.renewal = renewer_.get();
-  for (std::size_t i = 0; i < worlds_.size(); ++i) worlds_[i]->io.start(fmt::format("io-{}", i));
+  for (std::size_t i = 0; i < worlds_.size(); ++i) {
+    worlds_[i]->io.before_sleep([&recorder = journal_->recorder(i)](base::SteadyNs now) { recorder.before_sleep(now); });
+    worlds_[i]->io.start(fmt::format("io-{}", i));
+  }
   return base::kDone;
 }
 

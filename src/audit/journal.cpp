@@ -19,6 +19,8 @@ Moment real_now() { return std::chrono::steady_clock::now(); }
 constexpr std::int64_t kBackOffMinMs = 20, kBackOffMaxMs = 2000;
 constexpr std::int64_t kDozeMs = 250;  // also the price of a ring that was missed
 constexpr int kQuietPassesBeforeDoze = 5;
+// From this part of flush_ms on, a pass begins as soon as an io thread has nothing to do.
+constexpr int kQuietFromPercent = 75;
 constexpr milliseconds kLogEvery(10'000);
 // 250 blocks a second, five times what is written at most with the usual flush_ms: a backlog ends.
 constexpr std::int64_t kRetentionGoesOnMs = 200;
@@ -88,6 +90,7 @@ void Journal::run() {
 }
 
 void Journal::run_once() {
+  if (settings_.patient) base::let_others_go_first();
   const base::Status status = writer_.pass(JournalWriter::Extent::Due);
   report_full_rings();
   if (!status.ok()) {
@@ -118,7 +121,10 @@ void Journal::wait_for_work() {
     if (!rang || stopping_) return;
     quiet_passes_ = 0;  // the first of possibly many: gather before writing
   }
+  // Begun while the io thread sleeps and not amid its next calls, a pass keeps fewer of them waiting.
+  wake_.set_due(clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs * kQuietFromPercent / 100);
   std::ignore = wake_.wait(settings_.flush_ms);  // rung or not, the next pass is due
+  wake_.set_due(WakeSignal::kNever);
 }
 
 // Only stopping ends it early: full rings ring in vain.

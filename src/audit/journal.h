@@ -1,9 +1,10 @@
 // Journal: the thread that makes what io threads recorded durable, and the recorders it hands to them.
 //
-// Construct, start(), give recorder(i) to io thread i; when the io threads have ended, flush_and_stop(). Every flush_ms, or when
-// a ring holds a block's worth, all rings are packed into a block, chained and appended; when nothing happens the thread dozes. A
-// failing store is retried from 20 ms up to every 2 s; meanwhile the rings fill and reserve() says no: calls are refused rather
-// than unrecorded. What was reserved but not recorded before flush_and_stop() is a call that never ended: it has no record.
+// Construct, start(), give recorder(i) to io thread i; when the io threads have ended, flush_and_stop(). Every flush_ms (somewhat
+// earlier if an io thread falls asleep then), or when a ring holds a block's worth, all rings are packed into a block, chained
+// and appended; when nothing happens the thread dozes. A failing store is retried from 20 ms up to every 2 s; meanwhile the rings
+// fill and reserve() says no: calls are refused rather than unrecorded. What was reserved but not recorded before
+// flush_and_stop() is a call that never ended: it has no record.
 //
 // Thread-safety: recorder(i) belongs to one thread at a time; head() and allow_removal() on any; start() and flush_and_stop() on
 // the owner's.
@@ -29,7 +30,7 @@ class Journal {
 
   // Fails if the end of the chain cannot be read: do not serve then.
   base::Status start();
-  domain::Recorder& recorder(std::size_t index) { return *recorders_.at(index); }
+  RingRecorder& recorder(std::size_t index) { return *recorders_.at(index); }
   // Writes everything and ends the thread; waits at most settings.stop_ms for a failing store (plus one answer of it). DataLoss:
   // records were lost, the detail says how many. Called again it says the same.
   base::Status flush_and_stop();

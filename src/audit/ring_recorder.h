@@ -2,8 +2,8 @@
 //
 // Refusals never take places of accepted calls, nor the other way round: whoever floods the server with refused calls cannot keep
 // others from being recorded (and so from being run), and busy callers cannot hide refusals.
-// Thread-safety: the Recorder methods on the io thread, the consume methods and trim() on the journal thread, the waiting counts
-// on any.
+// Thread-safety: the Recorder methods and before_sleep() on the io thread, the consume methods and trim() on the journal thread,
+// the waiting counts on any.
 #pragma once
 
 #include <atomic>
@@ -33,6 +33,11 @@ class RingRecorder final : public domain::Recorder {
   void record(domain::CallRecord&& record) override;
   void record_refusal(domain::CallRecord&& record) override;
   base::Async<bool> durable(base::IoThread& io, base::SteadyNs deadline_ns) override;
+
+  // The io thread falls asleep: a good moment for the journal thread, unless answers of a worker are still to come.
+  void before_sleep(base::SteadyNs now) {
+    if (calls_.reserved() == 0 && calls_.size() > 0) wake_.ring_if_due(now);
+  }
 
   template <class Take>
   std::size_t consume_calls(std::size_t count_max, Take&& take) {

@@ -107,12 +107,18 @@ void IoThread::wake(EventHandler& handler) {
   if (std::find(woken_.begin(), woken_.end(), &handler) == woken_.end()) woken_.push_back(&handler);
 }
 
+std::int64_t IoThread::longest_sleep_ms(std::int64_t sleep_ms_max) {
+  const SteadyNs now = clock_.steady_ns();
+  if (sleep_hook_) sleep_hook_(now);
+  return timers_.next_delay_ms(now, sleep_ms_max);
+}
+
 void IoThread::wait_for_events(std::int64_t sleep_ms_max) {
   // Times are forgotten before the wait, and the first who asks reads them anew.
   time_is_read_ = false;
   ++turn_;
   const bool sleeps = !took_ && held_turns_ == 0 && woken_.empty() && may_sleep() && posted_.falls_asleep();
-  const auto sleep_ms = sleeps ? timers_.next_delay_ms(clock_.steady_ns(), sleep_ms_max) : 0;
+  const std::int64_t sleep_ms = sleeps ? longest_sleep_ms(sleep_ms_max) : 0;
   const int count = ::epoll_wait(epoll_.get(), events_.data(), static_cast<int>(events_.size()), static_cast<int>(sleep_ms));
   if (sleeps) posted_.awake();
   event_ = 0;

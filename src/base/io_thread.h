@@ -90,6 +90,8 @@ class IoThread {
   // on_events(0) in this turn or the next, never inline; once, however often it is asked for.
   void wake(EventHandler& handler);
 
+  // `hook` hears each time that the thread is about to sleep, and what time it is. One only; before start().
+  void before_sleep(std::function<void(SteadyNs)> hook) { sleep_hook_ = std::move(hook); }
   // Runs `hook` once at the end of this turn. Own thread only.
   void at_turn_end(std::function<void()> hook) { hooks_.push_back(std::move(hook)); }
 
@@ -130,11 +132,13 @@ class IoThread {
   void flush_peers();
   bool holds_back() const;
   bool may_sleep();
+  std::int64_t longest_sleep_ms(std::int64_t sleep_ms_max);
 
   // constant after construction
   const std::size_t index_;
   const Clock& clock_;
   const FileDescriptor epoll_, interrupt_;
+  std::function<void(SteadyNs)> sleep_hook_;  // from start() on
   // own thread only
   std::vector<MemoryPeer*> peers_;                  // null: removed during this turn
   std::array<epoll_event, kEventsPerTurn> events_;  // of this turn

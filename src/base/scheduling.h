@@ -17,5 +17,8 @@ enum class Priority {
 
 // Of the calling thread, from now on.
 void step_aside(Priority priority);
+// For a Patient thread at the beginning of a piece of work: whoever else wants this processor goes first, and stays ahead for
+// some milliseconds of its time (since Linux 6.18; before, once).
+void let_others_go_first();
 
 }  // namespace funcgate::base

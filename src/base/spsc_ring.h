@@ -8,8 +8,8 @@
 // the processor's cache. The consumer sees to it that there are kSparesLeft spare parts, so that the producer seldom has to make
 // one. Up to kSparesMax are kept; trim() gives back all but kSparesLeft.
 //
-// Thread-safety: reserve() and publish() on the producer's thread, consume() and trim() on the consumer's, size() and capacity()
-// on any.
+// Thread-safety: reserve(), publish() and reserved() on the producer's thread, consume() and trim() on the consumer's, size() and
+// capacity() on any.
 #pragma once
 
 #include <algorithm>
@@ -103,6 +103,8 @@ class SpscRing {
     }
   }
 
+  // Reserved and not yet published or released. Producer's thread.
+  std::size_t reserved() const { return static_cast<std::size_t>(reserved_ - published_.load(std::memory_order_relaxed)); }
   // Published and not yet consumed; what the other thread does meanwhile is not in it.
   std::size_t size() const {
     // Consumed first: the other order could see more consumed than published.

@@ -27,7 +27,7 @@ base::Result<std::unique_ptr<Database>> Database::open(const std::string& path, 
   std::unique_ptr<Database> database(new Database(path, settings));
   try {
     database->writer_ = std::make_unique<soci::session>();
-    dialect::open_writer(*database->writer_, path, settings.wait_max);
+    dialect::open_writer(*database->writer_, path, settings.cache_kib, settings.wait_max);
     TRY_DONE(apply_migrations(*database->writer_, migrations, clock.wall_ms()));
     for (std::size_t i = 0; i < settings.readers; ++i) {
       database->idle_readers_.push_back(std::make_unique<soci::session>());

@@ -31,6 +31,8 @@ class Database {
   struct Settings {
     std::size_t readers = 4;
     std::chrono::milliseconds wait_max{10'000};
+    // Of the connection that writes, at most. What is only appended to needs little, and little stays in the processor's cache.
+    std::size_t cache_kib = 16'384;
   };
 
   // Opens or creates the file `path`, whose folder exists, and migrates it. FailedPrecondition: no access, or written by a newer

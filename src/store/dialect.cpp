@@ -26,7 +26,7 @@ void connect(soci::session& session, const std::string& name, std::chrono::milli
 
 }  // namespace
 
-void open_writer(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {
+void open_writer(soci::session& session, const std::string& path, std::size_t cache_kib, std::chrono::milliseconds busy_timeout) {
   // SQLite would create it with the umask's mode; the log files beside it inherit the mode of this one.
   base::FileDescriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) throw soci::sqlite3_soci_error("cannot open " + path + ": " + base::errno_text(errno), SQLITE_CANTOPEN);
@@ -36,8 +36,8 @@ void open_writer(soci::session& session, const std::string& path, std::chrono::m
   session << "PRAGMA journal_mode = WAL", soci::into(mode);
   if (mode != "wal") throw soci::sqlite3_soci_error("write-ahead log is not possible in " + path, SQLITE_CANTOPEN);
   session << "PRAGMA synchronous = FULL";
-  // At most 16 MiB: with the usual 2 a large apply writes every page of its indexes many times.
-  session << "PRAGMA cache_size = -16384";
+  // The configuration has 16 MiB: with the usual 2 a large apply writes every page of its indexes many times.
+  session << fmt::format("PRAGMA cache_size = -{}", cache_kib);
 }
 
 void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout) {

@@ -25,8 +25,9 @@ inline constexpr const char* kBeginWrite = "BEGIN IMMEDIATE";
 inline constexpr const char* kBeginRead = "BEGIN DEFERRED";
 
 // Connects to the file `path` (created with mode 0600 if missing; its folder must exist) and sets: write-ahead log,
-// synchronous=FULL (what was committed survives power loss), foreign keys, busy timeout. Readers cannot write.
-void open_writer(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
+// synchronous=FULL (what was committed survives power loss), foreign keys, busy timeout, the size of its cache. Readers cannot
+// write.
+void open_writer(soci::session& session, const std::string& path, std::size_t cache_kib, std::chrono::milliseconds busy_timeout);
 void open_reader(soci::session& session, const std::string& path, std::chrono::milliseconds busy_timeout);
 
 // Connects to a file that exists, of whatever schema, and leaves it as it is.

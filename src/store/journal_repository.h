@@ -4,6 +4,8 @@
 // Thread-safety: any thread; blocks. The database must outlive it.
 #pragma once
 
+#include <memory>
+
 #include "domain/ports/journal_store.h"
 #include "store/database.h"
 
@@ -11,7 +13,8 @@ namespace funcgate::store {
 
 class JournalRepository final : public domain::JournalStore {
  public:
-  explicit JournalRepository(Database& database) : database_(database) {}
+  explicit JournalRepository(Database& database);
+  ~JournalRepository() override;
 
   // Conflict: a block with this sequence exists.
   base::Status append(const domain::JournalBlock& block, const std::vector<domain::StoredCallRecord>& records) override;
@@ -23,7 +26,10 @@ class JournalRepository final : public domain::JournalStore {
   base::Result<std::vector<domain::StoredCallRecord>> query(const domain::CallQuery& query) override;
 
  private:
+  class BlockInsert;
+
   Database& database_;
+  std::unique_ptr<BlockInsert> block_insert_;  // none until it is needed; within database_.write()
 };
 
 }  // namespace funcgate::store

@@ -173,6 +173,53 @@ TEST(JournalThread, BetweenTwoRemovalsThereIsTimeToAppendHoweverLongTheyTake) {
   EXPECT_EQ(store.removals(), 1) << "no second passed after it";
 }
 
+TEST(RingRecorder, AThreadThatFallsAsleepRingsIfItIsTimeAndNoCallIsUnderWay) {
+  base::Metrics metrics;
+  WakeSignal wake;
+  RingRecorder recorder(8, 4, 8, wake, {metrics.counter("refused", ""), metrics.counter("counted", "")});
+  const auto rings = [&](base::SteadyNs now) {
+    recorder.before_sleep(now);
+    return wake.wait(0);
+  };
+  ASSERT_TRUE(recorder.reserve());
+  recorder.record(a_call(1));
+  EXPECT_FALSE(rings(5000)) << "the other thread is at work";
+  wake.set_due(1000);
+  EXPECT_FALSE(rings(999));
+  EXPECT_TRUE(rings(1000));
+  ASSERT_TRUE(recorder.reserve());
+  EXPECT_FALSE(rings(2000)) << "its answer is still to come";
+  recorder.release();
+  EXPECT_TRUE(rings(2000));
+  recorder.consume_calls(8, [](domain::CallRecord&&) {});
+  EXPECT_FALSE(rings(2000)) << "there is nothing to write";
+  ASSERT_TRUE(recorder.reserve());
+  recorder.record(a_call(2));
+  wake.set_due(WakeSignal::kNever);
+  EXPECT_FALSE(rings(2000));
+}
+
+TEST(JournalThread, APassBeginsWhenAnIoThreadFallsAsleepAndDoesNotWaitForItsTime) {
+  test::FakeClock clock;
+  base::Metrics metrics;
+  MemoryJournalStore store;
+  JournalSettings settings = quick_settings();
+  settings.flush_ms = 600'000;
+  Journal journal(store, clock, metrics, settings, 1);
+  ASSERT_TRUE(journal.start().ok());
+  ASSERT_TRUE(journal.recorder(0).reserve());
+  journal.recorder(0).record(a_call(1));
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (store.blocks().empty()) {
+    ASSERT_LT(std::chrono::steady_clock::now(), give_up);
+    clock.advance_ms(60'000);  // of the time that the journal takes for itself; it may have begun to wait just now
+    journal.recorder(0).before_sleep(clock.steady_ns());
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(journal.flush_and_stop().ok());
+  EXPECT_EQ(journaled(store).size(), 1u);
+}
+
 TEST(JournalSettings, FollowTheLimits) {
   domain::Limits limits;
   limits.journal_ring_records = 3;

@@ -37,6 +37,18 @@ TEST(SpscRing, AReservationThatIsGivenBackIsAPlaceForAnother) {
   EXPECT_EQ(values, (std::vector<int>{7, 8}));
 }
 
+TEST(SpscRing, CountsWhatIsReservedAndNotYetPublished) {
+  SpscRing<int> ring(4);
+  EXPECT_EQ(ring.reserved(), 0u);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(ring.reserve());
+  EXPECT_EQ(ring.reserved(), 3u);
+  ring.publish(1);
+  ring.release();
+  EXPECT_EQ(ring.reserved(), 1u);
+  ring.consume(4, [](int&&) {});
+  EXPECT_EQ(ring.reserved(), 1u) << "the consumer is not asked";
+}
+
 TEST(SpscRing, GivesOutInTheOrderOfPublishing) {
   SpscRing<int> ring(4);
   std::vector<int> seen;

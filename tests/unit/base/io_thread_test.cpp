@@ -336,6 +336,23 @@ TEST_F(IoThreadTest, AWakeOfEachTurnDoesNotKeepTheOthersFromTheirs) {
   });
 }
 
+TEST(IoThreadLife, WhoWantsToKnowHearsOfEachSleepAndOfNothingElse) {
+  SystemClock clock;
+  IoThread io(0, clock);
+  std::vector<SteadyNs> sleeps;
+  io.before_sleep([&](SteadyNs now) { sleeps.push_back(now); });
+  const SteadyNs begin = clock.steady_ns();
+  io.post([] {});
+  io.run_turn(0);
+  EXPECT_EQ(sleeps.size(), 0u) << "there was work";
+  io.run_turn(1);
+  io.run_turn(1);
+  ASSERT_EQ(sleeps.size(), 2u);
+  EXPECT_GE(sleeps[0], begin);
+  EXPECT_GT(sleeps[1], sleeps[0]);
+  EXPECT_LE(sleeps[1], clock.steady_ns());
+}
+
 TEST(IoThreadLife, WorkThatNeverRanIsDropped) {
   const SystemClock clock;
   const auto owned = std::make_shared<int>(1);

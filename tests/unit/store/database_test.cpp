@@ -56,6 +56,20 @@ TEST_F(DatabaseTest, SyncsTheLogOnEveryCommit) {
   EXPECT_EQ(*settings, "wal 2 1");
 }
 
+TEST_F(DatabaseTest, ItsCacheIsAsLargeAsTheSettingsSay) {
+  const auto cache_kib = [](Database& database) {
+    return *database.write("look", [](soci::session& session) -> Result<int> {
+      int size = 0;
+      session << "PRAGMA cache_size", soci::into(size);
+      return -size;
+    });
+  };
+  EXPECT_EQ(cache_kib(*database_), 16'384);
+  const auto small = Database::open(folder_ / "small.db", sqlite_journal_migrations(), clock_, {.cache_kib = 512});
+  ASSERT_TRUE(small.ok());
+  EXPECT_EQ(cache_kib(**small), 512);
+}
+
 TEST_F(DatabaseTest, AnErrorOfTheWorkRollsBack) {
   const Status status = database_->write("work", [](soci::session& session) -> Status {
     session << "INSERT INTO stored_values (scope, key, value, expires_at_ms) VALUES ('s', 'k', '1', 0)";

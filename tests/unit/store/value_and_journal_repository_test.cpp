@@ -163,6 +163,18 @@ TEST_F(JournalRepositoryTest, ASequenceIsUsedOnceAndItsRecordsGoWithIt) {
   EXPECT_THAT(ids("quote"), ElementsAre("a"));
 }
 
+TEST_F(JournalRepositoryTest, ABlockThatIsRefusedIsNotInTheWayOfTheNext) {
+  ASSERT_TRUE(repository_->append(block(1), {}).ok());
+  for (std::int64_t sequence = 2; sequence <= 4; ++sequence) {
+    EXPECT_EQ(repository_->append(block(sequence - 1, "again"), {}).error().code, Code::Conflict);
+    ASSERT_TRUE(repository_->append(block(sequence, std::string(static_cast<std::size_t>(100'000 / sequence), 'a')), {}).ok());
+  }
+  const auto blocks = repository_->read(1, 10);
+  ASSERT_EQ(blocks->size(), 4u);
+  EXPECT_EQ(blocks->at(0).records, "x");
+  for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(blocks->at(i).records, std::string(100'000 / (i + 1), 'a'));
+}
+
 TEST_F(JournalRepositoryTest, RecordsWithoutABlockAddNothingToTheChain) {
   ASSERT_TRUE(repository_->append(block(1), {record("a", "quote", 1)}).ok());
   ASSERT_TRUE(repository_->append(block(0), {record("b", "quote", 2)}).ok());
