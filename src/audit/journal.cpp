@@ -90,7 +90,6 @@ void Journal::run() {
 }
 
 void Journal::run_once() {
-  if (settings_.patient) base::let_others_go_first();
   const base::Status status = writer_.pass(JournalWriter::Extent::Due);
   report_full_rings();
   if (!status.ok()) {

@@ -3,12 +3,15 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/scheduling.h"
 
 namespace funcgate::audit {
 namespace {
 
 // From this failure on it is tried whether the call records, and not the block, are what the store refuses.
 constexpr int kFailuresBeforeBlockAlone = 3;
+// Some ten microseconds of work, until others that want the processor get it.
+constexpr std::int64_t kRecordsAtOnce = 16;
 
 }  // namespace
 
@@ -46,6 +49,8 @@ base::Status JournalWriter::open() {
 }
 
 base::Status JournalWriter::pass(Extent extent) {
+  gives_way_until_ = clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs / 2;
+  give_way();
   collect_refusals();
   // Before anything new is taken: what arrives now was no part of the doubtful append.
   TRY_DONE(settle_doubt());
@@ -59,6 +64,10 @@ base::Status JournalWriter::pass(Extent extent) {
     TRY_DONE(write());
     if (last) return base::kDone;
   }
+}
+
+void JournalWriter::give_way() {
+  if (settings_.patient && clock_.steady_ns() < gives_way_until_) base::let_others_go_first();
 }
 
 void JournalWriter::collect_refusals() {
@@ -102,6 +111,7 @@ void JournalWriter::pack_record(BlockPacker& packer, domain::CallRecord&& record
   const Projector::Place place{head_.sequence + 1, packer.count()};
   packer.add(record);
   projector_.add(place, std::move(record));
+  if (packer.count() % kRecordsAtOnce == 0) give_way();
 }
 
 base::Status JournalWriter::write() {
@@ -114,6 +124,7 @@ base::Status JournalWriter::write() {
 }
 
 base::Status JournalWriter::append(const domain::JournalBlock& block) {
+  give_way();
   base::Status status = store_.append(block, documents_);
   if (status.ok()) {
     appended(block);

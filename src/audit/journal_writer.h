@@ -60,6 +60,7 @@ class JournalWriter {
     std::int64_t first_ms = 0, last_ms = 0, count = 0;
   };
 
+  void give_way();
   void collect_refusals();
   void pack(Extent extent);
   void pack_record(BlockPacker& packer, domain::CallRecord&& record);
@@ -85,6 +86,7 @@ class JournalWriter {
   int failures_in_a_row_ = 0;
   std::size_t first_ring_ = 0;
   bool block_was_full_ = false;
+  base::SteadyNs gives_way_until_ = 0;  // later it goes on whoever waits: records must not wait much longer than flush_ms
   // guarded by head_mutex_; written on the journal thread only
   mutable std::mutex head_mutex_;
   ChainHead head_;

@@ -17,8 +17,9 @@ enum class Priority {
 
 // Of the calling thread, from now on.
 void step_aside(Priority priority);
-// For a Patient thread at the beginning of a piece of work: whoever else wants this processor goes first, and stays ahead for
-// some milliseconds of its time (since Linux 6.18; before, once).
+// For a Patient thread, between pieces of its work: whoever else wants this processor goes first, and stays ahead for some
+// milliseconds of its time (since Linux 6.18; before, once). Without it somebody who was interrupted and has worked more than
+// this thread of late waits until this one sleeps, or for the next tick. If nobody wants the processor, nothing happens.
 void let_others_go_first();
 
 }  // namespace funcgate::base
