@@ -12,6 +12,8 @@ namespace {
 constexpr int kFailuresBeforeBlockAlone = 3;
 // Some ten microseconds of work, until others that want the processor get it.
 constexpr std::int64_t kRecordsAtOnce = 16;
+// More than this of each io thread: the processors are wanted all the time, and giving way would only make switches.
+constexpr std::int64_t kBusyRecords = 512;
 
 }  // namespace
 
@@ -49,7 +51,8 @@ base::Status JournalWriter::open() {
 }
 
 base::Status JournalWriter::pass(Extent extent) {
-  gives_way_until_ = clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs / 2;
+  const bool busy = waiting() > kBusyRecords * static_cast<std::int64_t>(recorders_.size());
+  gives_way_until_ = busy ? 0 : clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs / 2;
   give_way();
   collect_refusals();
   // Before anything new is taken: what arrives now was no part of the doubtful append.
