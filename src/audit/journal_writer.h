@@ -86,7 +86,7 @@ class JournalWriter {
   int failures_in_a_row_ = 0;
   std::size_t first_ring_ = 0;
   bool block_was_full_ = false;
-  base::SteadyNs gives_way_until_ = 0;  // later it goes on whoever waits: records must not wait much longer than flush_ms
+  base::SteadyNs gives_way_until_ = 0;  // later it goes on, whoever wants the processor: records wait, too
   // guarded by head_mutex_; written on the journal thread only
   mutable std::mutex head_mutex_;
   ChainHead head_;
