@@ -158,7 +158,7 @@ void add_limits(std::vector<Key>& keys, domain::Limits& limits) {
   add("digest_nonces_kept", limits.digest_nonces_kept, 100, 10'000'000, "nonces whose counts are remembered");
   add("journal_ring_records", limits.journal_ring_records, 16, 1 << 20, "calls of one io thread that may wait for their record");
   add("journal_block_records", limits.journal_block_records, 1, 1 << 20, "records of one block of the journal");
-  add("journal_flush_ms", limits.journal_flush_ms, 1, 10'000, "longest time a record waits for its block");
+  add("journal_flush_ms", limits.journal_flush_ms, 1, 10'000, "longest time a record waits until its block is begun");
   add("shutdown_ms", limits.shutdown_ms, 0, 3'600'000, "calls in flight may take so long at a stop");
 }
 

@@ -19,8 +19,8 @@ Moment real_now() { return std::chrono::steady_clock::now(); }
 constexpr std::int64_t kBackOffMinMs = 20, kBackOffMaxMs = 2000;
 constexpr std::int64_t kDozeMs = 250;  // also the price of a ring that was missed
 constexpr int kQuietPassesBeforeDoze = 5;
-// From this part of flush_ms on, a pass begins as soon as an io thread has nothing to do.
-constexpr int kQuietFromPercent = 75;
+// From this part of the time between two passes on, the next begins as soon as an io thread has nothing to do.
+constexpr int kQuietFromPercent = 80;
 constexpr milliseconds kLogEvery(10'000);
 // 250 blocks a second, five times what is written at most with the usual flush_ms: a backlog ends.
 constexpr std::int64_t kRetentionGoesOnMs = 200;
@@ -90,6 +90,7 @@ void Journal::run() {
 }
 
 void Journal::run_once() {
+  const Moment begun = real_now();
   const base::Status status = writer_.pass(JournalWriter::Extent::Due);
   report_full_rings();
   if (!status.ok()) {
@@ -99,10 +100,11 @@ void Journal::run_once() {
   }
   report_success();
   remove_old();
-  wait_for_work();
+  wait_for_work(begun);
 }
 
-void Journal::wait_for_work() {
+// `begun`: when the last pass did.
+void Journal::wait_for_work(Moment begun) {
   const std::int64_t sequence = writer_.head().sequence;
   quiet_passes_ = sequence == last_sequence_ && rings_are_empty() ? quiet_passes_ + 1 : 0;
   last_sequence_ = sequence;
@@ -118,11 +120,13 @@ void Journal::wait_for_work() {
     const bool rang = !rings_are_empty() || wake_.wait(doze_ms);
     wake_.set_dozing(false);
     if (!rang || stopping_) return;
-    quiet_passes_ = 0;  // the first of possibly many: gather before writing
+    quiet_passes_ = 0;
+    begun = real_now();  // the first of possibly many: gather before writing
   }
   // Begun while the io thread sleeps and not amid its next calls, a pass keeps fewer of them waiting.
-  wake_.set_due(clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs * kQuietFromPercent / 100);
-  std::ignore = wake_.wait(settings_.flush_ms);  // rung or not, the next pass is due
+  const std::int64_t rest_ms = settings_.rest_ms(std::chrono::ceil<milliseconds>(real_now() - begun).count());
+  wake_.set_due(clock_.steady_ns() + rest_ms * base::kNsPerMs * kQuietFromPercent / 100);
+  std::ignore = wake_.wait(rest_ms);  // rung or not, the next pass is due
   wake_.set_due(WakeSignal::kNever);
 }
 

@@ -42,7 +42,7 @@ class Journal {
  private:
   void run();
   void run_once();
-  void wait_for_work();
+  void wait_for_work(std::chrono::steady_clock::time_point begun);
   void back_off(std::chrono::steady_clock::time_point deadline);
   void report_failure(const base::Error& error);
   void report_success();

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/scheduling.h"
 
 namespace funcgate::audit {
 namespace {
@@ -12,17 +11,19 @@ namespace {
 constexpr int kFailuresBeforeBlockAlone = 3;
 // Some ten microseconds of work, until others that want the processor get it.
 constexpr std::int64_t kRecordsAtOnce = 16;
-// More than this of each io thread: the processors are wanted all the time, and giving way would only make switches.
+// More than this of one io thread: its processor is wanted all the time, and giving way would only make switches.
 constexpr std::int64_t kBusyRecords = 512;
 
 }  // namespace
 
 JournalWriter::JournalWriter(domain::JournalStore& store, const base::Clock& clock, base::Metrics& metrics,
-                             const JournalSettings& settings, std::vector<RingRecorder*> recorders)
+                             const JournalSettings& settings, std::vector<RingRecorder*> recorders,
+                             std::function<void()> let_others)
     : store_(store),
       clock_(clock),
       settings_(settings),
       recorders_(std::move(recorders)),
+      let_others_(std::move(let_others)),
       records_total_(metrics.counter("funcgate_journal_records_total", "Call records in durable blocks.")),
       blocks_total_(metrics.counter("funcgate_journal_blocks_total", "Durable blocks of call records.")),
       failures_total_(metrics.counter("funcgate_journal_append_failures_total", "Appends to the journal that failed.")),
@@ -51,8 +52,8 @@ base::Status JournalWriter::open() {
 }
 
 base::Status JournalWriter::pass(Extent extent) {
-  const bool busy = waiting() > kBusyRecords * static_cast<std::int64_t>(recorders_.size());
-  gives_way_until_ = busy ? 0 : clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs / 2;
+  const bool hurries = !settings_.patient || extent == Extent::Everything || busy();
+  gives_way_until_ = hurries ? 0 : clock_.steady_ns() + settings_.flush_ms * base::kNsPerMs / 2;
   give_way();
   collect_refusals();
   // Before anything new is taken: what arrives now was no part of the doubtful append.
@@ -69,8 +70,16 @@ base::Status JournalWriter::pass(Extent extent) {
   }
 }
 
+// Nor while a ring is a quarter full: who gets the processor then would fill it.
+bool JournalWriter::busy() const {
+  const auto many = static_cast<std::size_t>(std::min(kBusyRecords, settings_.ring_records / 4));
+  return std::any_of(recorders_.begin(), recorders_.end(), [many](const RingRecorder* recorder) {
+    return recorder->calls_waiting() + recorder->refusals_waiting() > many;
+  });
+}
+
 void JournalWriter::give_way() {
-  if (settings_.patient && clock_.steady_ns() < gives_way_until_) base::let_others_go_first();
+  if (clock_.steady_ns() < gives_way_until_) let_others_();
 }
 
 void JournalWriter::collect_refusals() {

@@ -1,4 +1,5 @@
-// JournalWriter: one pass of the journal: rings → block → chain → store. No thread and no waiting of its own.
+// JournalWriter: one pass of the journal: rings → block → chain → store. No thread of its own; it waits for the store, and while
+// records are few it lets others have the processor between pieces of its work, for half of flush_ms at most.
 //
 // A record leaves its ring when it is packed and is then kept here until the store has it: at most one block and the call records
 // of one projection wait here. While the store fails nothing more is packed, so the rings fill and calls are refused: what cannot
@@ -23,6 +24,7 @@
 #include "base/clock.h"
 #include "base/metrics.h"
 #include "base/result.h"
+#include "base/scheduling.h"
 #include "domain/ports/journal_store.h"
 
 namespace funcgate::audit {
@@ -34,9 +36,9 @@ class JournalWriter {
     Everything  // the last pass
   };
 
-  // References outlive this object; so do the recorders.
+  // References outlive this object; so do the recorders. `let_others`: how it gives way.
   JournalWriter(domain::JournalStore& store, const base::Clock& clock, base::Metrics& metrics, const JournalSettings& settings,
-                std::vector<RingRecorder*> recorders);
+                std::vector<RingRecorder*> recorders, std::function<void()> let_others = base::let_others_go_first);
 
   // Finds the end of the chain. Fails like the store; then nothing may be written.
   base::Status open();
@@ -60,6 +62,7 @@ class JournalWriter {
     std::int64_t first_ms = 0, last_ms = 0, count = 0;
   };
 
+  bool busy() const;
   void give_way();
   void collect_refusals();
   void pack(Extent extent);
@@ -75,6 +78,7 @@ class JournalWriter {
   const base::Clock& clock_;
   const JournalSettings settings_;
   const std::vector<RingRecorder*> recorders_;
+  const std::function<void()> let_others_;
   base::Counter &records_total_, &blocks_total_, &failures_total_, &refusals_counted_only_, &documents_dropped_;
   // journal thread only
   RefusalMerger refusals_;

@@ -33,7 +33,10 @@ struct Fixture {
   }
   void restart() {
     writer = std::make_unique<JournalWriter>(store, clock, metrics, settings,
-                                             std::vector<RingRecorder*>{recorders[0].get(), recorders[1].get()});
+                                             std::vector<RingRecorder*>{recorders[0].get(), recorders[1].get()}, [this] {
+                                               ++turns;
+                                               clock.advance_ms(turn_ms);
+                                             });
     EXPECT_TRUE(writer->open().ok());
   }
   // True if there was a place.
@@ -58,6 +61,8 @@ struct Fixture {
 
   JournalSettings settings;
   test::FakeClock clock;
+  int turns = 0;  // that the writer let others have
+  std::int64_t turn_ms = 0;
   MemoryJournalStore store;
   base::Metrics metrics;
   base::Counter places_refused, refusals_counted_only;
@@ -346,6 +351,42 @@ TEST(JournalWriter, RemovesOldBlocksInPortionsAndVerificationStillPasses) {
   f.clock.advance_ms(60 * kDayMs);
   ASSERT_TRUE(f.writer->remove_old().ok());
   EXPECT_EQ(f.store.records().size(), 1U);
+}
+
+TEST(JournalWriter, LetsOthersHaveTheProcessorWhileRecordsAreFew) {
+  struct Case {
+    std::string name;
+    int calls, refusals;
+    std::int64_t ring_records;
+    bool patient;
+    Extent extent;
+    std::int64_t turn_ms;
+    int turns;
+  };
+  const Case cases[] = {
+      {"before, every sixteen records, and before the write", 64, 0, 4096, true, Extent::Due, 0, 6},
+      {"for half of flush_ms, however long the turns are", 64, 0, 4096, true, Extent::Due, 4, 3},
+      {"many records of one thread", 513, 0, 4096, true, Extent::Due, 0, 0},
+      {"refusals count as well", 256, 257, 4096, true, Extent::Due, 0, 0},
+      {"as many as are still few", 512, 0, 4096, true, Extent::Due, 0, 34},
+      {"a small ring, more than a quarter full", 5, 0, 16, true, Extent::Due, 0, 0},
+      {"a small ring, a quarter full", 4, 0, 16, true, Extent::Due, 0, 2},
+      {"answers wait for the journal", 64, 0, 4096, false, Extent::Due, 0, 0},
+      {"the last pass", 64, 0, 4096, true, Extent::Everything, 0, 0},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    JournalSettings settings;
+    settings.ring_records = c.ring_records;
+    settings.patient = c.patient;
+    Fixture f(settings);
+    f.turn_ms = c.turn_ms;
+    for (int i = 0; i < c.calls; ++i) ASSERT_TRUE(f.call(i));
+    for (int i = 0; i < c.refusals; ++i) f.refuse();
+    ASSERT_TRUE(f.writer->pass(c.extent).ok());
+    EXPECT_EQ(f.turns, c.turns);
+    EXPECT_EQ(f.traces().size(), static_cast<std::size_t>(c.calls));
+  }
 }
 
 }  // namespace
