@@ -89,7 +89,8 @@ TEST(BlockingPool, ThreadsStepAsideAsFarAsIsWantedAndStillGetTheirTurn) {
     auto future = told.get_future();
     ASSERT_EQ(future.wait_for(kPatience), std::future_status::ready);
     const auto [nice, policy] = future.get();
-    EXPECT_EQ(nice - ::getpriority(PRIO_PROCESS, 0), steps_back ? 10 - ::getpriority(PRIO_PROCESS, 0) : 0);
+    const int ours = ::getpriority(PRIO_PROCESS, 0);  // of whoever runs the tests: it may be above ten
+    EXPECT_EQ(nice, steps_back ? std::max(ours, 10) : ours);
     EXPECT_EQ(policy, priority == Priority::Normal ? SCHED_OTHER : SCHED_BATCH) << "the idle class would starve";
   }
 }
