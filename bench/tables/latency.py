@@ -2,11 +2,13 @@
 
 wrk sends as fast as it gets answers. For the quarter each connection pauses between answer and next request, for a random time whose
 mean is found by a first round; the share that was really reached is in the table. Pauses end in whole milliseconds, so that requests
-come in small bursts: the times are an upper bound.
+come in small bursts: the times are an upper bound. A visit during which the machine itself took the core away is made again, whoever was
+visited; the table tells how many (lateness.py).
 """
 
 from __future__ import annotations
 
+from lateness import Watch
 from load import Round
 from measure import Bench, Case, interleaved, one_round, present
 from outcome import Column, Comparison, Outcome, Picture, Row
@@ -26,23 +28,24 @@ def pause_for(bench: Bench, full: Round, connections: int) -> float:
     return max(0.1, connections / (full.rate * SHARE) * 1000 - 0.33)
 
 
-def quarter(bench: Bench, case: Case, running: Running, seconds: float, full: Round, pauses: dict[str, float]) -> Round:
+def quarter(bench: Bench, case: Case, running: Running, seconds: float, full: Round, pauses: dict[str, float], watch: Watch) -> Round:
     """A visit at a quarter of the load. The first one of a case corrects the pause."""
     if case.name not in pauses:
         guess = pause_for(bench, full, bench.options.connections)
         first = one_round(bench, case, running, pause_ms=guess, seconds=1.0)
         pauses[case.name] = max(0.1, guess + bench.options.connections * 1000 * (1 / (full.rate * SHARE) - 1 / first.rate))
-    return one_round(bench, case, running, pause_ms=pauses[case.name], seconds=seconds)
+    return watch.undisturbed(seconds, lambda: one_round(bench, case, running, pause_ms=pauses[case.name], seconds=seconds))
 
 
 def run(bench: Bench) -> Outcome:
     chosen = present(bench, [reference()] + [case for case in cases(bench.options.binary) if case.name in NAMES and bench.chosen("latency", case.name)])
     figures: dict[str, dict[str, list[float]]] = {case.name: {column.figure: [] for column in COLUMNS} for case in chosen}
     pauses: dict[str, float] = {}
+    watch = Watch.of(bench.server_core)
 
     def both(case: Case, running: Running, seconds: float) -> tuple[Round, Round]:
-        full = one_round(bench, case, running, seconds=seconds)
-        return full, quarter(bench, case, running, seconds, full, pauses)
+        full = watch.undisturbed(seconds, lambda: one_round(bench, case, running, seconds=seconds))
+        return full, quarter(bench, case, running, seconds, full, pauses, watch)
 
     for made in interleaved(bench, chosen, bench.server_core, both, warm_s=1.0):
         for name, (full, calm) in made.items():
@@ -52,7 +55,8 @@ def run(bench: Bench) -> Outcome:
     rows = [Row(case.name, case.title, figures[case.name], case.ours) for case in chosen]
     outcome = Outcome("latency", "How long callers wait", COLUMNS, rows, [], [
         Picture("bars", "fullP99Milliseconds", "99th percentile at saturation, ms: shorter is better"),
-        Picture("bars", "quarterP99Milliseconds", "99th percentile at a quarter of the load, ms: shorter is better")], versions(chosen))
+        Picture("bars", "quarterP99Milliseconds", "99th percentile at a quarter of the load, ms: shorter is better")],
+        {**versions(chosen), "visits made again": str(watch)})
     for row in rows:
         if row.ours:
             outcome.comparisons += [

@@ -18,7 +18,8 @@ from support.server import BINARY, ROOT
 
 sys.path.append(str(ROOT / "bench"))
 
-import load  # noqa: E402 (its folder is added above)
+import lateness  # noqa: E402 (its folder is added above)
+import load  # noqa: E402
 import measure  # noqa: E402
 import outcome  # noqa: E402
 import picture  # noqa: E402
@@ -193,6 +194,39 @@ def test_gaps_of_a_clock_are_stalls(readings_us, share, longest_ms):
     found = stalls.look(None, seconds=readings_us[-1] / 1e6, clock=lambda: next(readings) * 1000)
     assert (found.share, found.longest_ms) == (pytest.approx(share), pytest.approx(longest_ms))
     assert str(stalls.Stalls(0.0123, 4.04)) == "1.23% of a second, 4.0 ms at once"
+
+
+@pytest.mark.parametrize("histogram, late_s", [
+    ("# Histogram\n000012 000400\n000100 000007\n# Histogram Overflows: 00000\n", 0),  # up to a tenth of a millisecond nobody was away
+    ("000101 000002\n000600 000010\n# Thread 0:\n", 0.006202),
+    ("000012 000400\n# Histogram Overflows: 00002\n", 0.04),
+    ("", 0),
+])
+def test_lateness_is_what_a_histogram_has_beyond_a_tenth_of_a_millisecond(histogram, late_s):
+    assert lateness.parse(histogram) == pytest.approx(late_s)
+
+
+@pytest.mark.parametrize("late_s, gives, again, disturbed", [
+    ((0.0029,), 1, 0, 0),
+    ((0.0031, 0.003), 2, 1, 0),
+    ((0.009, 0.004, 0.006, 0.02), 2, 3, 1),  # none was calm: the calmest counts, and the table says so
+    ((None,), 1, 0, 0),  # it was not watched: what was measured counts
+])
+def test_disturbed_visits_are_made_again(monkeypatch, late_s, gives, again, disturbed):
+    left, made = list(late_s), []
+    watch = lateness.Watch(0)
+
+    def look(measure):
+        measure()
+        return left.pop(0)
+    monkeypatch.setattr(watch, "lateness", look)
+    assert watch.undisturbed(1.0, lambda: made.append(1) or len(made)) == gives
+    assert (watch.visits, watch.again, watch.disturbed, left) == (1, again, disturbed, [])
+
+
+def test_without_a_core_nobody_watches():
+    watch = lateness.Watch.of(None)
+    assert watch.undisturbed(1.0, lambda: "made") == "made" and str(watch).startswith("not looked for")
 
 
 def test_visits_of_a_round_are_summed():
