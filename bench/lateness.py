@@ -46,6 +46,7 @@ class Watch:
     visits: int = 0
     again: int = 0
     disturbed: int = 0  # of those that count, because all attempts were
+    unwatched: int = 0  # cyclictest ended before its time
 
     @staticmethod
     def of(core: int | None) -> "Watch":
@@ -78,6 +79,7 @@ class Watch:
         while len(tried) < ATTEMPTS:
             made: list[Made] = []
             late_s = self.lateness(lambda: made.append(measure()))
+            self.unwatched += late_s is None
             if late_s is None or late_s <= DISTURBED * seconds:
                 return made[0]
             tried.append((late_s, made[0]))
@@ -88,4 +90,5 @@ class Watch:
     def __str__(self) -> str:
         if self.core is None:
             return "not looked for (needs cyclictest and real-time priorities)"
-        return f"{self.again} for {self.visits} visits in which the core was away for more than {DISTURBED:.1%}; {self.disturbed} stayed so"
+        return (f"{self.again} for {self.visits} visits in which the core was away for more than {DISTURBED:.1%}; {self.disturbed} stayed so, "
+                f"{self.unwatched} were not watched")

@@ -221,7 +221,7 @@ def test_disturbed_visits_are_made_again(monkeypatch, late_s, gives, again, dist
         return left.pop(0)
     monkeypatch.setattr(watch, "lateness", look)
     assert watch.undisturbed(1.0, lambda: made.append(1) or len(made)) == gives
-    assert (watch.visits, watch.again, watch.disturbed, left) == (1, again, disturbed, [])
+    assert (watch.visits, watch.again, watch.disturbed, watch.unwatched, left) == (1, again, disturbed, late_s.count(None), [])
 
 
 def test_without_a_core_nobody_watches():
