@@ -18,6 +18,7 @@ from support.server import BINARY, ROOT
 
 sys.path.append(str(ROOT / "bench"))
 
+import awake  # noqa: E402 (its folder is added above)
 import lateness  # noqa: E402 (its folder is added above)
 import load  # noqa: E402
 import measure  # noqa: E402
@@ -227,6 +228,31 @@ def test_disturbed_visits_are_made_again(monkeypatch, late_s, gives, again, dist
 def test_without_a_core_nobody_watches():
     watch = lateness.Watch.of(None)
     assert watch.undisturbed(1.0, lambda: "made") == "made" and str(watch).startswith("not looked for")
+
+
+@pytest.mark.parametrize("name, sleeps, can", [("POLL", False, True), ("POLL", True, False), ("haltpoll", False, False)])
+def test_cores_count_as_awake_when_they_were_seen_to_be(monkeypatch, tmp_path, name, sleeps, can):
+    """The wish alone is no proof: a kernel may take it and let cores sleep all the same."""
+    for number, (state, time_us) in enumerate(((name, 7), ("halt", 1000))):
+        folder = tmp_path / f"state{number}"
+        folder.mkdir()
+        (folder / "name").write_text(f"{state}\n")
+        (folder / "time").write_text(f"{time_us}\n")
+
+    def rest(seconds):
+        if sleeps:
+            (tmp_path / "state1/time").write_text(f"{int((tmp_path / 'state1/time').read_text()) + int(seconds * 1e6)}\n")
+    monkeypatch.setattr(awake.time, "sleep", rest)
+    monkeypatch.setattr(awake, "STATES", str(tmp_path))
+    monkeypatch.setattr(awake, "WISH", tmp_path / "wish")
+    (tmp_path / "wish").touch()
+    assert awake.can_stay_awake(0) is can
+    assert (tmp_path / "wish").read_bytes() == (b"" if name != "POLL" else bytes(4))
+
+
+def test_without_a_wish_cores_sleep(monkeypatch, tmp_path):
+    monkeypatch.setattr(awake, "WISH", tmp_path / "missing")
+    assert not awake.can_stay_awake(0) and not awake.can_stay_awake(None)
 
 
 def test_visits_of_a_round_are_summed():
