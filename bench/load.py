@@ -148,37 +148,48 @@ def script(folder: Path, call: Call, load: Load) -> str:
     return "\n".join(lines) + RESULT
 
 
+def command(folder: Path, port: int, call: Call, load: Load, more: str = "") -> list[str]:
+    """wrk's command line for `call`, which has its secrets already. `folder`: for its program, to which `more` is added."""
+    path = folder / "load.lua"
+    path.write_text(script(folder, call, load) + more)
+    return pinned(load.core, "wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(load.seconds))}s", f"--timeout={ANSWER_S}s", "-s", path,
+                  f"http://127.0.0.1:{port}{call.target}")
+
+
+def result_of(name: str, status: int, printed: str, errors: str) -> dict:
+    """What wrk counted. Raises Failure if one answer was from 400 up, if Lua saw one that was not 2xx, or if one connection had an error:
+    such a round is no result."""
+    found = re.search(r"^RESULT (\{.*\})$", printed, re.M)
+    if status or not found:
+        raise Failure(f"{name}: wrk ended with {status}:\n{printed[-1000:]}{errors[-1000:]}")
+    result = json.loads(found.group(1))
+    bad = {kind: result[kind] for kind in ("connect", "read", "write", "status", "timeout") if result[kind]}
+    if bad or not result["requests"]:
+        raise Failure(f"{name}: {result['requests']} answers in {result['microseconds'] / 1e6:.1f} s, and of them or beside them "
+                      f"{bad or 'nothing'} (status: answers from 400 up; others: errors of connections): no figure is made of that")
+    if result["others"]:
+        raise Failure(f"{name}: {result['others']} of {result['requests']} answers were not 2xx, the last one {result['other']}")
+    return result
+
+
+def answer_bytes(result: dict, load: Load) -> tuple[float, float]:
+    """Size of an answer, at least and at most."""
+    return result["bytes"] / (result["requests"] + load.connections), result["bytes"] / result["requests"]
+
+
 def send(name: str, folder: Path, port: int, root_pid: int, call: Call, load: Load, credential: digest.Credential | None = None) -> Round:
     """One round of load on 127.0.0.1:`port`, whose processes are the tree of `root_pid`. `call` has its secrets already.
 
-    Raises Failure if one answer was from 400 up, with `load.every_status` not 2xx, or one connection had an error: such a round is no
-    result.
-    """
-    text = script(folder, call, load)
-    if credential:
-        text += digest.script(credential, call.target, lambda: ask(port, Call(call.target)), port)
-    path = folder / "load.lua"
-    path.write_text(text)
-    arguments = ["wrk", "-t1", f"-c{load.connections}", f"-d{max(1, round(load.seconds))}s", f"--timeout={ANSWER_S}s", "-s", path,
-                 f"http://127.0.0.1:{port}{call.target}"]
+    Raises Failure like result_of."""
+    more = digest.script(credential, call.target, lambda: ask(port, Call(call.target)), port) if credential else ""
+    arguments = command(folder, port, call, load, more)
     before, load_before, begin = cpu_seconds(root_pid), children_seconds(), time.monotonic()
-    done = subprocess.run(pinned(load.core, *arguments), capture_output=True, text=True, timeout=load.seconds + 120)
-    elapsed = time.monotonic() - begin
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=load.seconds + 120)
     spent, load_spent = cpu_seconds(root_pid) - before, children_seconds() - load_before
-    found = re.search(r"^RESULT (\{.*\})$", done.stdout, re.M)
-    if done.returncode or not found:
-        raise Failure(f"{name}: wrk ended with {done.returncode}:\n{done.stdout[-1000:]}{done.stderr[-1000:]}")
-    result = json.loads(found.group(1))
-    errors = {kind: result[kind] for kind in ("connect", "read", "write", "status", "timeout") if result[kind]}
-    if errors or not result["requests"]:
-        raise Failure(f"{name}: {result['requests']} answers in a round of {elapsed:.1f} s, and of them or beside them "
-                      f"{errors or 'nothing'} (status: answers from 400 up; others: errors of connections): no figure is made of that")
-    if result["others"]:
-        raise Failure(f"{name}: {result['others']} of {result['requests']} answers were not 2xx, the last one {result['other']}")
-    seconds, size = result["microseconds"] / 1e6, result["bytes"]
+    result = result_of(name, done.returncode, done.stdout, done.stderr)
+    seconds = result["microseconds"] / 1e6
     return Round(result["requests"], seconds, result["requests"] / seconds, spent / result["requests"] * 1e6, result["p50"] / 1000,
-                 result["p99"] / 1000, spent / seconds, load_spent / seconds,
-                 (size / (result["requests"] + load.connections), size / result["requests"]))
+                 result["p99"] / 1000, spent / seconds, load_spent / seconds, answer_bytes(result, load))
 
 
 def together(parts: Sequence[Round]) -> Round:
@@ -195,7 +206,12 @@ def together(parts: Sequence[Round]) -> Round:
 
 def differ(first: Round, second: Round) -> bool:
     """Whether answers of the two rounds surely differ in size by more than a twentieth."""
-    return any(one.answer_bytes[0] > 1.05 * other.answer_bytes[1] for one, other in ((first, second), (second, first)))
+    return sizes_differ(first.answer_bytes, second.answer_bytes)
+
+
+def sizes_differ(first: tuple[float, float], second: tuple[float, float]) -> bool:
+    """The same of two `answer_bytes`."""
+    return any(one[0] > 1.05 * other[1] for one, other in ((first, second), (second, first)))
 
 
 def children_seconds() -> float:

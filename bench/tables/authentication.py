@@ -16,7 +16,7 @@ from peers.lighttpd import Lighttpd
 from peers.nginx import Nginx
 from peers.optional import Apache, Caddy
 from tables import Table, rate_table
-from tables.calls import CREDENTIALS
+from tables.calls import CREDENTIALS, SCHEMES, cost_of_authentication
 
 SAID = json.loads(ANSWER)
 PAIR = ({"Authorization": BASIC}, {"Authorization": WRONG_BASIC})
@@ -24,7 +24,7 @@ PAIR = ({"Authorization": BASIC}, {"Authorization": WRONG_BASIC})
 
 def ours(product: Funcgate) -> list[Case]:
     made = []
-    for scheme in ("anonymous", "fixed", "basic", "key"):
+    for scheme in SCHEMES:
         title, right, wrong = CREDENTIALS[scheme]
         stored = ", stored with Argon2id" if scheme == "basic" else ""
         made.append(Case(scheme, f"Funcgate, {title}{stored}", product, Call(CALL.format(f"answer-{scheme}"), headers=right), wrong, SAID, ours=True))
@@ -70,8 +70,7 @@ def run(bench: Bench) -> Outcome:
     compared(outcome, "CPU, HAProxy JWT, of Funcgate's API key", "cpuMicroseconds", "haproxy-jwt", "key", "higher", 1.0, 1.25)
     compared(outcome, "CPU, lighttpd Basic, of Funcgate's", "cpuMicroseconds", "lighttpd-basic", "basic", "higher")
     compared(outcome, "CPU, HAProxy Basic, of Funcgate's", "cpuMicroseconds", "haproxy-basic", "basic", "higher")
-    for scheme in ("fixed", "basic", "key"):
-        compared(outcome, f"CPU of authentication: {CREDENTIALS[scheme][0]} of anonymous", "cpuMicroseconds", scheme, "anonymous", "lower", 1.1, 1.04)
+    outcome.comparisons += cost_of_authentication(bench, "authentication", cases(bench.options.binary))
     return outcome
 
 

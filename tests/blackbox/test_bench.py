@@ -26,6 +26,7 @@ import outcome  # noqa: E402
 import picture  # noqa: E402
 import report  # noqa: E402
 import stalls  # noqa: E402
+import turns  # noqa: E402
 from peers import Peer, Running  # noqa: E402
 from processes import Failure  # noqa: E402
 from tables import flood  # noqa: E402
@@ -120,6 +121,7 @@ def stub():
         handler = type("Counted", (Answers,), {"good": good, "answered": answered or {}})
         server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         server.daemon_threads = True
+        server.handle_error = lambda *_: None  # wrk leaves amid an answer
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         sleeper = subprocess.Popen(["sleep", "60"])
@@ -146,7 +148,7 @@ def test_refusals_during_a_round_end_it(stub, tmp_path, good, told):
         load.send(case.name, tmp_path, running.port, running.pid, case.call, load.Load(connections=2, seconds=1))
 
 
-MANY = 10**9
+MANY = 10**9  # answers
 
 
 def small_bench(folder) -> measure.Bench:
@@ -172,6 +174,43 @@ def test_other_answers_than_in_the_warm_up_end_a_round(stub, tmp_path):
     answered["body"] = b"something else, which is longer"
     with pytest.raises(Failure, match="in the warm-up it had .* other answers"):
         measure.one_round(small_bench(tmp_path), case, running)
+
+
+class OneServer:
+    """A Stage on which one server runs."""
+
+    def __init__(self, running):
+        self.of = lambda peer: running
+
+
+@needs_tools
+@pytest.mark.parametrize("good, changes, told", [(5, False, "'status': "), (MANY, True, "in the warm-up it had .* other answers")])
+def test_loads_that_take_turns_need_right_answers_as_well(stub, tmp_path, good, changes, told):
+    answered = {"body": b"as ever"}
+    case, running = stub(good, answered)
+    if changes:
+        measure.warm_up(small_bench(tmp_path), case, running)
+        answered["body"] = b"something else, which is longer"
+    with pytest.raises(Failure, match=told):
+        turns.one_round(small_bench(tmp_path), [case], OneServer(running))
+
+
+def test_the_time_of_a_turn_is_what_living_processes_spent(monkeypatch):
+    looks = [{1: 10.0, 2: 5.0}, {1: 10.5, 2: 5.25}, {1: 11.0, 3: 0.125}]  # 2 ended and 3 came in its place
+    monkeypatch.setattr(turns, "run_seconds", lambda root: looks.pop(0))
+    server = turns.Server(1)
+    assert [server.spent_s(), server.spent_s()] == [0.75, 0.625]
+
+
+@needs_tools
+def test_what_a_scheme_costs_is_told_of_the_open_call(tmp_path):
+    done = bench("--only", "calls/anonymous", "--only", "calls/key", "--rounds", 2, "--duration", 1, "--connections", 4, "--no-pin", "--no-install",
+                 "--binary", BINARY, "--results", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {entry["title"]: entry["values"] for entry in json.loads((tmp_path / "calls.json").read_text())["comparisons"]}
+    values = found["CPU of authentication: API key of anonymous"]
+    assert len(values) == 2 and all(0.3 < value < 3 for value in values)
+    assert not any("fixed field of anonymous" in title for title in found)
 
 
 @pytest.mark.parametrize("requests, size, connections, differs", [
